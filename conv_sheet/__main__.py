@@ -1,0 +1,5 @@
+"""`python -m conv_sheet`."""
+
+from conv_sheet.cli import main
+
+main()

@@ -1,0 +1,74 @@
+"""What a workbook holds: a network, a picture, weights, and what the engine last said of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from conv_sheet.errors import ShapeError
+from conv_sheet.layers import Array
+from conv_sheet.layout import Layout, plan
+from conv_sheet.network import Network
+from conv_sheet.sheets import network as network_sheet
+from conv_sheet.sheets import numpy as numpy_sheet
+from conv_sheet.sheets import spec as spec_sheet
+from conv_sheet.sheets import start as start_sheet
+from conv_sheet.sheets.page import Page
+
+BUILT = "Python made these numbers when it built this workbook."
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A network with a picture (C, H, W) and weights by full name (`conv1.weight`).
+
+    `written` is what stands in the engine's blocks, by tensor name (`conv1_out`); None where they hold what the
+    engine makes of this picture and these weights.
+    """
+
+    network: Network
+    image: Array
+    tensors: Mapping[str, Array]
+    written: Mapping[str, Array] | None = None
+    status: str = BUILT
+
+    def __post_init__(self) -> None:
+        if self.image.shape != self.network.input_shape:
+            raise ShapeError(f"the image has shape {self.image.shape} and the network reads {self.network.input_shape}")
+
+    @cached_property
+    def layout(self) -> Layout:
+        return plan(self.network)
+
+    @cached_property
+    def activations(self) -> dict[str, Array]:
+        """What the engine makes of picture and weights: a batch of one, by layer name."""
+        return self.network.forward(self.image[np.newaxis], self.tensors)
+
+    @cached_property
+    def engine(self) -> dict[str, Array]:
+        """What the engine's blocks should hold, by tensor name, without the batch axis."""
+        return {
+            stage.own[short].name: value
+            for stage in self.layout.stages
+            for short, value in self.layout.values(stage, self.activations, self.tensors).items()
+        }
+
+    @property
+    def prediction(self) -> str | None:
+        """The class with the largest output; None where the network names no classes."""
+        if not self.network.classes:
+            return None
+        return self.network.classes[int(np.argmax(self.activations[self.network.output.name][0]))]
+
+    def pages(self) -> list[Page]:
+        """Every sheet of the workbook, in order."""
+        written = self.engine if self.written is None else self.written
+        facts = self.layout, self.activations, self.tensors
+        return [
+            start_sheet.page(*facts, written, self.status),
+            network_sheet.page(*facts),
+            numpy_sheet.page(*facts, written),
+            spec_sheet.page(self.network),
+        ]

@@ -1,0 +1,102 @@
+"""Ten digits as if written by hand, drawn from a few points each: samples that need no download.
+
+They are framed as MNIST's are (LeCun, Cortes, Burges: "The MNIST database of handwritten digits"): ink 1 on
+background 0, fitted to a box of 20×20 pixels, with the centre of mass in the middle of 28×28.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conv_sheet.errors import DataError
+
+FRAME = 28
+BOX = 20
+SMALLEST = 8
+
+_PEN = 2.6  # pixels of the 28×28 frame
+_SLANT = 0.16  # to the right, a unit of height
+_PIECES = 12  # straight pieces from point to point
+
+# Each stroke is a smooth curve through its points "x,y" (y down, 0 to 100); a sharp corner begins a new one.
+_STROKES = (
+    ("46,3 26,5 10,24 4,53 10,82 29,99 51,91 66,64 68,33 58,10 40,0 30,3",),
+    ("31,0 32,33 32,66 31,100",),
+    ("6,23 17,6 36,0 54,8 58,28 46,54 24,79 2,97", "2,97 20,91 40,95 56,98 72,92"),
+    ("8,13 23,1 43,2 54,16 46,35 24,45", "24,45 48,49 62,66 57,87 36,99 14,96 2,85"),
+    ("18,2 13,22 4,43 6,54 24,57 46,53 69,48", "55,6 53,35 51,68 52,100"),
+    ("66,1 46,5 22,3", "22,3 18,22 12,43", "12,43 32,35 52,42 61,61 54,84 34,98 13,97 1,87"),
+    ("48,0 28,14 12,37 5,65 13,90 33,99 54,90 61,71 50,55 33,56 20,65 10,78",),
+    ("6,10 23,6 42,8 62,4", "62,4 50,28 41,60 38,100"),
+    ("59,15 43,1 21,5 14,22 28,40 48,57 55,78 42,97 20,98 7,80 17,59 40,41 57,26 59,15",),
+    ("58,17 45,2 24,5 9,21 11,40 28,46 46,35 58,17", "58,17 57,42 53,70 52,100"),
+)
+
+
+def digits() -> NDArray[np.float64]:
+    """All ten, as (10, 28, 28).
+
+    >>> digits().shape
+    (10, 28, 28)
+    """
+    return np.stack([digit(n) for n in range(len(_STROKES))])
+
+
+def digit(n: int, size: int = FRAME) -> NDArray[np.float64]:
+    """The digit `n` as (size, size) values from 0 to 1, rounded to 3 decimals so that cells read well.
+
+    Sizes above 28 are padded with zeros, as LeNet's 32×32; smaller ones are drawn smaller. DataError for an
+    `n` other than 0 to 9 and for a size below 8, where the strokes would run into one another.
+
+    >>> seven = digit(7)
+    >>> seven.shape, float(seven.min()), float(seven.max())
+    ((28, 28), 0.0, 1.0)
+    >>> np.array_equal(digit(7, size=32)[2:30, 2:30], seven)
+    True
+    """
+    if n not in range(len(_STROKES)):
+        raise DataError(f"there is no sample digit {n!r}: choose one from 0 to 9")
+    if size < SMALLEST:
+        raise DataError(f"a sample digit cannot be {size}×{size}: choose a size of {SMALLEST} or more")
+    frame = min(size, FRAME)
+    before, after = (size - frame) // 2, (size - frame + 1) // 2
+    return np.pad(_framed(_pieces(_STROKES[n]), frame), (before, after))
+
+
+def _pieces(strokes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Straight pieces of all strokes, (pieces, start and end, x and y)."""
+    lines = [_smooth(np.array([point.split(",") for point in stroke.split()], float)) for stroke in strokes]
+    pieces = np.concatenate([np.stack([line[:-1], line[1:]], axis=1) for line in lines])
+    pieces[..., 0] -= _SLANT * pieces[..., 1]
+    return pieces
+
+
+def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A Catmull-Rom spline through (n, 2) points, as a line of (n - 1) * pieces + 1 points."""
+    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    before, start, end, after = (padded[i : len(padded) - 3 + i, None] for i in range(4))
+    t = np.linspace(0, 1, _PIECES, endpoint=False)[:, None]
+    spans = start + t / 2 * (
+        (end - before) + t * (2 * before - 5 * start + 4 * end - after) + t**2 * (3 * start - 3 * end + after - before)
+    )
+    return np.concatenate([spans.reshape(-1, 2), points[-1:]])
+
+
+def _framed(pieces: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
+    """The pieces drawn into (frame, frame), their ink fitted to MNIST's box and centred by its mass."""
+    pen, box = _PEN * frame / FRAME, BOX * frame / FRAME
+    line = box - pen - 1  # what the pen's width and its soft edge leave
+    low, high = pieces.min(axis=(0, 1)), pieces.max(axis=(0, 1))
+    fitted = (pieces - (low + high) / 2) * line / (high - low).max() + frame / 2
+    drawn = _ink(fitted, pen, frame)
+    mass = np.array([drawn.sum(axis=0), drawn.sum(axis=1)]) @ np.arange(frame) / drawn.sum()
+    return np.round(_ink(fitted + frame / 2 - mass, pen, frame), 3)
+
+
+def _ink(pieces: NDArray[np.float64], pen: float, frame: int) -> NDArray[np.float64]:
+    """What a round pen leaves, (frame, frame): 1 inside, 0 outside, a slope one pixel wide at the edge."""
+    start, along = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
+    pixel = np.indices((frame, frame)).transpose(1, 2, 0)[:, :, None, ::-1]
+    part = np.clip(((pixel - start) * along).sum(axis=-1) / (along**2).sum(axis=-1), 0, 1)
+    distance = np.linalg.norm(pixel - start - part[..., None] * along, axis=-1).min(axis=-1)
+    ink: NDArray[np.float64] = np.clip(pen / 2 - distance + 0.5, 0, 1)
+    return ink

@@ -1,0 +1,68 @@
+"""Formula text from its parts, within what every spreadsheet program understands."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from conv_sheet.errors import WorkbookError
+
+MAX_LENGTH = 8_192
+MAX_ARGUMENTS = 255
+
+FUNCTIONS = frozenset(
+    {
+        *("ABS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "EXP", "IF", "INDEX", "INT", "LN", "MATCH", "MAX"),
+        *("MIN", "MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2", "TANH", "TEXT"),
+    }
+)
+"""The functions that generated formulas are made of: not volatile, no array entry, known since Excel 2007."""
+
+_CALL = re.compile(r"([A-Z][A-Z0-9.]*)\(")
+_TEXT = re.compile(r'"(?:[^"]|"")*"')
+
+
+def functions_in(formula: str) -> set[str]:
+    """Names of the functions that a formula calls; texts in quotes do not count.
+
+    >>> sorted(functions_in('MAX(0,SUM(A1:B2))&"LEFT("'))
+    ['MAX', 'SUM']
+    """
+    return set(_CALL.findall(_TEXT.sub("", formula)))
+
+
+def number(value: float) -> str:
+    """A number as formulas write it.
+
+    >>> number(2.0), number(0.01), number(-3)
+    ('2', '0.01', '-3')
+    """
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def total(terms: Sequence[str]) -> str:
+    """The sum of terms.
+
+    >>> total(["A1*B1", "$C$1"])
+    'A1*B1+$C$1'
+    """
+    return "+".join(terms)
+
+
+def pieces(terms: int, length: int) -> int:
+    """Into how many formulas a sum of `terms` terms of at most `length` characters must be split.
+
+    >>> pieces(2, 60), pieces(256, 60)
+    (1, 2)
+    """
+    room = (MAX_LENGTH - 200) // (length + 1)
+    return math.ceil(terms / room)
+
+
+def checked(formula: str, where: str) -> str:
+    """The formula, if Excel takes one so long; `where` names the cell in the error."""
+    if len(formula) > MAX_LENGTH:
+        raise WorkbookError(
+            f"{where}: the formula would have {len(formula):,} characters and Excel takes {MAX_LENGTH:,}; "
+            "use fewer input channels or a smaller kernel"
+        )
+    return formula

@@ -1,0 +1,217 @@
+"""What every layer kind can say of itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conv_sheet.errors import ShapeError, SpecError
+from conv_sheet.grid import Placed
+
+Array = NDArray[np.float64]
+Shape = tuple[int, ...]
+Tensors = Mapping[str, Array]
+Formula = Callable[[int, int, int], str]
+"""Formula of the value at (plane, row, column) of a placed tensor, without the equals sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Cells around a map that the next layer reads: how many on each side, and what they hold.
+
+    `mode` is a padding mode of PyTorch's (`zeros`, `reflect`, `replicate`, `circular`), or `-inf` or `inf`: a text
+    that stands in every border cell of a pool and that its function passes over.
+    """
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+    mode: str = "zeros"
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        return self.top, self.bottom, self.left, self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a layer stands: the tensor that it reads, and its own tensors by short name (`weight`, `out`, …)."""
+
+    source: Placed
+    own: Mapping[str, Placed]
+
+    def __getitem__(self, name: str) -> Placed:
+        return self.own[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """How far a layer sees along one axis: cells covered by its window and step from one window to the next."""
+
+    extent: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer kind and its options; shapes are without the batch axis, arrays with it (N, C, H, W) or (N, features).
+
+    The fields of the dataclass are the options, named as PyTorch names them. A subclass says what differs from a
+    layer without parameters that computes each value from one value.
+    """
+
+    kind: ClassVar[str]
+    prefix: ClassVar[str]
+    """What layers without a name are called, with a number behind."""
+    takes_fold: ClassVar[bool] = False
+    """Whether an activation that follows can stand in the same formula."""
+    non_negative: ClassVar[bool | None] = False
+    """Whether outputs are never below zero; None where that depends on the input alone."""
+    buffers: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that training leaves alone, as PyTorch's buffers."""
+
+    # -- shapes ----------------------------------------------------------------------------------------------------
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape of the output, (C, H, W) or (N,), for an input of this shape."""
+        return shape
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        """Parameters by short name, with their shapes."""
+        return {}
+
+    def intermediates(self, shape: Shape) -> dict[str, Shape]:
+        """Tensors that the formulas need on the way to the output, in the order of calculation."""
+        return {}
+
+    def border(self, shape: Shape) -> Border:
+        """The border that this layer wants around each input map."""
+        return Border()
+
+    def fields(self, shape: Shape) -> tuple[Field, Field] | None:
+        """What one output value sees of the input, along rows and along columns; None where it sees everything."""
+        return Field(1, 1), Field(1, 1)
+
+    # -- numbers ---------------------------------------------------------------------------------------------------
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        """Output for a batch."""
+        raise NotImplementedError
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        """Gradients of the input and of each parameter, from the gradient of the output."""
+        raise NotImplementedError
+
+    def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
+        """Values of `intermediates` for a batch."""
+        return {}
+
+    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+        """Start values of the parameters, uniform within 1/√fan_in as PyTorch's Conv2d and Linear draw them."""
+        shapes = self.parameters(shape)
+        bound = 1 / np.sqrt(prod(shapes["weight"][1:])) if "weight" in shapes else 1.0
+        return {name: rng.uniform(-bound, bound, size).round(4) for name, size in shapes.items()}
+
+    # -- formulas and words ----------------------------------------------------------------------------------------
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        """Formula of each intermediate and of `out`."""
+        raise NotImplementedError
+
+    def fold(self, expression: str) -> str | None:
+        """An activation's formula around an expression that stands once in it, else None."""
+        return None
+
+    def torch(self, shape: Shape) -> str:
+        """The layer as PyTorch writes it."""
+        return f"nn.{self.kind}({', '.join(arguments(self.options()))})"
+
+    def words(self, shape: Shape) -> str:
+        """The formula in words, for a learner."""
+        raise NotImplementedError
+
+    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
+        """Output shape as formulas over the cells that hold the input shape."""
+        after = self.output_shape(shape)
+        return cells if after == shape else tuple(map(str, after))
+
+    def products(self, shape: Shape) -> tuple[int, ...]:
+        """Factors of the multiply-adds of one output value; empty where nothing is multiplied by a weight."""
+        return ()
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiplications by a weight for one image."""
+        factors = self.products(shape)
+        return prod(self.output_shape(shape)) * prod(factors) if factors else 0
+
+    def multiply_adds_formula(self, shape: Shape, before: tuple[str, ...], after: tuple[str, ...]) -> str:
+        """The same over the cells that hold the input shape and the output shape."""
+        factors = self.products(shape)
+        return "*".join((*after, *map(str, factors))) if factors else "0"
+
+    # -- options ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "Layer":
+        """The layer from a spec's options; lists become tuples."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            takes = f"it takes {', '.join(sorted(known))}" if known else "it takes no options"
+            raise SpecError(f"unknown option {unknown[0]!r}; {takes}")
+        try:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        except TypeError:
+            missing = [f.name for f in fields(cls) if f.name not in options and f.default is MISSING]
+            raise SpecError(f"option {missing[0]!r} is missing") from None
+
+    def options(self) -> dict[str, Any]:
+        """The options that differ from their defaults, as a spec writes them."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def arguments(options: Mapping[str, Any]) -> list[str]:
+    """Options as Python writes arguments.
+
+    >>> arguments({"kernel_size": [3, 5], "stride": [2, 2], "padding": "same"})
+    ['kernel_size=(3, 5)', 'stride=2', "padding='same'"]
+    """
+    pairs = {k: v[0] if isinstance(v, list) and len(set(v)) == 1 else v for k, v in options.items()}
+    return [f"{k}={tuple(v) if isinstance(v, list) else v!r}" for k, v in pairs.items()]
+
+
+def sizes(name: str, value: object, *, least: int = 1) -> tuple[int, int]:
+    """An option that is an int or a pair of ints, as a pair; a SpecError says which option is not."""
+    pair = value if isinstance(value, tuple) else (value, value)
+    if len(pair) != 2 or any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in pair):
+        kind = "a whole number" if least == 0 else "a positive whole number"
+        raise SpecError(
+            f"{name} = {list(value) if isinstance(value, tuple) else value!r} is not {kind} or a pair of them"
+        )
+    return pair
+
+
+def count(name: str, value: object) -> int:
+    """An option that is a positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SpecError(f"{name} = {value!r} is not a positive whole number")
+    return value
+
+
+def maps(shape: Shape, kind: str) -> tuple[int, int, int]:
+    """The shape as (C, H, W), else a ShapeError."""
+    if len(shape) != 3:
+        raise ShapeError(f"{kind} reads maps (C, H, W), but its input has shape {shape}")
+    return shape[0], shape[1], shape[2]
+
+
+def vector(shape: Shape, kind: str) -> int:
+    """The length of a vector shape (N,), else a ShapeError."""
+    if len(shape) != 1:
+        raise ShapeError(f"{kind} reads a vector, but its input has shape {shape}: put a Flatten before it")
+    return shape[0]

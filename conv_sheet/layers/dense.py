@@ -1,0 +1,152 @@
+"""Layers over vectors."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from conv_sheet import engine
+from conv_sheet.formula import total
+from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, vector
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Maps as one vector, channel by channel and row by row, as `torch.nn.Flatten`.
+
+    >>> Flatten().output_shape((2, 12, 12))
+    (288,)
+    """
+
+    kind: ClassVar[str] = "Flatten"
+    prefix: ClassVar[str] = "flatten"
+    non_negative: ClassVar[bool | None] = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (prod(shape),)
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return x.reshape(len(x), -1)
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return grad.reshape(x.shape), {}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        def out(plane: int, y: int, x: int) -> str:
+            block, row, column = site.source.place(y)
+            return block.cell(row, column)
+
+        return {"out": out}
+
+    def words(self, shape: Shape) -> str:
+        return "all maps in one column, row by row"
+
+    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
+        return ("*".join(cells),)
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """A weighted sum of all inputs for each output, as `torch.nn.Linear`; in_features come from the input.
+
+    >>> Linear(out_features=10).parameters((288,))
+    {'weight': (10, 288), 'bias': (10,)}
+    """
+
+    kind: ClassVar[str] = "Linear"
+    prefix: ClassVar[str] = "fc"
+    takes_fold: ClassVar[bool] = True
+
+    out_features: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        count("out_features", self.out_features)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        vector(shape, self.kind)
+        return (self.out_features,)
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        weight = {"weight": (self.out_features, vector(shape, self.kind))}
+        return weight | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.linear(x, params["weight"], params.get("bias"))
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        dx, dweight, dbias = engine.linear_backward(grad, x, params["weight"])
+        return dx, {"weight": dweight} | ({"bias": dbias} if self.bias else {})
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        weight, inputs = site["weight"], [block.absolute for block in site.source.blocks]
+
+        def of(output: int) -> list[str]:
+            if weight.transposed:
+                block = weight.blocks[0]
+                return [block.part(0, output, block.height, 1).absolute]
+            first = output * len(inputs)
+            return [block.absolute for block in weight.blocks[first : first + len(inputs)]]
+
+        def out(plane: int, y: int, x: int) -> str:
+            terms = [f"SUMPRODUCT({values},{weights})" for values, weights in zip(inputs, of(y), strict=True)]
+            return total(terms + ([site["bias"].blocks[0].cell(y, 0)] if self.bias else []))
+
+        return {"out": out}
+
+    def torch(self, shape: Shape) -> str:
+        return f"nn.Linear({shape[0]}, {self.out_features}{'' if self.bias else ', bias=False'})"
+
+    def words(self, shape: Shape) -> str:
+        return "sum of every input × its weight" + (" + bias" if self.bias else "")
+
+    def fields(self, shape: Shape) -> None:
+        return None
+
+    def products(self, shape: Shape) -> tuple[int, ...]:
+        return shape
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """Scores as probabilities, e^z / Σ e^z, as `torch.nn.Softmax(dim=1)`; the largest score is subtracted first.
+
+    >>> Softmax().forward(np.array([[0.0, 0.0]]), {}).tolist()
+    [[0.5, 0.5]]
+    """
+
+    kind: ClassVar[str] = "Softmax"
+    prefix: ClassVar[str] = "softmax"
+    non_negative: ClassVar[bool | None] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (vector(shape, self.kind),)
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.softmax(x)
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.softmax_backward(grad, y), {}
+
+    def intermediates(self, shape: Shape) -> dict[str, Shape]:
+        return {"exp": shape}
+
+    def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
+        return {"exp": np.exp(x - x.max(axis=1, keepdims=True))}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        scores, exps = site.source.blocks[0], site["exp"].blocks[0]
+        return {
+            "exp": lambda plane, y, x: f"EXP({scores.cell(y, x)}-MAX({scores.absolute}))",
+            "out": lambda plane, y, x: f"{exps.cell(y, x)}/SUM({exps.absolute})",
+        }
+
+    def fields(self, shape: Shape) -> None:
+        return None
+
+    def torch(self, shape: Shape) -> str:
+        return "nn.Softmax(dim=1)"
+
+    def words(self, shape: Shape) -> str:
+        return "e^(score − largest score), then each ÷ their sum"

@@ -1,0 +1,94 @@
+"""The lessons that come with conv-sheet, and the user's own specs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from conv_sheet.digits import digit
+from conv_sheet.errors import DataError, SpecError
+from conv_sheet.layers import Array
+from conv_sheet.network import Network
+
+DEFAULT = "fastai"
+DEFAULT_DIGIT = 7
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A network with its name, and its trained weights where it comes with some."""
+
+    name: str
+    network: Network
+    weights: Path | None
+
+    def tensors(self, seed: int | None = None) -> dict[str, Array]:
+        """The trained weights; with a seed, or where there are none, a seeded initialisation."""
+        if self.weights is None or seed is not None:
+            return self.network.initial(seed or 0)
+        return self.network.checked(load_weights(self.weights), str(self.weights))
+
+
+def folder() -> Path:
+    """Where the lessons lie: beside the package in a checkout, inside it when installed."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "templates"
+
+
+def names() -> list[str]:
+    """Names of the lessons.
+
+    >>> "fastai" in names()
+    True
+    """
+    return sorted(path.stem for path in folder().glob("*.toml"))
+
+
+def load(lesson: str) -> Lesson:
+    """A lesson by name, or a spec by path.
+
+    Raises SpecError where there is neither.
+    """
+    if lesson in names():
+        path = folder() / f"{lesson}.toml"
+        weights = path.with_suffix(".npz")
+        return Lesson(lesson, _network(path), weights if weights.exists() else None)
+    path = Path(lesson)
+    if path.is_file():
+        return Lesson(path.stem, _network(path), None)
+    raise SpecError(f"there is no lesson {lesson!r} and no such file; the lessons are {', '.join(names())}")
+
+
+def _network(path: Path) -> Network:
+    try:
+        return Network.from_toml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError:
+        raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file") from None
+
+
+def load_weights(path: Path) -> dict[str, Array]:
+    """Arrays of an .npz file by name.
+
+    Raises DataError where the file is missing or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except (OSError, ValueError, AttributeError, EOFError) as error:
+        raise DataError(f"{path} is not an .npz file of plain arrays: {error}") from None
+
+
+def sample(number: int, shape: tuple[int, ...]) -> Array:
+    """A sample digit in the middle of a picture (C, H, W), the same in every channel.
+
+    >>> sample(3, (1, 32, 40)).shape
+    (1, 32, 40)
+    """
+    channels, height, width = shape
+    side = min(height, width)
+    picture = np.zeros((height, width))
+    top, left = (height - side) // 2, (width - side) // 2
+    picture[top : top + side, left : left + side] = digit(number, side)
+    return np.repeat(picture[np.newaxis], channels, axis=0)

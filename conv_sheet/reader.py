@@ -1,0 +1,132 @@
+"""A workbook file as what it holds: the spec from its sheet, the layout recomputed, the numbers from their places."""
+
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite, nan
+from pathlib import Path
+
+import numpy as np
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from conv_sheet.contents import Contents
+from conv_sheet.errors import WorkbookError
+from conv_sheet.grid import Block, Placed, column_letters, quote
+from conv_sheet.layers import Array
+from conv_sheet.layout import NETWORK, NUMPY, plan
+from conv_sheet.network import Network
+from conv_sheet.sheets.numpy import owned
+from conv_sheet.sheets.spec import SPEC
+from conv_sheet.sheets.start import START
+
+Position = tuple[int, int]
+ReadBlock = Callable[[Block], list[list[object]]]
+"""Values of a block, row by row; None for an empty cell."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file stores: values by sheet and position, and which of them are results of formulas."""
+
+    path: Path
+    values: Mapping[str, Mapping[Position, object]]
+    formulas: Mapping[str, frozenset[Position]]
+
+    def block(self, block: Block) -> list[list[object]]:
+        """Values of a block; what is not stored is None."""
+        cells = self.values[block.sheet]
+        return [[cells.get(block.position(y, x)) for x in range(block.width)] for y in range(block.height)]
+
+
+def read(path: Path) -> Stored:
+    """Every value that a workbook file stores.
+
+    Raises WorkbookError where the file is missing, damaged, or no workbook of ours.
+    """
+    values: dict[str, dict[Position, object]] = {}
+    formulas: dict[str, frozenset[Position]] = {}
+    for data_only in (True, False):
+        for title, cells in _load(path, data_only).items():
+            if data_only:
+                values[title] = cells
+            else:
+                formulas[title] = frozenset(at for at, v in cells.items() if isinstance(v, str) and v.startswith("="))
+    missing = [title for title in (START, NETWORK, NUMPY, SPEC) if title not in values]
+    if missing:
+        raise WorkbookError(
+            f"{path} has no sheet {missing[0]!r}: it is not a conv-sheet workbook, or the sheet was deleted or renamed"
+        )
+    return Stored(path, values, formulas)
+
+
+def _load(path: Path, data_only: bool) -> dict[str, dict[Position, object]]:
+    if not path.is_file():
+        raise WorkbookError(f"{path}: there is no such file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = load_workbook(path, data_only=data_only, read_only=True)
+            try:
+                return {
+                    sheet.title: {
+                        (cell.row, cell.column): cell.value
+                        for row in sheet.iter_rows()
+                        for cell in row
+                        if cell.value is not None
+                    }
+                    for sheet in book.worksheets
+                }
+            finally:
+                book.close()
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as error:
+        raise WorkbookError(f"{path} cannot be read as a workbook: {error}") from error
+
+
+def network_of(stored: Stored) -> Network:
+    """The network that a file describes on its sheet `Spec`."""
+    cells = stored.values[SPEC]
+    last = max((row for row, _ in cells), default=0)
+    lines = (str(cells.get((row, 1), "")) for row in range(1, last + 1))
+    return Network.from_toml("\n".join(lines), f"{stored.path}, sheet {SPEC}")
+
+
+def contents(stored: Stored) -> Contents:
+    """What a file holds, its typed cells checked."""
+    return from_blocks(network_of(stored), stored.block)
+
+
+def from_blocks(network: Network, block: ReadBlock) -> Contents:
+    """Contents out of blocks, wherever they are read from.
+
+    Raises WorkbookError for the first typed cell that holds no number.
+    """
+    layout = plan(network)
+    tensors = {name: _typed(placed, name, block) for name, placed in layout.parameters()}
+    written = {placed.name: _written(placed, block) for _, _, placed in owned(layout)}
+    return Contents(network, _typed(layout.input, "input", block), tensors, written)
+
+
+def _typed(placed: Placed, name: str, read_block: ReadBlock) -> Array:
+    planes = []
+    for block in placed.blocks:
+        rows = read_block(block)
+        for y, row in enumerate(rows):
+            for x, value in enumerate(row):
+                if not _is_number(value):
+                    at = block.position(y, x)
+                    found = "is empty" if value is None else f"holds {value!r}, which is not a number"
+                    where = f"{quote(block.sheet)}!{column_letters(at[1])}{at[0]}"
+                    raise WorkbookError(f"{where} {found}; {name} needs one there: type it and try again")
+        planes.append(rows)
+    return placed.tensor(np.array(planes, dtype=np.float64))
+
+
+def _written(placed: Placed, read_block: ReadBlock) -> Array:
+    planes = [[[v if _is_number(v) else nan for v in row] for row in read_block(block)] for block in placed.blocks]
+    return placed.tensor(np.array(planes, dtype=np.float64))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

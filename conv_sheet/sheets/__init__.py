@@ -1,0 +1,1 @@
+"""What stands on each sheet, as data: network and layout in, cells, formulas and styles out."""

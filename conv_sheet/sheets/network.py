@@ -1,0 +1,242 @@
+"""The sheet `Network`: the whole calculation from left to right, every activation a live formula."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from conv_sheet import style
+from conv_sheet.formula import MAX_ARGUMENTS
+from conv_sheet.grid import Block, Placed
+from conv_sheet.layers import Array, Border, Formula
+from conv_sheet.layers.dense import Softmax
+from conv_sheet.layout import BAND_ROW, NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.sheets.page import Page, Validation
+from conv_sheet.style import Scale, Style
+
+SCALE_ROW = 5
+POOL_TEXTS = {"-inf": "−∞", "inf": "+∞"}
+_COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+}
+
+
+def page(layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array]) -> Page:
+    """The sheet, with the engine's activations as the values of its formulas."""
+    sheet = frame(NETWORK, layout)
+    for stage in layout.stages:
+        _head(sheet, stage)
+        for full_name, placed in stage.parameters():
+            _parameter(sheet, full_name, placed, tensors[full_name], layout.network.classes)
+        values = layout.values(stage, activations, tensors)
+        if stage.nodes:
+            formulas = _formulas(layout, stage)
+            for short, placed in stage.computed():
+                _computed(sheet, stage, placed, values[short], formulas[short])
+        else:
+            _input(sheet, stage, values["out"])
+        label_maps(sheet, stage)
+        label_vector(sheet, stage, layout.network.classes)
+        _border(sheet, stage.out, stage.border, values["out"])
+        _scale(sheet, stage.out, scale_of(layout, stage))
+    sheet.names = dict(layout.names())
+    return sheet
+
+
+def frame(title: str, layout: Layout) -> Page:
+    """An empty sheet of square cells, large enough for the layout, with its headings frozen."""
+    sheet = Page(
+        title,
+        freeze=f"A{SCALE_ROW + 1}",
+        zoom=style.NETWORK_ZOOM,
+        default_width=style.CELL_WIDTH,
+        default_height=style.CELL_HEIGHT,
+        repeat_rows=SCALE_ROW,
+    )
+    sheet.heights |= {TITLE_ROW: 24, SHAPE_ROW: 16, TORCH_ROW: 28, WORDS_ROW: 28, SCALE_ROW: 12}
+    sheet.widths = dict.fromkeys(range(2, layout.last_column + 1), style.CELL_WIDTH) | {1: 1.5}
+    return sheet
+
+
+def stage_title(stage: Stage) -> str:
+    """What a stage is called: `conv1 + relu1`."""
+    return " + ".join(node.name for node in stage.nodes) or "input"
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape for readers: `2×26×26`."""
+    return "×".join(map(str, shape))
+
+
+def scale_of(layout: Layout, stage: Stage) -> Scale | None:
+    """The colour scale of a stage's output; None where values may be negative and the scale needs a bound."""
+    if not stage.nodes:
+        return style.INK_SCALE
+    if isinstance(stage.layer, Softmax):
+        return style.PROBABILITY_SCALE
+    return style.WARM_SCALE if _non_negative(layout, stage) else None
+
+
+def _non_negative(layout: Layout, stage: Stage) -> bool:
+    """Whether no value of a stage can be below zero, the image being 0 … 1."""
+    if not stage.nodes:
+        return True
+    sign = stage.nodes[-1].layer.non_negative
+    return _non_negative(layout, layout.by_name[stage.source or "input"]) if sign is None else sign
+
+
+def _head(sheet: Page, stage: Stage) -> None:
+    first, last = stage.columns
+    sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
+    if not stage.nodes:
+        shape = shape_text(stage.out.shape)
+        texts = (shape, f"x = torch.rand(1, {', '.join(map(str, stage.out.shape))})", "type 0 … 1 into any pixel")
+    else:
+        start, end = stage.nodes[0], stage.nodes[-1]
+        code = ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes)
+        inner = start.layer.words(start.in_shape)
+        words = stage.activation.words_of(inner) if stage.activation else inner
+        texts = (f"{shape_text(start.in_shape)} → {shape_text(end.out_shape)}", code, f"each cell = {words}")
+    for row, text, look in zip(
+        (SHAPE_ROW, TORCH_ROW, WORDS_ROW), texts, (style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS), strict=True
+    ):
+        sheet.span(row, first, last, text, look)
+
+
+def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
+    formulas = stage.layer.formulas(layout.site(stage))
+    if stage.activation is None:
+        return formulas
+    fold, inner = stage.activation.fold, formulas["out"]
+
+    def folded(plane: int, y: int, x: int) -> str:
+        return fold(inner(plane, y, x)) or ""
+
+    return formulas | {"out": folded}
+
+
+def _computed(sheet: Page, stage: Stage, placed: Placed, values: Array, formula: Formula) -> None:
+    look = value_style(stage, placed)
+    planes = placed.planes(values).tolist()
+    for plane, (block, rows) in enumerate(zip(placed.blocks, planes, strict=True)):
+        for y, line in enumerate(rows):
+            for x, value in enumerate(line):
+                sheet.put(*block.position(y, x), value, look, formula(plane, y, x), owner=stage.name)
+
+
+def value_style(stage: Stage, placed: Placed) -> Style:
+    """How computed values look: probabilities as per cent, scores with two digits, maps with one."""
+    if len(placed.shape) == 3:
+        return style.ACTIVATION
+    return style.PROBABILITY if placed is stage.out and isinstance(stage.layer, Softmax) else style.SCORE
+
+
+def _input(sheet: Page, stage: Stage, values: Array) -> None:
+    sheet.fill(stage.out.blocks, stage.out.planes(values).tolist(), style.PIXEL)
+    sheet.validations.append(
+        Validation(
+            stage.out.blocks,
+            "Pixel",
+            "A number from 0 (paper) to 1 (ink).",
+            "A pixel is a number from 0 (paper) to 1 (ink). Press Esc to keep the old one.",
+            low=0,
+            high=1,
+        )
+    )
+
+
+def _parameter(sheet: Page, name: str, placed: Placed, values: Array, classes: tuple[str, ...]) -> None:
+    sheet.fill(placed.blocks, placed.planes(values).tolist(), style.WEIGHT)
+    sheet.validations.append(
+        Validation(
+            placed.blocks,
+            name,
+            "Type any number and watch everything to the right.",
+            f"{name} takes numbers from -1,000,000 to 1,000,000. Press Esc to keep the old one.",
+        )
+    )
+    _scale(sheet, placed, None)
+    first = placed.blocks[0]
+    label = f"{name} {shape_text(placed.shape)}"
+    if len(placed.shape) == 1:
+        row = BAND_ROW + 2 * ((first.row - BAND_ROW) // 2) if first.height == 1 else first.row - 1
+        sheet.put(row, first.column, label if first.height == 1 else name.rpartition(".")[2], style.LABEL)
+    elif len(placed.shape) == 4:
+        each = placed.shape[1]
+        for number, block in enumerate(placed.blocks[::each]):
+            text = label if number == 0 and each == 1 else f"weight {number + 1}"
+            sheet.put(block.row - 1, block.column, text if number else f"weight {number + 1}", style.LABEL)
+    elif placed.transposed:
+        sheet.put(first.row - 1, first.column, f"{label}, one column an output", style.LABEL)
+    else:
+        each = len(placed.blocks) // placed.shape[0]
+        for number, block in enumerate(placed.blocks[::each]):
+            named = classes[number] if len(classes) == placed.shape[0] else str(number + 1)
+            sheet.put(block.row - 1, block.column, f"weights of {named}", style.CLASS)
+
+
+def label_maps(sheet: Page, stage: Stage) -> None:
+    """The defined name of each map above it."""
+    if len(stage.out.shape) == 3:
+        for name, block in stage.out.names():
+            sheet.put(block.row - stage.border.top - 1, block.column - stage.border.left, name, style.LABEL)
+
+
+def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
+    """Column titles above a vector and the classes beside it."""
+    if len(stage.out.shape) != 1:
+        return
+    for short, placed in stage.computed():
+        block = placed.blocks[0]
+        sheet.put(block.row - 1, block.column, short, style.LABEL)
+    if len(classes) == stage.out.shape[0]:
+        for y, named in enumerate(classes):
+            sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS)
+
+
+def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:
+    """Cells around each map for the layer that reads it: zeros, the pool's infinity, or copies of the map's cells."""
+    if not any(border.sides):
+        return
+    _, height, width = placed.shape
+    mode = _COPY_MODES.get(border.mode)
+    if mode:
+        rows = np.pad(np.arange(height), (border.top, border.bottom), mode=mode)
+        columns = np.pad(np.arange(width), (border.left, border.right), mode=mode)
+    outside = [
+        (y, x)
+        for y in range(-border.top, height + border.bottom)
+        for x in range(-border.left, width + border.right)
+        if not (0 <= y < height and 0 <= x < width)
+    ]
+    for plane, block in enumerate(placed.blocks):
+        for y, x in outside:
+            if mode:
+                source = int(rows[y + border.top]), int(columns[x + border.left])
+                value = float(values[plane][source])
+                sheet.put(*block.position(y, x), value, style.COPY, block.cell(*source), owner=placed.name)
+            else:
+                sheet.put(*block.position(y, x), POOL_TEXTS.get(border.mode, 0.0), style.PADDING)
+
+
+def _scale(sheet: Page, placed: Placed, scale: Scale | None) -> None:
+    """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
+    if scale is None:
+        column = placed.blocks[0].column
+        while (SCALE_ROW, column) in sheet.cells:
+            column += 1
+        bound = Block(NETWORK, SCALE_ROW, column, 1, 1)
+        cells = [sheet.cells[position] for block in placed.blocks for position in block.positions()]
+        largest = max(abs(cell.value) for cell in cells if isinstance(cell.value, float))
+        sheet.put(SCALE_ROW, column, largest, style.SCALE, _largest(placed.blocks), owner=placed.name)
+        scale = style.diverging(bound.absolute)
+    sheet.scales.append((placed.blocks, scale))
+
+
+def _largest(blocks: tuple[Block, ...]) -> str:
+    """Formula of the largest absolute value of some blocks."""
+    groups = [blocks[i : i + MAX_ARGUMENTS] for i in range(0, len(blocks), MAX_ARGUMENTS)]
+    ranges = [",".join(block.relative for block in group) for group in groups]
+    return f"MAX({','.join(f'MAX({r}),-MIN({r})' for r in ranges)})"

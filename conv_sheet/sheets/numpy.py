@@ -1,0 +1,79 @@
+"""The sheet `NumPy`: what the engine last made of a network, in the places of `Network`, and how far apart they are."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from conv_sheet import style
+from conv_sheet.grid import Block, Placed, quote
+from conv_sheet.layers import Array
+from conv_sheet.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.sheets.network import frame, label_maps, label_vector, scale_of, stage_title, value_style
+from conv_sheet.sheets.page import Page, Verdict
+
+AGREE = 1e-9
+"""Largest distance at which formulas and engine are said to agree."""
+
+
+def owned(layout: Layout) -> list[tuple[Stage, str, Placed]]:
+    """Every tensor that belongs to the engine: its stage, its short name, and its place on `NumPy`."""
+    placed = []
+    for stage in layout.stages:
+        for short, where in list(stage.computed()) or [("out", stage.out)]:
+            on_numpy = Placed(where.name, where.shape, tuple(b.on(NUMPY) for b in where.blocks), where.transposed)
+            placed.append((stage, short, on_numpy))
+    return placed
+
+
+def page(
+    layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array], engine: Mapping[str, Array]
+) -> Page:
+    """The sheet; `engine` is what stands in its blocks by tensor name, `activations` what `Network` shows now."""
+    sheet = frame(NUMPY, layout)
+    for stage in layout.stages:
+        first, last = stage.columns
+        mine = [(short, placed) for owner, short, placed in owned(layout) if owner is stage]
+        now = layout.values(stage, activations, tensors)
+        apart = stage_distance(stage, now, engine)
+        sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
+        sheet.span(SHAPE_ROW, first, last, "distance from Network:", style.STAGE_SHAPE)
+        sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE, distance(tuple(b for _, p in mine for b in p.blocks)))
+        cell = Block(NUMPY, TORCH_ROW, first, 1, 1)
+        sheet.names[f"{stage.name}_distance"] = cell
+        sheet.verdicts.append(
+            Verdict(Block(NUMPY, TORCH_ROW, first, 1, last - first + 1), f"{cell.fixed()}<={AGREE:.0E}")
+        )
+        verdict = "agrees" if apart <= AGREE else "differs: Python has not seen your change yet"
+        sheet.span(
+            WORDS_ROW,
+            first,
+            last,
+            verdict,
+            style.STAGE_WORDS,
+            f'IF({cell.cell()}<={AGREE:.0E},"agrees","differs: Python has not seen your change yet")',
+        )
+        for _, placed in mine:
+            look = style.ENGINE_SCORE if value_style(stage, placed) == style.SCORE else style.ENGINE
+            if value_style(stage, placed) == style.PROBABILITY:
+                look = style.ENGINE_PROBABILITY
+            sheet.fill(placed.blocks, placed.planes(engine[placed.name]).tolist(), look)
+        label_maps(sheet, stage)
+        label_vector(sheet, stage, layout.network.classes)
+        scale = scale_of(layout, stage)
+        if scale:
+            sheet.scales.append((tuple(b.on(NUMPY) for b in stage.out.blocks), scale))
+    return sheet
+
+
+def stage_distance(stage: Stage, now: Mapping[str, Array], engine: Mapping[str, Array]) -> float:
+    """Euclidean distance between a stage's values by short name and the engine's by tensor name, as the sheet takes it.
+
+    What is not a number in the engine's blocks (NaN here) counts for nothing, as in SUMXMY2.
+    """
+    return float(np.sqrt(sum(np.nansum((value - engine[stage.own[short].name]) ** 2) for short, value in now.items())))
+
+
+def distance(blocks: tuple[Block, ...]) -> str:
+    """Formula of the Euclidean distance between blocks of `NumPy` and the same places of `Network`."""
+    pairs = (f"SUMXMY2({quote(NETWORK)}!{block.relative},{block.relative})" for block in blocks)
+    return f"SQRT({'+'.join(pairs)})"

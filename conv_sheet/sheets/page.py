@@ -1,0 +1,96 @@
+"""A sheet as data. The builder turns pages into a workbook; nothing here knows the file format."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from conv_sheet.formula import checked
+from conv_sheet.grid import Block, column_letters
+from conv_sheet.style import Scale, Style
+
+Value = float | str | bool | None
+
+
+class Cell(NamedTuple):
+    """A cell: its value (a formula's value is what the engine makes of it), its look, its formula without `=`."""
+
+    value: Value
+    style: Style
+    formula: str | None = None
+    owner: str = ""
+    """The layer whose result stands here; empty for what is typed, and for texts."""
+
+
+class Validation(NamedTuple):
+    """What may be typed into blocks: a number from `low` to `high`, or one of `choices`; with a hint and an error."""
+
+    blocks: tuple[Block, ...]
+    title: str
+    hint: str
+    error: str
+    low: float = -1e6
+    high: float = 1e6
+    choices: str | None = None
+
+
+class Verdict(NamedTuple):
+    """Green where the formula is true, red where it is not."""
+
+    block: Block
+    formula: str
+
+
+class Bars(NamedTuple):
+    """A bar chart of values over labels, with its top left corner at a cell."""
+
+    title: str
+    values: Block
+    labels: Block
+    anchor: str
+    width: float
+    height: float
+
+
+@dataclass
+class Page:
+    """A sheet being put together, cell by cell; rows and columns count from 1."""
+
+    title: str
+    cells: dict[tuple[int, int], Cell] = field(default_factory=dict)
+    merges: list[Block] = field(default_factory=list)
+    widths: dict[int, float] = field(default_factory=dict)
+    heights: dict[int, float] = field(default_factory=dict)
+    scales: list[tuple[tuple[Block, ...], Scale]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    validations: list[Validation] = field(default_factory=list)
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
+    bars: list[Bars] = field(default_factory=list)
+    names: dict[str, Block] = field(default_factory=dict)
+    freeze: str | None = None
+    zoom: int = 100
+    default_width: float | None = None
+    default_height: float | None = None
+    hidden: bool = False
+    repeat_rows: int = 0
+
+    def put(
+        self, row: int, column: int, value: Value, style: Style, formula: str | None = None, owner: str = ""
+    ) -> None:
+        """Fill one cell."""
+        if formula is not None:
+            checked(formula, f"{self.title}!{column_letters(column)}{row}")
+        self.cells[row, column] = Cell(value, style, formula, owner)
+
+    def span(self, row: int, first: int, last: int, value: Value, style: Style, formula: str | None = None) -> None:
+        """Fill a run of cells of one row as one merged cell."""
+        self.put(row, first, value, style, formula)
+        for column in range(first + 1, last + 1):
+            self.put(row, column, None, style)
+        if last > first:
+            self.merges.append(Block(self.title, row, first, 1, last - first + 1))
+
+    def fill(self, blocks: Iterable[Block], planes: Iterable[Iterable[Iterable[float]]], style: Style) -> None:
+        """Fill blocks with plain numbers, a plane each."""
+        for block, plane in zip(blocks, planes, strict=True):
+            for position, value in zip(block.positions(), (v for line in plane for v in line), strict=True):
+                self.cells[position] = Cell(value, style)

@@ -1,0 +1,276 @@
+"""The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from conv_sheet import style
+from conv_sheet.grid import Block, quote
+from conv_sheet.layers import Array, Conv2d
+from conv_sheet.layers.base import Field
+from conv_sheet.layout import Layout, Stage
+from conv_sheet.network import Network, Try
+from conv_sheet.sheets.numpy import AGREE, stage_distance
+from conv_sheet.sheets.page import Bars, Page, Verdict
+from conv_sheet.summary import Row, summary
+
+START = "Start"
+_LEFT, _RIGHT = 2, 12
+_WIDTHS = {1: 2.0, 2: 20.0, 3: 15.0, 4: 9.0, 5: 9.0, 6: 9.0, 7: 13.0, 8: 14.0, 9: 10.0, 10: 10.0, 11: 2.0, 12: 44.0}
+_HEADS = ("layer", "kind", "channels", "height", "width", "parameters", "multiply–adds", "step", "sees", "", "PyTorch")
+
+READING = (
+    "The sheet Network runs from left to right: picture, then kernels beside the maps that they make, to the answer.",
+    "Blue numbers in boxes are yours: pixels, kernels, biases, weights. Everything else is a formula and follows.",
+    "Every map is a picture made of numbers: zoom out for the picture, zoom in for the arithmetic. White is zero.",
+    "The sheet NumPy holds what Python made of the same network, place for place, and the distance between the two.",
+    "Tensors have names: type conv1_weight_1_1 (or any other) into the box left of the formula bar to jump there.",
+)
+LEGEND = {
+    "pixel": "a pixel, 0 is paper and 1 is ink: type over it",
+    "weight +": "a weight above zero: type over it",
+    "weight −": "a weight below zero: type over it",
+    "activation": "a formula: the deeper the colour, the larger the value",
+    "probability": "a formula: how sure the network is",
+    "padding": "a border that only the next layer reads",
+}
+
+
+def page(
+    layout: Layout,
+    activations: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    engine: Mapping[str, Array],
+    status: str,
+) -> Page:
+    """The sheet; the arguments are those of `NumPy`, and what the status line says."""
+    network = layout.network
+    sheet = Page(START, widths=dict(_WIDTHS))
+    sheet.span(1, _LEFT, _RIGHT, network.title, style.TITLE)
+    sheet.span(2, _LEFT, _RIGHT, network.description, style.SUBTITLE)
+    sheet.heights |= {1: 34, 2: 34}
+    row = _answer(sheet, layout, activations, 4)
+    row = _status(sheet, layout, activations, tensors, engine, status, row)
+    row = _tries(sheet, layout, row)
+    row = _lines(sheet, "How to read it", READING, row)
+    row = _legend(sheet, row)
+    _table(sheet, network, row)
+    return sheet
+
+
+def _answer(sheet: Page, layout: Layout, activations: Mapping[str, Array], row: int) -> int:
+    """The predicted class with a bar chart of the probabilities, or the plain output where there are no classes."""
+    network = layout.network
+    last = layout.stages[-1]
+    output = activations[network.output.name][0]
+    if not network.classes or len(last.out.shape) != 1:
+        return _plain_output(sheet, last, output, row)
+    sheet.put(row, _LEFT, "The network says", style.HEADING)
+    count = len(network.classes)
+    labels, values = Block(START, row + 2, 4, count, 1), Block(START, row + 2, 5, count, 1)
+    best = int(np.argmax(output))
+    formula = f"INDEX({labels.absolute},MATCH(MAX({values.absolute}),{values.absolute},0))"
+    sheet.put(row + 2, _LEFT, network.classes[best], style.ANSWER, formula, owner=last.name)
+    sheet.names["prediction"] = Block(START, row + 2, _LEFT, 1, 1)
+    answer = Block(START, row + 2, _LEFT, 4, 2)
+    sheet.merges.append(answer)
+    sheet.put(row + 1, 4, "class", style.HEAD_LEFT)
+    sheet.put(row + 1, 5, "output" if not _probabilities(last) else "probability", style.HEAD)
+    look = style.PERCENT if _probabilities(last) else style.DECIMAL
+    for number, name in enumerate(network.classes):
+        sheet.put(row + 2 + number, 4, name, style.LINE)
+        sheet.put(
+            row + 2 + number, 5, float(output[number]), look, last.out.blocks[0].other(number, 0), owner=last.name
+        )
+    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, 0.53 * (count + 2)))
+    return row + count + 4
+
+
+def _probabilities(stage: Stage) -> bool:
+    return bool(stage.layer.non_negative)
+
+
+def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
+    sheet.put(row, _LEFT, "The network's output", style.HEADING)
+    if len(last.out.shape) == 3:
+        sheet.put(row + 1, _LEFT, f"{len(last.out.blocks)} maps, at the right end of the sheet Network", style.LINE)
+        return row + 3
+    for number, value in enumerate(output[:16]):
+        sheet.put(
+            row + 1 + number, _LEFT, float(value), style.DECIMAL, last.out.blocks[0].other(number, 0), owner=last.name
+        )
+    return row + 2 + min(len(output), 16)
+
+
+def _status(
+    sheet: Page,
+    layout: Layout,
+    activations: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    engine: Mapping[str, Array],
+    status: str,
+    row: int,
+) -> int:
+    """Whether formulas and Python agree, live, and what Python last said."""
+    apart = largest_distance(layout, activations, tensors, engine)
+    cells = ",".join(f"{stage.name}_distance" for stage in layout.stages)
+    sheet.put(row, _LEFT, "Formulas and Python", style.HEADING)
+    sheet.put(row + 1, _LEFT, "largest distance", style.LINE)
+    sheet.put(row + 1, 3, apart, style.DISTANCE, f"MAX({cells})")
+    distance = Block(START, row + 1, 3, 1, 1)
+    sheet.names["distance"] = distance
+    sheet.verdicts.append(Verdict(distance, f"{distance.fixed()}<={AGREE:.0E}"))
+    sheet.span(
+        row + 1,
+        4,
+        _RIGHT,
+        verdict_text(apart),
+        style.LINE,
+        f'IF({distance.cell()}<={AGREE:.0E},"{verdict_text(0)}","{verdict_text(1)}")',
+    )
+    sheet.put(row + 2, _LEFT, "Python's last word", style.LINE)
+    sheet.span(row + 2, 3, _RIGHT, status, style.STATUS)
+    sheet.names["status"] = Block(START, row + 2, 3, 1, 1)
+    return row + 4
+
+
+def verdict_text(apart: float) -> str:
+    """What a distance between formulas and engine means, for a learner."""
+    if apart <= AGREE:
+        return "Excel and Python agree on every number."
+    return "You changed something and Excel has followed; the sheet NumPy still shows what Python made of it before."
+
+
+def largest_distance(
+    layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array], engine: Mapping[str, Array]
+) -> float:
+    """The largest of the distances that `NumPy` shows, one a stage."""
+    largest = 0.0
+    for stage in layout.stages:
+        now = layout.values(stage, activations, tensors)
+        largest = max(largest, stage_distance(stage, now, engine))
+    return largest
+
+
+def _tries(sheet: Page, layout: Layout, row: int) -> int:
+    """What to try, each with a link to the cells where it happens."""
+    names = dict(layout.names())
+    tries = [t for t in layout.network.tries or _general_tries(layout) if t.at in names]
+    sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
+    for number, item in enumerate(tries, 1):
+        sheet.put(row + number, _LEFT, f"{number}  {item.at}", style.LINK)
+        sheet.links[row + number, _LEFT] = f"{quote(names[item.at].sheet)}!{names[item.at].relative}"
+        sheet.span(row + number, 3, _RIGHT, item.text, style.TEXT)
+        sheet.heights[row + number] = 18
+    return row + len(tries) + 2
+
+
+_WORDS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Seven"}
+
+
+def _general_tries(layout: Layout) -> list[Try]:
+    """Suggestions for a network that comes without its own."""
+    conv = next((s for s in layout.stages if s.nodes and isinstance(s.layer, Conv2d)), None)
+    first, last = next(layout.input.names())[0], layout.stages[-1]
+    tries = [
+        Try("Draw: type 1 into some pixels and 0 into others. Everything to the right follows at once.", first),
+        Try("Clear the whole picture (0 everywhere). What is left comes from the biases alone.", first),
+    ]
+    if conv:
+        kernel, made = next(conv.own["weight"].names())[0], next(conv.out.names())[0]
+        tries += [
+            Try("Turn the signs of this kernel round. Light edges become dark ones.", kernel),
+            Try("Click any cell of this map and press F2: Excel frames the window and the kernel that make it.", made),
+        ]
+    return [*tries, Try("Watch this output while you change one weight far to the left.", next(last.out.names())[0])]
+
+
+def _lines(sheet: Page, heading: str, lines: tuple[str, ...], row: int) -> int:
+    sheet.put(row, _LEFT, heading, style.HEADING)
+    for number, line in enumerate(lines, 1):
+        sheet.span(row + number, _LEFT, _RIGHT, line, style.LINE)
+    return row + len(lines) + 2
+
+
+def _legend(sheet: Page, row: int) -> int:
+    sheet.put(row, _LEFT, "Colours", style.HEADING)
+    samples = {"pixel": 0.8, "weight +": 0.5, "weight −": -0.5, "activation": 1.7, "probability": 0.9, "padding": 0.0}
+    for number, (name, text) in enumerate(LEGEND.items(), 1):
+        sheet.put(row + number, _LEFT, samples[name], style.SWATCHES[name])
+        sheet.span(row + number, 3, _RIGHT, f"{text}", style.LINE)
+    return row + len(LEGEND) + 2
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Addresses of one row of the table."""
+
+    row: int
+
+    def shape(self, rank: int) -> tuple[str, ...]:
+        return tuple(f"{letter}{self.row}" for letter in "DEF"[:rank])
+
+
+def _table(sheet: Page, network: Network, row: int) -> None:
+    rows = summary(network)
+    square = all(r.field[0] == r.field[1] and r.step[0] == r.step[1] for r in rows)
+    sheet.put(row, _LEFT, "Layers", style.HEADING)
+    for column, head in enumerate(_HEADS, _LEFT):
+        sheet.put(row + 1, column, head, style.HEAD_LEFT if column in (2, 3, 12) else style.HEAD)
+    top = row + 2
+    for number, item in enumerate(rows):
+        _table_row(sheet, item, _Line(top + number), _Line(top), rows[number - 1] if number else None, square)
+    bottom = top + len(rows)
+    sheet.put(bottom, _LEFT, "total", style.HEAD_LEFT)
+    for column in range(3, _RIGHT + 1):
+        sheet.put(bottom, column, None, style.HEAD)
+    for column, total in ((7, sum(r.parameters for r in rows)), (8, sum(r.multiply_adds for r in rows))):
+        block = Block(START, top, column, len(rows), 1)
+        sheet.put(bottom, column, total, style.TOTAL, f"SUM({block.relative})")
+    notes = (
+        "parameters: numbers that training may change · multiply–adds: products of value and weight for one picture",
+        "sees: how many pixels of the input, along rows and columns, one value depends on"
+        " · step: how many pixels further its neighbour looks",
+    )
+    for number, note in enumerate(notes, 1):
+        sheet.span(bottom + number, _LEFT, _RIGHT, note, style.NOTE)
+
+
+def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | None, square: bool) -> None:
+    row = line.row
+    sheet.put(row, 2, item.name, style.LINE)
+    sheet.put(row, 3, item.kind or "picture", style.LINE)
+    rank = len(item.shape)
+    if before is None or item.node is None:
+        for column, size in enumerate(item.shape, 4):
+            sheet.put(row, column, size, style.NUMBER)
+        for column in (9, 10):
+            sheet.put(row, column, 1 if square else "1×1", style.NUMBER)
+        return
+    node, above = item.node, _Line(row - 1)
+    cells = above.shape(len(before.shape))
+    for column, (size, formula) in enumerate(
+        zip(item.shape, node.layer.size_formulas(node.in_shape, cells), strict=True), start=4
+    ):
+        sheet.put(row, column, size, style.NUMBER, formula)
+    shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
+    counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
+    sheet.put(row, 7, item.parameters, style.NUMBER, counted)
+    work = node.layer.multiply_adds_formula(node.in_shape, cells, line.shape(rank))
+    sheet.put(row, 8, item.multiply_adds, style.NUMBER, work)
+    fields = node.layer.fields(node.in_shape)
+    if not square:
+        sheet.put(row, 9, "all" if item.step == (0, 0) else "×".join(map(str, item.step)), style.NUMBER)
+        sheet.put(row, 10, "×".join(map(str, item.field)), style.NUMBER)
+    elif fields is None or item.step == (0, 0):
+        sheet.put(row, 9, "all", style.NUMBER)
+        sheet.put(row, 10, item.field[0], style.NUMBER, first.shape(3)[1])
+    else:
+        _field(sheet, item, fields[0], row)
+    sheet.put(row, 12, node.layer.torch(node.in_shape), style.CODE)
+
+
+def _field(sheet: Page, item: Row, window: Field, row: int) -> None:
+    sheet.put(row, 9, item.step[0], style.NUMBER, f"I{row - 1}*{window.stride}")
+    sheet.put(row, 10, item.field[0], style.NUMBER, f"J{row - 1}+({window.extent}-1)*I{row - 1}")

@@ -1,0 +1,117 @@
+"""Every visual constant: fonts, fills, colour scales, number formats, sizes."""
+
+from dataclasses import dataclass, replace
+
+FONT = "Calibri"
+MONO = "Consolas"
+
+INK = "1F2A44"
+GREY = "7A8599"
+EDIT = "1D4ED8"
+EDIT_LINE = "A9BFEA"
+PALE = "EEF2F8"
+PAD = "ECECEC"
+WHITE = "FFFFFF"
+RED = "F8696B"
+BLUE = "5A8AC6"
+SLATE = "8FA3BF"
+GREEN = "63BE7B"
+GOOD = "C6EFCE"
+GOOD_TEXT = "006100"
+BAD = "FFC7CE"
+BAD_TEXT = "9C0006"
+
+CELL_WIDTH = 3.71
+"""Column width, in characters of the standard font, that is 26 pixels wide on Windows."""
+CELL_HEIGHT = 19.5
+"""Row height in points: 26 pixels, so that cells are square."""
+NETWORK_ZOOM = 70
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a cell looks. `line` is the colour of a thin border on all sides."""
+
+    size: float = 8
+    bold: bool = False
+    italic: bool = False
+    mono: bool = False
+    color: str = INK
+    fill: str | None = None
+    line: str | None = None
+    format: str = "General"
+    horizontal: str | None = None
+    vertical: str = "center"
+    wrap: bool = False
+    shrink: bool = False
+    underline: bool = False
+
+
+ACTIVATION = Style(format="0.0", horizontal="center", shrink=True)
+SCORE = replace(ACTIVATION, format="0.00")
+PROBABILITY = replace(ACTIVATION, format="0%", bold=True)
+PIXEL = replace(ACTIVATION, color=EDIT, line=EDIT_LINE)
+WEIGHT = replace(PIXEL, format="0.00")
+PADDING = replace(ACTIVATION, color=GREY, fill=PAD, format="0")
+COPY = replace(PADDING, format="0.0")
+ENGINE = replace(ACTIVATION, color=GREY)
+ENGINE_SCORE = replace(SCORE, color=GREY)
+ENGINE_PROBABILITY = replace(PROBABILITY, color=GREY)
+
+STAGE_TITLE = Style(size=13, bold=True, fill=PALE)
+STAGE_SHAPE = Style(size=9, fill=PALE)
+STAGE_TORCH = Style(size=9, mono=True, fill=PALE, wrap=True, vertical="top")
+STAGE_WORDS = Style(size=9, italic=True, color=GREY, fill=PALE, wrap=True, vertical="top")
+SCALE = Style(size=7, color=GREY, format='"±"0.00', horizontal="center", shrink=True)
+LABEL = Style(size=8, color=GREY)
+CLASS = Style(size=9, bold=True)
+DISTANCE = Style(size=9, fill=PALE, format="0.0E+00", horizontal="left")
+
+TITLE = Style(size=22, bold=True)
+SUBTITLE = Style(size=11, color=GREY, wrap=True, vertical="top")
+HEADING = Style(size=14, bold=True)
+TEXT = Style(size=11, wrap=True, vertical="top")
+LINE = Style(size=11)
+LINK = Style(size=11, color=EDIT, underline=True, wrap=True, vertical="top")
+NUMBER = Style(size=11, format="#,##0", horizontal="right")
+HEAD = Style(size=10, bold=True, fill=PALE, wrap=True, horizontal="right")
+HEAD_LEFT = replace(HEAD, horizontal="left")
+CODE = Style(size=10, mono=True)
+ANSWER = Style(size=36, bold=True, horizontal="center")
+PERCENT = Style(size=11, format="0.0%", horizontal="right")
+DECIMAL = Style(size=11, format="0.000", horizontal="right")
+TOTAL = replace(HEAD, format="#,##0")
+NOTE = Style(size=9, italic=True, color=GREY)
+STATUS = Style(size=11, fill=PALE, wrap=True)
+SPEC = Style(size=10, mono=True)
+
+SWATCHES = {
+    "pixel": replace(PIXEL, fill=SLATE),
+    "weight +": replace(WEIGHT, fill=RED),
+    "weight −": replace(WEIGHT, fill=BLUE),
+    "activation": replace(ACTIVATION, fill=RED),
+    "probability": replace(PROBABILITY, fill=GREEN),
+    "padding": PADDING,
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A colour scale from white at zero to `high`; with `low`, symmetrical down to it.
+
+    `top` is the value that has the full colour: a number, None for the largest value, or the address of a cell.
+    """
+
+    high: str
+    low: str | None = None
+    top: float | str | None = None
+
+
+INK_SCALE = Scale(SLATE, top=1.0)
+WARM_SCALE = Scale(RED)
+PROBABILITY_SCALE = Scale(GREEN, top=1.0)
+
+
+def diverging(bound: str) -> Scale:
+    """Blue below zero, white at zero, red above; `bound` is the cell that holds the largest absolute value."""
+    return Scale(RED, BLUE, bound)
