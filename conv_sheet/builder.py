@@ -167,7 +167,11 @@ class _Styles:
                 cell.border = Border(left=side, right=side, top=side, bottom=side)
             cell.number_format = look.format
             cell.alignment = Alignment(
-                horizontal=look.horizontal, vertical=look.vertical, wrap_text=look.wrap, shrink_to_fit=look.shrink
+                horizontal=look.horizontal,
+                vertical=look.vertical,
+                wrap_text=look.wrap,
+                shrink_to_fit=look.shrink,
+                indent=look.indent,
             )
             self.ids[look] = cell.style_id
         return self.ids[look]
@@ -305,7 +309,7 @@ def _reference(sheet: Worksheet, block: Block) -> Reference:
 
 def _printing(sheet: Worksheet, page: Page) -> None:
     sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A3 if page.repeat_rows else sheet.PAPERSIZE_A4
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 1
     sheet.print_options.horizontalCentered = True

@@ -11,7 +11,6 @@ from conv_sheet.errors import DataError
 
 FRAME = 28
 BOX = 20
-SMALLEST = 8
 
 _PEN = 2.6  # pixels of the 28×28 frame
 _SLANT = 0.16  # to the right, a unit of height
@@ -44,8 +43,8 @@ def digits() -> NDArray[np.float64]:
 def digit(n: int, size: int = FRAME) -> NDArray[np.float64]:
     """The digit `n` as (size, size) values from 0 to 1, rounded to 3 decimals so that cells read well.
 
-    Sizes above 28 are padded with zeros, as LeNet's 32×32; smaller ones are drawn smaller. DataError for an
-    `n` other than 0 to 9 and for a size below 8, where the strokes would run into one another.
+    Sizes above 28 are padded with zeros, as LeNet's 32×32; smaller ones are drawn smaller, legible from 8×8 on.
+    DataError for an `n` other than 0 to 9 and for a size below 1.
 
     >>> seven = digit(7)
     >>> seven.shape, float(seven.min()), float(seven.max())
@@ -55,11 +54,21 @@ def digit(n: int, size: int = FRAME) -> NDArray[np.float64]:
     """
     if n not in range(len(_STROKES)):
         raise DataError(f"there is no sample digit {n!r}: choose one from 0 to 9")
-    if size < SMALLEST:
-        raise DataError(f"a sample digit cannot be {size}×{size}: choose a size of {SMALLEST} or more")
+    if size < 1:
+        raise DataError(f"a sample digit cannot be {size}×{size}: choose a size of 1 or more, such as {FRAME}")
     frame = min(size, FRAME)
     before, after = (size - frame) // 2, (size - frame + 1) // 2
     return np.pad(_framed(_pieces(_STROKES[n]), frame), (before, after))
+
+
+def centre_of_mass(plane: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Row and column, from 0, around which the values of a plane (H, W) balance.
+
+    >>> centre_of_mass(np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]])).tolist()
+    [1.0, 1.5]
+    """
+    balance: NDArray[np.float64] = (np.indices(plane.shape) * plane).sum(axis=(1, 2)) / plane.sum()
+    return balance
 
 
 def _pieces(strokes: tuple[str, ...]) -> NDArray[np.float64]:
@@ -71,7 +80,10 @@ def _pieces(strokes: tuple[str, ...]) -> NDArray[np.float64]:
 
 
 def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A Catmull-Rom spline through (n, 2) points, as a line of (n - 1) * pieces + 1 points."""
+    """The Catmull-Rom spline through (n, 2) points, as a line of (n - 1) * pieces + 1 points.
+
+    Source: Catmull and Rom, "A class of local interpolating splines".
+    """
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     before, start, end, after = (padded[i : len(padded) - 3 + i, None] for i in range(4))
     t = np.linspace(0, 1, _PIECES, endpoint=False)[:, None]
@@ -83,13 +95,13 @@ def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _framed(pieces: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
     """The pieces drawn into (frame, frame), their ink fitted to MNIST's box and centred by its mass."""
-    pen, box = _PEN * frame / FRAME, BOX * frame / FRAME
-    line = box - pen - 1  # what the pen's width and its soft edge leave
+    scale, middle = frame / FRAME, frame // 2
+    pen = _PEN * scale
+    longest = BOX * scale - pen - 1  # what the pen's width and its soft edge leave for the curve
     low, high = pieces.min(axis=(0, 1)), pieces.max(axis=(0, 1))
-    fitted = (pieces - (low + high) / 2) * line / (high - low).max() + frame / 2
-    drawn = _ink(fitted, pen, frame)
-    mass = np.array([drawn.sum(axis=0), drawn.sum(axis=1)]) @ np.arange(frame) / drawn.sum()
-    return np.round(_ink(fitted + frame / 2 - mass, pen, frame), 3)
+    fitted = (pieces - (low + high) / 2) * longest / (high - low).max() + middle
+    mass = centre_of_mass(_ink(fitted, pen, frame))
+    return np.round(_ink(fitted + middle - mass[::-1], pen, frame), 3)
 
 
 def _ink(pieces: NDArray[np.float64], pen: float, frame: int) -> NDArray[np.float64]:

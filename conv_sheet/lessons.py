@@ -1,5 +1,7 @@
 """The lessons that come with conv-sheet, and the user's own specs."""
 
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from conv_sheet.digits import digit
 from conv_sheet.errors import DataError, SpecError
+from conv_sheet.files import atomic_write
 from conv_sheet.layers import Array
 from conv_sheet.network import Network
 
@@ -78,6 +81,14 @@ def load_weights(path: Path) -> dict[str, Array]:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, ValueError, AttributeError, EOFError) as error:
         raise DataError(f"{path} is not an .npz file of plain arrays: {error}") from None
+
+
+def save_weights(path: Path, weights: Mapping[str, Array]) -> None:
+    """Write arrays by name as an .npz file, whole or not at all; the same arrays give the same bytes."""
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in weights.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as entry:
+                np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
 
 
 def sample(number: int, shape: tuple[int, ...]) -> Array:

@@ -7,13 +7,14 @@ MONO = "Consolas"
 
 INK = "1F2A44"
 GREY = "7A8599"
-EDIT = "1D4ED8"
+EDIT = "1E3A8A"
 EDIT_LINE = "A9BFEA"
 PALE = "EEF2F8"
 PAD = "ECECEC"
 WHITE = "FFFFFF"
 RED = "F8696B"
-BLUE = "5A8AC6"
+BLUE = "7FB1F2"
+ROSE = "FA9C9D"
 SLATE = "8FA3BF"
 GREEN = "63BE7B"
 GOOD = "C6EFCE"
@@ -45,6 +46,7 @@ class Style:
     wrap: bool = False
     shrink: bool = False
     underline: bool = False
+    indent: int = 0
 
 
 ACTIVATION = Style(format="0.0", horizontal="center", shrink=True)
@@ -65,6 +67,7 @@ STAGE_WORDS = Style(size=9, italic=True, color=GREY, fill=PALE, wrap=True, verti
 SCALE = Style(size=7, color=GREY, format='"±"0.00', horizontal="center", shrink=True)
 LABEL = Style(size=8, color=GREY)
 CLASS = Style(size=9, bold=True)
+CLASS_BESIDE = replace(CLASS, horizontal="left", indent=1)
 DISTANCE = Style(size=9, fill=PALE, format="0.0E+00", horizontal="left")
 
 TITLE = Style(size=22, bold=True)
@@ -87,7 +90,7 @@ SPEC = Style(size=10, mono=True)
 
 SWATCHES = {
     "pixel": replace(PIXEL, fill=SLATE),
-    "weight +": replace(WEIGHT, fill=RED),
+    "weight +": replace(WEIGHT, fill=ROSE),
     "weight −": replace(WEIGHT, fill=BLUE),
     "activation": replace(ACTIVATION, fill=RED),
     "probability": replace(PROBABILITY, fill=GREEN),
@@ -114,4 +117,4 @@ PROBABILITY_SCALE = Scale(GREEN, top=1.0)
 
 def diverging(bound: str) -> Scale:
     """Blue below zero, white at zero, red above; `bound` is the cell that holds the largest absolute value."""
-    return Scale(RED, BLUE, bound)
+    return Scale(ROSE, BLUE, bound)

@@ -193,7 +193,7 @@ def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
         sheet.put(block.row - 1, block.column, short, style.LABEL)
     if len(classes) == stage.out.shape[0]:
         for y, named in enumerate(classes):
-            sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS)
+            sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS_BESIDE)
 
 
 def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:

@@ -1,0 +1,54 @@
+# Everything below installs what it needs first, once: into .venv and .tools, and nothing else but the Debian
+# packages that scripts/setup-tests.sh names. Another Python: make PYTHON=python3.12 <target>
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+PACKAGE := .venv/.package-installed
+DEV := .venv/.dev-installed
+PROGRAMS := .tools/.installed
+
+.DELETE_ON_ERROR:
+.PHONY: help lesson test lint types ci pictures clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+lesson: $(PACKAGE) ## build the first lesson's workbook
+	@$(BIN)/conv-sheet build --force
+	@echo "The workbook is in $(CURDIR)"
+
+test: $(DEV) $(PROGRAMS) ## run all tests; some of them: make test ARGS="-k conv2d"
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## look for mistakes and for code that is not formatted
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(DEV) ## check the types
+	@$(BIN)/mypy
+
+ci: lint types test ## all of the above, as a change must pass it
+
+pictures: $(DEV) $(PROGRAMS) ## draw the printed pages of workbooks/ into build/pictures/
+	@$(BIN)/python scripts/pictures.py build/pictures workbooks/*.xls[mx]
+
+clean: ## remove what was built and cached; .venv and .tools stay
+	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find conv_sheet scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(PACKAGE): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conv-sheet needs Python 3.11 or later")'
+	$(PYTHON) -m venv .venv
+	$(PIP) install --editable .
+	@touch $@
+
+# torch on its own and first: what asks for it later is content with this build of it.
+$(DEV): $(PACKAGE)
+	$(PIP) install 'pip>=25.1'
+	$(PIP) install --group torch
+	$(PIP) install --group dev
+	@touch $@
+
+$(PROGRAMS): scripts/setup-tests.sh
+	PYTHON=$(PYTHON) scripts/setup-tests.sh
+	@touch $@

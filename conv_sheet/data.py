@@ -1,0 +1,242 @@
+"""Labelled pictures from disk: MNIST-format IDX files, or one folder of pictures for each class."""
+
+import gzip
+import re
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from conv_sheet.errors import DataError
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTES = 0x08
+IMAGES_NAME = "*images*idx3*"
+LABELS_NAME = "*labels*idx1*"
+NOT_DATA = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures (N, C, H, W) with values 0 to 1, the class of each (N,), and the names of the classes.
+
+    `source` says where they come from, for messages. `len(dataset)` is N.
+    """
+
+    images: Array
+    labels: Labels
+    classes: tuple[str, ...]
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.int64]) -> "Dataset":
+        """The pictures at these indices, in this order."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+    def fit(self, input_shape: tuple[int, ...], outputs: int) -> "Dataset":
+        """The same pictures, with zeros around them where a network reads larger ones (28×28 in 32×32).
+
+        Raises DataError where they cannot become the network's input (C, H, W), or where the network has no
+        output for a label.
+
+        >>> digits = Dataset(np.ones((2, 1, 28, 28)), np.array([0, 9]), tuple("0123456789"), "digits")
+        >>> digits.fit((1, 32, 32), 10).images.shape
+        (2, 1, 32, 32)
+        >>> digits.fit((3, 32, 32), 10)
+        Traceback (most recent call last):
+        conv_sheet.errors.DataError: digits: the pictures are 1×28×28, the network reads 3×32×32
+        """
+        beyond = np.flatnonzero(self.labels >= outputs)
+        if beyond.size:
+            label = self.labels[beyond[0]]
+            raise DataError(
+                f"{self.source}: picture {beyond[0]} has label {label} ({self.classes[label]}), "
+                f"but the network has {outputs} outputs, for labels 0 to {outputs - 1}"
+            )
+        shape = self.images.shape[1:]
+        margins = [wanted - found for wanted, found in zip(input_shape, shape, strict=False)]
+        if len(input_shape) != 3 or margins[0] or any(margin < 0 or margin % 2 for margin in margins):
+            raise DataError(f"{self.source}: the pictures are {_times(shape)}, the network reads {_times(input_shape)}")
+        around = [(0, 0), *((margin // 2, margin // 2) for margin in margins)]
+        return replace(self, images=np.pad(self.images, around))
+
+
+def load_data(path: Path) -> Dataset:
+    """Read a folder with a pair of IDX files or with one folder of pictures for each class.
+
+    IDX files are found by name (`*images*idx3*` and `*labels*idx1*`), packed with gzip or not; where a folder
+    holds several pairs, as MNIST's own does, `path` is the images file itself. Folders that are called by
+    numbers stand for these labels, others for 0, 1, … in the order of their names. Pictures are taken as they
+    are, on white where they are transparent; they are grey (C=1) unless one of them has colour (C=3).
+
+    Raises DataError, which names the file: missing, damaged, not a picture, pictures of different sizes, more
+    or fewer labels than pictures.
+
+    Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits" (file formats).
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist: name a folder with IDX files, or with one folder for each class")
+    try:
+        pair = _idx_pair(path)
+        return _read_idx_pair(*pair) if pair else _read_folders(path)
+    except OSError as error:
+        raise DataError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
+
+
+def split(dataset: Dataset, validation: float, seed: int) -> tuple[Dataset, Dataset]:
+    """Two parts of a dataset drawn at random, (training, validation), the second with this fraction of it.
+
+    The same dataset, fraction and seed give the same parts.
+
+    >>> digits = Dataset(np.zeros((8, 1, 28, 28)), np.arange(8), tuple("01234567"), "digits")
+    >>> training, validation = split(digits, 0.25, seed=0)
+    >>> len(training), len(validation)
+    (6, 2)
+    """
+    held_out = round(len(dataset) * validation)
+    if not 0 < held_out < len(dataset):
+        raise DataError(
+            f"{dataset.source}: {validation} of {len(dataset)} pictures held out for validation leaves "
+            "nothing to validate with or to train on"
+        )
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    return dataset.take(order[held_out:]), dataset.take(order[:held_out])
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array of bytes in an IDX file, packed with gzip or not, which must have so many dimensions.
+
+    Raises DataError for another format, type or number of dimensions, and where the length does not match the
+    header.
+    """
+    content = _unpacked(path)
+    magic = bytes((0, 0, UNSIGNED_BYTES, dimensions))
+    if content[:4] != magic:
+        raise DataError(
+            f"{path} is not an IDX file of bytes in {dimensions} dimensions: "
+            f"it starts with {content[:4].hex(' ') or 'nothing'}, not {magic.hex(' ')}"
+        )
+    header = 4 + 4 * dimensions
+    if len(content) < header:
+        raise DataError(f"{path} is truncated: it ends within its header")
+    shape = struct.unpack(f">{dimensions}I", content[4:header])
+    found, promised = len(content) - header, prod(shape)
+    if found != promised:
+        fault = "truncated" if found < promised else "damaged"
+        raise DataError(f"{path} is {fault}: {found} bytes where its header promises {_times(shape)} = {promised}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _unpacked(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not content.startswith(GZIP_MAGIC):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is damaged: gzip says {error}") from error
+
+
+def _idx_pair(path: Path) -> tuple[Path, Path] | None:
+    """The images and labels file meant by a folder or by an images file; None for a folder without any."""
+    folder = path if path.is_dir() else path.parent
+    images, labels = (_by_set(folder.glob(pattern)) for pattern in (IMAGES_NAME, LABELS_NAME))
+    if path.is_file():
+        if not path.match(IMAGES_NAME):
+            raise DataError(f"{path} is neither a folder nor called like an IDX file of images, {IMAGES_NAME}")
+        images = _by_set([path])
+    if not images and not labels:
+        return None
+    if len(images) != 1:
+        found = ", ".join(sorted(file.name for file in images.values())) or "no"
+        raise DataError(f"{path} holds {found} images files ({IMAGES_NAME}): name the one to read")
+    ((name, images_file),) = images.items()
+    if name not in labels:
+        raise DataError(f"{images_file} has no labels beside it: a file of the same name, but {LABELS_NAME}")
+    return images_file, labels[name]
+
+
+def _by_set(files: Iterable[Path]) -> dict[str, Path]:
+    """Files by what is left of their names without the words for images, labels and packing."""
+    return {re.sub(r"images|labels|idx[13]|\.gz$", "", file.name): file for file in files}
+
+
+def _read_idx_pair(images_file: Path, labels_file: Path) -> Dataset:
+    images, labels = read_idx(images_file, 3), read_idx(labels_file, 1).astype(np.int64)
+    if len(images) != len(labels):
+        raise DataError(f"{images_file} holds {len(images)} pictures, but {labels_file.name} {len(labels)} labels")
+    if not images.size:
+        raise DataError(f"{images_file} holds no pictures")
+    classes = tuple(map(str, range(labels.max() + 1)))
+    return Dataset(images[:, None] / 255.0, labels, classes, str(images_file))
+
+
+def _read_folders(path: Path) -> Dataset:
+    folders = [entry for entry in _entries(path) if entry.is_dir()]
+    if not folders:
+        raise DataError(f"{path} holds neither IDX files ({IMAGES_NAME}) nor a folder of pictures for each class")
+    classes, numbers = _classes([folder.name for folder in folders])
+    files: list[Path] = []
+    labels: list[int] = []
+    for folder, number in zip(folders, numbers, strict=True):
+        found = _entries(folder)
+        if not found:
+            raise DataError(f"{folder} holds no pictures")
+        files += found
+        labels += [number] * len(found)
+    pixels = _read_pictures(files)
+    if np.all(pixels == pixels[:, :1]):
+        pixels = pixels[:, :1]
+    return Dataset(pixels / 255.0, np.array(labels), classes, str(path))
+
+
+def _classes(names: list[str]) -> tuple[tuple[str, ...], list[int]]:
+    """Names of all classes, and the label of each folder."""
+    if not all(re.fullmatch("[0-9]+", name) for name in names):
+        return tuple(names), list(range(len(names)))
+    numbers = [int(name) for name in names]
+    return tuple(map(str, range(max(numbers) + 1))), numbers
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, in the order of names, less what file managers leave there."""
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name not in NOT_DATA)
+
+
+def _read_pictures(files: list[Path]) -> NDArray[np.uint8]:
+    """Pixels (N, 3, H, W) of pictures that must have one size."""
+    pictures = [_read_picture(file) for file in files]
+    height, width, _ = pictures[0].shape
+    for file, picture in zip(files, pictures, strict=True):
+        if picture.shape != (height, width, 3):
+            size = _times(picture.shape[:2])
+            raise DataError(f"{file} has {size} pixels, {files[0]} {height}×{width}: all must have one size")
+    return np.stack(pictures).transpose(0, 3, 1, 2)
+
+
+def _read_picture(file: Path) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) of a picture, laid on white where it is transparent."""
+    try:
+        with Image.open(file) as picture:
+            if picture.mode.startswith("I"):
+                return np.stack([(np.asarray(picture) / 257.0).astype(np.uint8)] * 3, axis=-1)
+            opaque = Image.new("RGBA", picture.size, "white")
+            opaque.alpha_composite(picture.convert("RGBA"))
+            return np.asarray(opaque)[:, :, :3]
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} is not a picture that can be read: {error}") from error
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

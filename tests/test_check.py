@@ -1,0 +1,115 @@
+"""`check` sees what is wrong in a file, and nothing else."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conv_sheet.check import Report, check
+from conv_sheet.errors import WorkbookError
+from conv_sheet.reader import contents as read_contents
+from conv_sheet.reader import read
+from tests.networks import changed, contents, small, written
+from tests.oracles import cells, gnumeric, libreoffice
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return written(tmp_path, contents(small()))
+
+
+def report(path: Path) -> Report:
+    return check(read(path))
+
+
+def test_a_new_workbook_is_right(book: Path) -> None:
+    assert report(book).ok
+    assert "agree with NumPy" in list(report(book).lines("book.xlsx"))[-1]
+
+
+def test_a_file_gives_back_what_was_built_into_it(book: Path) -> None:
+    built, held = contents(small()), read_contents(read(book))
+    assert held.network == built.network
+    np.testing.assert_array_equal(held.image, built.image)
+    for name, value in built.tensors.items():
+        np.testing.assert_array_equal(held.tensors[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("program", ["libreoffice", "gnumeric"])
+def test_files_saved_by_other_programs_are_read(book: Path, tmp_path: Path, program: str) -> None:
+    if program == "gnumeric":
+        saved = gnumeric.recalculate(book, tmp_path / "saved.xlsx")
+    else:
+        (saved,) = libreoffice.recalculate([book], tmp_path / "out")
+    assert report(saved).ok
+
+
+def test_an_edit_that_a_program_has_calculated_leaves_only_numpy_stale(book: Path, tmp_path: Path) -> None:
+    _, typed = changed(contents(small()))
+    edited = cells.set_cells(book, tmp_path / "edited.xlsx", typed)
+    (saved,) = libreoffice.recalculate([edited], tmp_path / "out")
+    found = report(saved)
+    assert not found.formulas
+    assert {d.owner for d in found.stale} >= {"input", "conv1", "fc"}
+    assert "press Recompute" in list(found.lines("edited.xlsx"))[-1]
+
+
+def test_an_edit_that_nothing_has_calculated_is_told_by_layer_and_first_cell(book: Path, tmp_path: Path) -> None:
+    held = contents(small())
+    conv = held.layout.by_name["conv1"]
+    edited = patched(book, tmp_path, conv.own["weight"].blocks[0].cell(), 9.0)
+    found = report(edited)
+    assert not found.ok
+    first = next(d for d in found.formulas if d.owner == "conv1" and conv.out.blocks[0].cell() in d.address)
+    assert first.amount > 1e-3
+    lines = list(found.lines("edited.xlsx"))
+    assert any(line.startswith("conv1") and "largest difference" in line and "Network!" in line for line in lines)
+
+
+def patched(book: Path, folder: Path, cell: str, value: float) -> Path:
+    """A copy in which one typed cell of `Network` holds another number, and nothing else has changed."""
+    import re
+
+    out = folder / "patched.xlsx"
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename == "xl/worksheets/sheet2.xml":
+                data, count = re.subn(rb'(<c r="%s"[^>]*><v>)[^<]*' % cell.encode(), rb"\g<1>%r" % value, data)
+                assert count == 1
+            new.writestr(entry, data)
+    return out
+
+
+def test_a_formula_that_was_typed_over_is_found(book: Path, tmp_path: Path) -> None:
+    cell = contents(small()).layout.by_name["pool"].out.blocks[1].cell(0, 0)
+    edited = cells.set_cells(book, tmp_path / "edited.xlsx", {f"Network!{cell}": 0.25})
+    (saved,) = libreoffice.recalculate([edited], tmp_path / "out")
+    assert f"Network!{cell}" in {d.address for d in report(saved).formulas}
+
+
+@pytest.mark.parametrize(("value", "words"), [("abc", "holds 'abc'"), (None, "is empty")])
+def test_a_typed_cell_without_a_number_is_named(book: Path, tmp_path: Path, value: str | None, words: str) -> None:
+    cell = contents(small()).layout.by_name["conv1"].own["weight"].blocks[2].cell(1, 1)
+    edited = cells.set_cells(book, tmp_path / "edited.xlsx", {f"Network!{cell}": value})
+    with pytest.raises(WorkbookError, match=rf"^Network!{cell} {words}.*conv1\.weight"):
+        read_contents(read(edited))
+
+
+def test_other_files_are_refused_in_one_line(book: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.xlsx"
+    text.write_text("not a zip")
+    with pytest.raises(WorkbookError, match=r"text\.xlsx cannot be read"):
+        read(text)
+    with pytest.raises(WorkbookError, match="no such file"):
+        read(tmp_path / "none.xlsx")
+    half = tmp_path / "half.xlsx"
+    half.write_bytes(book.read_bytes()[:5000])
+    with pytest.raises(WorkbookError, match=r"half\.xlsx cannot be read"):
+        read(half)
+    import openpyxl
+
+    openpyxl.Workbook().save(tmp_path / "other.xlsx")
+    with pytest.raises(WorkbookError, match="not a conv-sheet workbook"):
+        read(tmp_path / "other.xlsx")

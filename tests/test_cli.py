@@ -1,0 +1,143 @@
+"""The command line, as a user types it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import openpyxl
+import pytest
+from click.testing import CliRunner, Result
+
+from conv_sheet import lessons
+from conv_sheet.cli import main
+from conv_sheet.digits import digit
+from conv_sheet.reader import contents, read
+from tests.networks import fastai, small
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def done(*arguments: str) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*arguments: str, code: int = 1) -> str:
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    if code == 1:
+        assert re.fullmatch(r"Error: [^\n]+\n", result.stderr)
+    return result.stderr
+
+
+def test_build_check_show_lessons() -> None:
+    assert re.search(r"wrote fastai\.xlsx: the network says \d", done("build"))
+    assert "agree with NumPy" in done("check", "fastai.xlsx")
+    assert done("show", "fastai.xlsx") == done("show", "fastai")
+    assert "288" in done("show", "fastai")
+    assert "fastai" in done("lessons")
+
+
+def test_an_existing_workbook_is_kept_unless_forced(tmp_path: Path) -> None:
+    (tmp_path / "fastai.xlsx").write_bytes(b"mine")
+    assert "--force" in refused("build")
+    assert (tmp_path / "fastai.xlsx").read_bytes() == b"mine"
+    done("build", "--force")
+    assert contents(read(tmp_path / "fastai.xlsx")).network == fastai().network
+
+
+def test_check_lets_libreoffice_calculate(tmp_path: Path) -> None:
+    done("build")
+    assert "agree with NumPy" in done("check", "fastai.xlsx", "--recalculate")
+    book = openpyxl.load_workbook("fastai.xlsx")
+    book["Network"][fastai().layout.by_name["pool"].out.blocks[0].cell(3, 3)] = "=1/3"
+    book.save("broken.xlsx")
+    result = run("check", "broken.xlsx", "--recalculate")
+    assert result.exit_code == 1
+    assert re.search(r"^pool .*Network!", result.output, re.MULTILINE)
+
+
+def test_a_spec_with_weights_and_an_exact_image(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
+    weights, image = small().initial(3), np.random.default_rng(0).random((2, 7, 6))
+    lessons.save_weights(tmp_path / "w.npz", {k: v for k, v in weights.items() if k != "fc.bias"})
+    np.save(tmp_path / "x.npy", image)
+    done("build", "mine.toml", "--weights", "w.npz", "--image", "x.npy", "-o", "out.xlsx")
+    held = contents(read(tmp_path / "out.xlsx"))
+    np.testing.assert_array_equal(held.image, image)
+    np.testing.assert_array_equal(held.tensors["conv1.weight"], weights["conv1.weight"])
+    assert not held.tensors["fc.bias"].any()
+
+
+def test_digit_and_seed_choose_picture_and_weights(tmp_path: Path) -> None:
+    done("build", "--digit", "3", "--seed", "1", "-o", "a.xlsx")
+    done("build", "--digit", "3", "--seed", "2", "-o", "b.xlsx")
+    one, two = contents(read(tmp_path / "a.xlsx")), contents(read(tmp_path / "b.xlsx"))
+    np.testing.assert_array_equal(one.image[0], digit(3))
+    assert (one.tensors["conv2.weight"] != two.tensors["conv2.weight"]).any()
+    np.testing.assert_array_equal(one.tensors["conv1.weight"], two.tensors["conv1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["build", "nix"], "no lesson 'nix'.*fastai"),
+        (["build", "-o", "a.docx"], r"ends in \.xls"),
+        (["build", "-o", "no/where.xlsx"], "no folder no"),
+        (["build", "--image", "none.png"], r"none\.png"),
+        (["build", "--weights", "none.npz"], r"none\.npz"),
+        (["check", "none.xlsx"], r"none\.xlsx"),
+        (["show", "none.xlsx"], r"none\.xlsx"),
+        (["show", "none"], "no lesson 'none'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments: list[str], words: str) -> None:
+    assert re.search(words, refused(*arguments))
+
+
+def test_wrong_weights_list_both_sides(tmp_path: Path) -> None:
+    lessons.save_weights(tmp_path / "w.npz", {"conv1.weight": np.zeros((4, 1, 5, 5))})
+    message = refused("build", "--weights", "w.npz")
+    assert "(4, 1, 5, 5)" in message
+    assert "(2, 1, 3, 3)" in message
+    (tmp_path / "t.npz").write_text("text")
+    assert "not an .npz file" in refused("build", "--weights", "t.npz")
+
+
+def test_options_that_exclude_each_other_are_usage_errors() -> None:
+    assert "exclude" in refused("build", "--digit", "1", "--image", "x.png", code=2)
+    assert "exclude" in refused("build", "--seed", "1", "--weights", "x.npz", code=2)
+    refused("build", "--digit", "12", code=2)
+    refused("biuld", code=2)
+
+
+def commands(group: click.Group) -> list[tuple[str, click.Command]]:
+    return list(group.commands.items())
+
+
+@pytest.mark.parametrize(("name", "command"), commands(main))
+def test_every_command_has_an_example_and_stands_in_the_readme(name: str, command: click.Command) -> None:
+    assert f"conv-sheet {name}" in done(name, "--help")
+    assert "Example" in (command.help or "")
+    assert f"conv-sheet {name}" in (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_runs_as_a_module_and_tells_its_version() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "conv_sheet", "--version"], capture_output=True, text=True, check=True
+    )
+    assert re.match(r"conv-sheet, version \d", answer.stdout)
+    assert done("-h") == done("--help")
