@@ -5,6 +5,7 @@ of a formula, and because it is several times faster without an object for every
 """
 
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -34,6 +35,8 @@ from conv_sheet import __version__, style
 from conv_sheet.contents import Contents
 from conv_sheet.files import atomic_write
 from conv_sheet.grid import Block, column_letters
+from conv_sheet.macros import Button, Macro, add_macros
+from conv_sheet.sheets import buttons, conf
 from conv_sheet.sheets.page import Bars, Cell, Page, Validation
 from conv_sheet.style import Scale, Style
 
@@ -47,11 +50,26 @@ _FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u
 
 
 def build(contents: Contents, path: Path) -> None:
-    """Write a workbook of these contents, whole or not at all.
+    """Write a workbook of these contents, whole or not at all; with macros and buttons if `path` ends in .xlsm.
 
     Raises WorkbookError where the network does not fit a sheet or the file cannot be written.
     """
-    pages = contents.pages()
+    if path.suffix.lower() != ".xlsm":
+        _write(contents, contents.pages(), path)
+        return
+    pages = [*contents.pages(), conf.page()]
+    pushes = [Button(p.title, b.macro, b.caption, _anchor(b.block)) for p in pages for b in p.buttons]
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder, "plain.xlsx")
+        _write(contents, pages, plain)
+        add_macros(plain, path, pushes, [Macro(name, function) for name, function in buttons.FUNCTIONS.items()])
+
+
+def _anchor(block: Block) -> tuple[int, int, int, int]:
+    return block.column, block.row, block.last_column, block.last_row
+
+
+def _write(contents: Contents, pages: list[Page], path: Path) -> None:
     book = Workbook()
     book.remove(book.worksheets[0])
     book.properties.title = contents.network.title
@@ -274,7 +292,8 @@ def _validation(validation: Validation) -> DataValidation:
         rule = DataValidation("list", formula1=validation.choices, allow_blank=False)
     else:
         low, high = (f"{bound:g}" for bound in (validation.low, validation.high))
-        rule = DataValidation("decimal", operator="between", formula1=low, formula2=high, allow_blank=False)
+        kind = "whole" if validation.whole else "decimal"
+        rule = DataValidation(kind, operator="between", formula1=low, formula2=high, allow_blank=False)
     rule.showErrorMessage = rule.showInputMessage = True
     rule.errorTitle = rule.promptTitle = validation.title[:32]
     rule.error, rule.prompt = validation.error[:225], validation.hint[:255]

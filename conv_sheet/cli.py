@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,21 @@ def main() -> None:
 
     \b
     Examples:
-      conv-sheet build                     the default lesson, as fastai.xlsx
+      conv-sheet build                     the default lesson, as fastai.xlsm
       conv-sheet build --digit 3 --open    another digit, opened when done
-      conv-sheet check fastai.xlsx         do its numbers agree with NumPy?
+      conv-sheet check fastai.xlsm         do its numbers agree with NumPy?
     """
 
 
 @main.command()
 @click.argument("lesson", default=lessons.DEFAULT)
-@click.option("-o", "--output", "out", type=click.Path(path_type=Path), help="Where to write. [default: LESSON.xlsx]")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(path_type=Path),
+    help="Where to write; .xlsx has no macros. [default: LESSON.xlsm]",
+)
 @click.option("--image", type=click.Path(path_type=Path), help="A picture, or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights as .npz, named and shaped as in PyTorch.")
@@ -71,7 +77,7 @@ def build(
     if weights is not None and seed is not None:
         raise click.UsageError("--weights and --seed exclude each other")
     chosen = lessons.load(lesson)
-    out = out or Path(f"{chosen.name}.xlsx")
+    out = out or Path(f"{chosen.name}.xlsm")
     _check_output(out, force)
     network = chosen.network
     tensors = chosen.tensors(seed) if weights is None else network.checked(lessons.load_weights(weights), str(weights))
@@ -95,8 +101,8 @@ def build(
 
 
 def _check_output(out: Path, force: bool) -> None:
-    if out.suffix.lower() != ".xlsx":
-        raise WorkbookError(f"{out}: the name of a workbook ends in .xlsx")
+    if out.suffix.lower() not in (".xlsx", ".xlsm"):
+        raise WorkbookError(f"{out}: the name of a workbook ends in .xlsm, or in .xlsx for one without buttons")
     if out.is_dir() or not out.parent.is_dir():
         raise WorkbookError(f"{out}: {'this is a folder' if out.is_dir() else f'there is no folder {out.parent}'}")
     if out.exists() and not force:
@@ -165,6 +171,78 @@ def check(workbook: Path, recalculate: bool) -> None:
     _echo(report.lines(str(workbook)))
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _button(action: str, workbook: Path, live: bool, libreoffice: bool, seed: int | None = None) -> None:
+    """What a button does, to a closed file or through a spreadsheet program."""
+    from conv_sheet import actions, recompute
+
+    do = getattr(actions, action)
+    notes: list[str] = []
+    if live and libreoffice:
+        raise click.UsageError("--live and --libreoffice exclude each other")
+    if live:
+        status = recompute.press(recompute.open_in_excel(workbook), do)
+    elif libreoffice:
+        from conv_sheet.files import require_closed
+        from conv_sheet.libreoffice import connect
+
+        require_closed(workbook)
+        with connect(workbook) as book:
+            status = recompute.press(book, do)
+            book.save()
+    else:
+        status, notes = recompute.press_closed(workbook, do, seed)
+    _echo([status, *notes])
+
+
+def _where(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that does what a button does."""
+    live = click.option("--live", is_flag=True, help="In the workbook that is open in Excel, through xlwings.")
+    office = click.option("--libreoffice", is_flag=True, help="In LibreOffice, which recalculates and saves the file.")
+    return live(office(click.argument("workbook", type=click.Path(path_type=Path))(command)))
+
+
+@main.command()
+@_where
+def recompute(workbook: Path, live: bool, libreoffice: bool) -> None:
+    r"""Let NumPy calculate the network in a workbook again: the button Recompute, from a terminal.
+
+    In a closed file only the engine's cells and the stored values of formulas change.
+
+    
+    Examples:
+      conv-sheet recompute fastai.xlsm
+      conv-sheet recompute fastai.xlsm --live
+    """
+    _button("recompute", workbook, live, libreoffice)
+
+
+@main.command()
+@_where
+def reset(workbook: Path, live: bool, libreoffice: bool) -> None:
+    r"""Put the lesson's own picture and weights back; once more brings back what was there: the button Reset.
+
+    
+    Example:
+      conv-sheet reset fastai.xlsm
+    """
+    _button("reset", workbook, live, libreoffice)
+
+
+@main.command("random-kernels")
+@_where
+@click.option("--seed", type=click.IntRange(0, 999_999), help="Draw with this seed instead of the workbook's.")
+def random_kernels(workbook: Path, live: bool, libreoffice: bool, seed: int | None) -> None:
+    r"""Fill every convolution with small random kernels: the button Random kernels.
+
+    
+    Example:
+      conv-sheet random-kernels fastai.xlsm --seed 3
+    """
+    if seed is not None and (live or libreoffice):
+        raise click.UsageError("--seed is for closed files; in an open workbook type it into the cell random_seed")
+    _button("random_kernels", workbook, live, libreoffice, seed)
 
 
 def _echo(lines: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from conv_sheet.sheets import network as network_sheet
 from conv_sheet.sheets import numpy as numpy_sheet
 from conv_sheet.sheets import spec as spec_sheet
 from conv_sheet.sheets import start as start_sheet
+from conv_sheet.sheets import typed as typed_sheet
 from conv_sheet.sheets.page import Page
 
 BUILT = "Python made these numbers when it built this workbook."
@@ -24,7 +25,8 @@ class Contents:
     """A network with a picture (C, H, W) and weights by full name (`conv1.weight`).
 
     `written` is what stands in the engine's blocks, by tensor name (`conv1_out`); None where they hold what the
-    engine makes of this picture and these weights.
+    engine makes of this picture and these weights. `original` and `kept` are picture and weights by full name, the
+    picture as `input`: the lesson's own (None: these), and those before a button changed them (None: none did).
     """
 
     network: Network
@@ -32,6 +34,12 @@ class Contents:
     tensors: Mapping[str, Array]
     written: Mapping[str, Array] | None = None
     status: str = BUILT
+    original: Mapping[str, Array] | None = None
+    kept: Mapping[str, Array] | None = None
+    seed: int = 1
+    """What the button for random kernels draws with."""
+    drawn: int | None = None
+    """The seed that it last drew with, over what is `kept`."""
 
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
@@ -40,6 +48,11 @@ class Contents:
     @cached_property
     def layout(self) -> Layout:
         return plan(self.network)
+
+    @property
+    def typed(self) -> dict[str, Array]:
+        """Picture, as `input`, and weights by full name."""
+        return {"input": self.image, **self.tensors}
 
     @cached_property
     def activations(self) -> dict[str, Array]:
@@ -67,8 +80,10 @@ class Contents:
         written = self.engine if self.written is None else self.written
         facts = self.layout, self.activations, self.tensors
         return [
-            start_sheet.page(*facts, written, self.status),
+            start_sheet.page(*facts, written, self.status, self.seed),
             network_sheet.page(*facts),
             numpy_sheet.page(*facts, written),
             spec_sheet.page(self.network),
+            typed_sheet.page(typed_sheet.ORIGINAL, self.layout, self.original or self.typed),
+            typed_sheet.page(typed_sheet.KEPT, self.layout, self.kept, self.drawn),
         ]

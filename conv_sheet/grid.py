@@ -205,6 +205,10 @@ class Placed:
         """The rectangle around all blocks."""
         return around(self.blocks)
 
+    def on(self, sheet: str) -> "Placed":
+        """The same places on another sheet."""
+        return Placed(self.name, self.shape, tuple(block.on(sheet) for block in self.blocks), self.transposed)
+
     def names(self) -> Iterator[tuple[str, Block]]:
         """Defined names and what they refer to: each plane, numbered from 1, and the whole where it is one area."""
         if len(self.shape) < 3 and len(self.blocks) == 1:

@@ -60,7 +60,7 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
         raise DataError(f"{name}: a picture has 1 or 3 channels, not {channels}: give a .npy file of shape {shape}")
     notes: list[str] = []
     pixels = _converted(_opened(name, notes), _MODES[channels], notes)
-    if channels == 1 and np.median(_border(pixels)) > 127.5:
+    if channels == 1 and _background(pixels)[0] > 127.5:
         pixels = 255 - pixels
         notes.append("inverted: dark ink on a light background")
     if channels == 1 and pixels.shape != shape and _is_drawing(pixels):
@@ -69,15 +69,14 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
 
 
 def _exact(name: str, shape: tuple[int, int, int]) -> Array:
-    """Values of a `.npy` file; mapped first, so that a header which promises too much costs no memory."""
+    """Values of a `.npy` file, mapped first: a header that promises too much then costs no memory."""
     try:
         stored = np.lib.format.open_memmap(name, mode="r")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a .npy file of plain numbers, or a damaged one"
-        raise DataError(f"{name}: {reason}") from error
+    except Exception as error:
+        raise DataError(f"{name}: {_reason(error, 'not a .npy file of plain numbers')}") from error
     if stored.dtype.kind not in "biuf":
         raise DataError(f"{name}: values of type {stored.dtype}, not real numbers")
-    if stored.shape != shape and (1, *stored.shape) != shape:
+    if stored.shape != shape and not (shape[0] == 1 and stored.shape == shape[1:]):
         raise DataError(f"{name}: values of shape {stored.shape}, but the network's input is {shape}")
     values = np.array(stored, np.float64).reshape(shape)
     low, high = values.min(), values.max()
@@ -87,7 +86,7 @@ def _exact(name: str, shape: tuple[int, int, int]) -> Array:
 
 
 def _opened(name: str, notes: list[str]) -> "Picture":
-    """The upright picture; decoders meet damage with errors of any kind, and all of them mean the same here."""
+    """The first frame of a picture, upright."""
     from PIL import ExifTags, Image, ImageOps
 
     try:
@@ -101,8 +100,9 @@ def _opened(name: str, notes: list[str]) -> "Picture":
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{name}: too large, Pillow's limit is {Image.MAX_IMAGE_PIXELS:,} pixels") from error
     except Exception as error:
-        reason = getattr(error, "strerror", None) or "not a picture that Pillow can read, or a damaged one"
-        raise DataError(f"{name}: {reason}") from error
+        raise DataError(f"{name}: {_reason(error, 'not a picture that Pillow can read')}") from error
+    if upright.mode == "F":
+        raise DataError(f"{name}: nothing says which of its float values are black and white: save it as .npy")
     if frames > 1:
         notes.append(f"first of {frames} frames")
     if turned:
@@ -110,11 +110,16 @@ def _opened(name: str, notes: list[str]) -> "Picture":
     return upright
 
 
+def _reason(error: Exception, otherwise: str) -> str:
+    """What the system says of a file; decoders meet damage with exceptions of every kind, which all mean the same."""
+    return getattr(error, "strerror", None) or f"{otherwise}, or damaged"
+
+
 def _converted(picture: "Picture", mode: str, notes: list[str]) -> Pixels:
     """Opaque pixels (C, H, W) in Pillow's mode `L` or `RGB`."""
     from PIL import Image
 
-    if Image.getmodebase(picture.mode) != mode:
+    if (Image.getmodebase(picture.mode) == "L") != (mode == "L"):
         notes.append(f"converted to {_MODE_NAMES[mode]}")
     if picture.mode.startswith("I"):
         picture = Image.fromarray(np.clip(np.asarray(picture) / 257, 0, 255).round().astype(np.uint8))
@@ -122,21 +127,27 @@ def _converted(picture: "Picture", mode: str, notes: list[str]) -> Pixels:
     opaque = Image.new("RGBA", picture.size, "white")
     layer = picture.convert("RGBA")
     opaque.alpha_composite(layer)
-    if layer.getextrema()[3] != (255, 255):
+    if layer.getchannel("A").getextrema() != (255, 255):
         notes.append("laid on white where it is transparent")
     pixels = np.asarray(opaque.convert(mode))
     return np.atleast_3d(pixels).transpose(2, 0, 1)
 
 
-def _border(pixels: Pixels) -> Pixels:
+def _border(pixels: Pixels) -> Array:
     """The outermost pixels, (C, how many)."""
-    return np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
+    return np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1).astype(np.float64)
+
+
+def _background(pixels: Pixels) -> Array:
+    """Median levels of the border, (C,): of two in the middle the lower, so that some pixel has it."""
+    levels: Array = np.quantile(_border(pixels), 0.5, axis=1, method="lower")
+    return levels
 
 
 def _paper(pixels: Pixels) -> tuple[float, float]:
     """The brightest level of plain paper at the border of bright ink, and the border's share of such paper."""
     border = _border(pixels)
-    plain = border[np.abs(border - np.median(border)) <= _PLAIN]
+    plain = border[np.abs(border - _background(pixels)) <= _PLAIN]
     return float(plain.max()), plain.size / border.size
 
 
@@ -157,14 +168,14 @@ def _framed(pixels: Pixels, size: Size, notes: list[str]) -> Array:
     if paper > 0 or fitted.max() < 255:
         notes.append("contrast stretched: the paper is 0, the darkest ink 1")
     room = np.subtract(size, fitted.shape[1:])
-    corner = np.clip(np.round(np.floor_divide(size, 2) - centre_of_mass(fitted[0])), 0, room).astype(int)
+    corner = np.clip(np.ceil(np.floor_divide(size, 2) - centre_of_mass(fitted[0]) - 0.5), 0, room).astype(int)
     notes.append(f"centre of mass moved to the middle of {_times(size)}, as in MNIST")
     return _placed(fitted / fitted.max(), np.zeros(1), size, corner)
 
 
 def _box(side: int) -> int:
     """How much of a frame's side the ink may take."""
-    return BOX if FRAME <= side <= _LENET_FRAME else max(1, round(BOX * side / FRAME))
+    return BOX if FRAME <= side <= _LENET_FRAME else round(BOX * side / FRAME)
 
 
 def _padded(pixels: Pixels, size: Size, notes: list[str]) -> Array:
@@ -173,7 +184,7 @@ def _padded(pixels: Pixels, size: Size, notes: list[str]) -> Array:
     if fitted.shape[1:] != size:
         notes.append(f"padded with its background to {_times(size)}")
     corner = np.subtract(size, fitted.shape[1:]) // 2
-    return _placed(fitted / 255, np.median(_border(pixels), axis=1) / 255, size, corner)
+    return _placed(fitted / 255, _background(pixels) / 255, size, corner)
 
 
 def _fitted(planes: NDArray[np.generic], box: Size, notes: list[str]) -> Array:

@@ -15,11 +15,12 @@ from conv_sheet.contents import Contents
 from conv_sheet.errors import WorkbookError
 from conv_sheet.grid import Block, Placed, column_letters, quote
 from conv_sheet.layers import Array
-from conv_sheet.layout import NETWORK, NUMPY, plan
+from conv_sheet.layout import NETWORK, NUMPY, Layout, plan
 from conv_sheet.network import Network
 from conv_sheet.sheets.numpy import owned
 from conv_sheet.sheets.spec import SPEC
-from conv_sheet.sheets.start import START
+from conv_sheet.sheets.start import LARGEST_SEED, SEED, START, STATUS
+from conv_sheet.sheets.typed import DRAWN, KEPT, ORIGINAL, typed
 
 Position = tuple[int, int]
 ReadBlock = Callable[[Block], list[list[object]]]
@@ -53,7 +54,7 @@ def read(path: Path) -> Stored:
                 values[title] = cells
             else:
                 formulas[title] = frozenset(at for at, v in cells.items() if isinstance(v, str) and v.startswith("="))
-    missing = [title for title in (START, NETWORK, NUMPY, SPEC) if title not in values]
+    missing = [title for title in (START, NETWORK, NUMPY, SPEC, ORIGINAL, KEPT) if title not in values]
     if missing:
         raise WorkbookError(
             f"{path} has no sheet {missing[0]!r}: it is not a conv-sheet workbook, or the sheet was deleted or renamed"
@@ -68,6 +69,8 @@ def _load(path: Path, data_only: bool) -> dict[str, dict[Position, object]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book = load_workbook(path, data_only=data_only, read_only=True)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # what a file says of its size is not always so
             try:
                 return {
                     sheet.title: {
@@ -103,9 +106,51 @@ def from_blocks(network: Network, block: ReadBlock) -> Contents:
     Raises WorkbookError for the first typed cell that holds no number.
     """
     layout = plan(network)
-    tensors = {name: _typed(placed, name, block) for name, placed in layout.parameters()}
+    numbers = _typed_numbers(layout, block, NETWORK)
     written = {placed.name: _written(placed, block) for _, _, placed in owned(layout)}
-    return Contents(network, _typed(layout.input, "input", block), tensors, written)
+    return Contents(
+        network,
+        numbers.pop("input"),
+        numbers,
+        written,
+        _status(block),
+        _typed_numbers(layout, block, ORIGINAL),
+        kept_numbers(layout, block),
+        _seed(block),
+        _drawn(block),
+    )
+
+
+def _status(block: ReadBlock) -> str:
+    ((text,),) = block(STATUS)
+    return text if isinstance(text, str) else ""
+
+
+def _drawn(block: ReadBlock) -> int | None:
+    ((seed,),) = block(DRAWN)
+    return int(seed) if isinstance(seed, int | float) else None
+
+
+def _seed(block: ReadBlock) -> int:
+    ((seed,),) = block(SEED)
+    if (
+        not isinstance(seed, int | float)
+        or isinstance(seed, bool)
+        or seed != int(seed)
+        or not 0 <= seed <= LARGEST_SEED
+    ):
+        raise WorkbookError(f"{SEED.other()} holds {seed!r}; the seed is a whole number from 0 to {LARGEST_SEED}")
+    return int(seed)
+
+
+def kept_numbers(layout: Layout, block: ReadBlock) -> dict[str, Array] | None:
+    """Picture and weights on the sheet `Kept`; None where nothing has been kept yet."""
+    first = block(layout.input.blocks[0].on(KEPT))
+    return _typed_numbers(layout, block, KEPT) if _is_number(first[0][0]) else None
+
+
+def _typed_numbers(layout: Layout, block: ReadBlock, sheet: str) -> dict[str, Array]:
+    return {name: _typed(placed.on(sheet), name, block) for name, placed in typed(layout)}
 
 
 def _typed(placed: Placed, name: str, read_block: ReadBlock) -> Array:

@@ -8,14 +8,14 @@ import numpy as np
 from conv_sheet import style
 from conv_sheet.formula import MAX_ARGUMENTS
 from conv_sheet.grid import Block, Placed
-from conv_sheet.layers import Array, Border, Formula
-from conv_sheet.layers.dense import Softmax
-from conv_sheet.layout import BAND_ROW, NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.layers import Array, Border, Formula, Limits
+from conv_sheet.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.sheets import buttons
 from conv_sheet.sheets.page import Page, Validation
 from conv_sheet.style import Scale, Style
 
 SCALE_ROW = 5
-POOL_TEXTS = {"-inf": "−∞", "inf": "+∞"}
+POOL_TEXTS = {"-inf": "−∞", "inf": "+∞", "none": "–"}
 _COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
     "reflect": "reflect",
     "replicate": "edge",
@@ -26,10 +26,12 @@ _COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
 def page(layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array]) -> Page:
     """The sheet, with the engine's activations as the values of its formulas."""
     sheet = frame(NETWORK, layout)
+    buttons.add(sheet, SCALE_ROW, ((2, 5), (6, 8), (9, 12)))
     for stage in layout.stages:
         _head(sheet, stage)
         for full_name, placed in stage.parameters():
-            _parameter(sheet, full_name, placed, tensors[full_name], layout.network.classes)
+            _parameter(sheet, stage, full_name, placed, tensors[full_name])
+            _label_parameter(sheet, stage, full_name, placed, layout.network.classes)
         values = layout.values(stage, activations, tensors)
         if stage.nodes:
             formulas = _formulas(layout, stage)
@@ -55,7 +57,7 @@ def frame(title: str, layout: Layout) -> Page:
         default_height=style.CELL_HEIGHT,
         repeat_rows=SCALE_ROW,
     )
-    sheet.heights |= {TITLE_ROW: 24, SHAPE_ROW: 16, TORCH_ROW: 28, WORDS_ROW: 28, SCALE_ROW: 12}
+    sheet.heights |= {TITLE_ROW: 24, SHAPE_ROW: 16, TORCH_ROW: 28, WORDS_ROW: 28, SCALE_ROW: 24}
     sheet.widths = dict.fromkeys(range(2, layout.last_column + 1), style.CELL_WIDTH) | {1: 1.5}
     return sheet
 
@@ -74,7 +76,7 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     """The colour scale of a stage's output; None where values may be negative and the scale needs a bound."""
     if not stage.nodes:
         return style.INK_SCALE
-    if isinstance(stage.layer, Softmax):
+    if stage.last_layer.probabilities:
         return style.PROBABILITY_SCALE
     return style.WARM_SCALE if _non_negative(layout, stage) else None
 
@@ -112,7 +114,7 @@ def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
     fold, inner = stage.activation.fold, formulas["out"]
 
     def folded(plane: int, y: int, x: int) -> str:
-        return fold(inner(plane, y, x)) or ""
+        return fold(inner(plane, y, x))
 
     return formulas | {"out": folded}
 
@@ -130,7 +132,7 @@ def value_style(stage: Stage, placed: Placed) -> Style:
     """How computed values look: probabilities as per cent, scores with two digits, maps with one."""
     if len(placed.shape) == 3:
         return style.ACTIVATION
-    return style.PROBABILITY if placed is stage.out and isinstance(stage.layer, Softmax) else style.SCORE
+    return style.PROBABILITY if placed is stage.out and stage.last_layer.probabilities else style.SCORE
 
 
 def _input(sheet: Page, stage: Stage, values: Array) -> None:
@@ -147,27 +149,37 @@ def _input(sheet: Page, stage: Stage, values: Array) -> None:
     )
 
 
-def _parameter(sheet: Page, name: str, placed: Placed, values: Array, classes: tuple[str, ...]) -> None:
-    sheet.fill(placed.blocks, placed.planes(values).tolist(), style.WEIGHT)
+def _parameter(sheet: Page, stage: Stage, name: str, placed: Placed, values: Array) -> None:
+    setting = not placed.shape
+    sheet.fill(placed.blocks, placed.planes(values).tolist(), style.SETTING if setting else style.WEIGHT)
+    limits = stage.layer.limits.get(name.rpartition(".")[2], Limits())
+    room = f"{name} takes numbers from {limits.low:,g} to {limits.high:,g}."
+    if limits.choices:
+        room = f"{name} takes {' or '.join(map(str, limits.choices))}."
     sheet.validations.append(
         Validation(
             placed.blocks,
             name,
-            "Type any number and watch everything to the right.",
-            f"{name} takes numbers from -1,000,000 to 1,000,000. Press Esc to keep the old one.",
+            limits.hint,
+            f"{room} Press Esc to keep the old one.",
+            low=limits.low,
+            high=limits.high,
+            choices=f'"{",".join(map(str, limits.choices))}"' if limits.choices else None,
         )
     )
-    _scale(sheet, placed, None)
-    first = placed.blocks[0]
-    label = f"{name} {shape_text(placed.shape)}"
-    if len(placed.shape) == 1:
-        row = BAND_ROW + 2 * ((first.row - BAND_ROW) // 2) if first.height == 1 else first.row - 1
-        sheet.put(row, first.column, label if first.height == 1 else name.rpartition(".")[2], style.LABEL)
+    if not setting:
+        _scale(sheet, placed, None)
+
+
+def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, classes: tuple[str, ...]) -> None:
+    first, short = placed.blocks[0], name.rpartition(".")[2]
+    label = f"{name} {shape_text(placed.shape)}".rstrip()
+    if len(placed.shape) < 2:
+        sheet.put(first.row - 1, first.column, label if len(stage.out.shape) == 3 else short, style.LABEL)
     elif len(placed.shape) == 4:
-        each = placed.shape[1]
-        for number, block in enumerate(placed.blocks[::each]):
-            text = label if number == 0 and each == 1 else f"weight {number + 1}"
-            sheet.put(block.row - 1, block.column, text if number else f"weight {number + 1}", style.LABEL)
+        for number, planes in enumerate(stage.layer.kernels(stage.in_shape), 1):
+            block = placed.blocks[planes[0]]
+            sheet.put(block.row - 1, block.column, f"{short} {number}", style.LABEL)
     elif placed.transposed:
         sheet.put(first.row - 1, first.column, f"{label}, one column an output", style.LABEL)
     else:
@@ -178,10 +190,13 @@ def _parameter(sheet: Page, name: str, placed: Placed, values: Array, classes: t
 
 
 def label_maps(sheet: Page, stage: Stage) -> None:
-    """The defined name of each map above it."""
-    if len(stage.out.shape) == 3:
-        for name, block in stage.out.names():
-            sheet.put(block.row - stage.border.top - 1, block.column - stage.border.left, name, style.LABEL)
+    """The defined name of each map above it, and of what its formulas need on the way."""
+    if len(stage.out.shape) != 3:
+        return
+    for short, placed in list(stage.computed()) or [("out", stage.out)]:
+        left = stage.border.left if short == "out" else 0
+        for name, block in placed.names():
+            sheet.put(block.row - stage.border.top - 1, block.column - left, name, style.LABEL)
 
 
 def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:

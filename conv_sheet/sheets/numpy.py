@@ -20,8 +20,7 @@ def owned(layout: Layout) -> list[tuple[Stage, str, Placed]]:
     placed = []
     for stage in layout.stages:
         for short, where in list(stage.computed()) or [("out", stage.out)]:
-            on_numpy = Placed(where.name, where.shape, tuple(b.on(NUMPY) for b in where.blocks), where.transposed)
-            placed.append((stage, short, on_numpy))
+            placed.append((stage, short, where.on(NUMPY)))
     return placed
 
 
@@ -61,7 +60,7 @@ def page(
         label_vector(sheet, stage, layout.network.classes)
         scale = scale_of(layout, stage)
         if scale:
-            sheet.scales.append((tuple(b.on(NUMPY) for b in stage.out.blocks), scale))
+            sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
     return sheet
 
 

@@ -31,6 +31,7 @@ class Validation(NamedTuple):
     low: float = -1e6
     high: float = 1e6
     choices: str | None = None
+    whole: bool = False
 
 
 class Verdict(NamedTuple):
@@ -51,6 +52,14 @@ class Bars(NamedTuple):
     height: float
 
 
+class Push(NamedTuple):
+    """A button over some cells, and the macro that it runs; only workbooks with macros have it."""
+
+    block: Block
+    caption: str
+    macro: str
+
+
 @dataclass
 class Page:
     """A sheet being put together, cell by cell; rows and columns count from 1."""
@@ -65,6 +74,7 @@ class Page:
     validations: list[Validation] = field(default_factory=list)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     bars: list[Bars] = field(default_factory=list)
+    buttons: list[Push] = field(default_factory=list)
     names: dict[str, Block] = field(default_factory=dict)
     freeze: str | None = None
     zoom: int = 100

@@ -1,6 +1,7 @@
 """The hidden sheet `Spec`: the network's TOML, a line a cell, so that the file describes itself."""
 
 from conv_sheet import style
+from conv_sheet.grid import Block
 from conv_sheet.network import Network
 from conv_sheet.sheets.page import Page
 
@@ -10,6 +11,8 @@ SPEC = "Spec"
 def page(network: Network) -> Page:
     """The sheet, with the spec in column A."""
     sheet = Page(SPEC, hidden=True, widths={1: 100})
-    for row, line in enumerate(network.to_toml().splitlines(), 1):
+    lines = network.to_toml().splitlines()
+    sheet.names["spec"] = Block(SPEC, 1, 1, len(lines), 1)
+    for row, line in enumerate(lines, 1):
         sheet.put(row, 1, line, style.SPEC)
     return sheet

@@ -7,15 +7,21 @@ import numpy as np
 
 from conv_sheet import style
 from conv_sheet.grid import Block, quote
-from conv_sheet.layers import Array, Conv2d
-from conv_sheet.layers.base import Field
+from conv_sheet.layers import Array, Field
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.network import Network, Try
+from conv_sheet.sheets import buttons
 from conv_sheet.sheets.numpy import AGREE, stage_distance
-from conv_sheet.sheets.page import Bars, Page, Verdict
-from conv_sheet.summary import Row, summary
+from conv_sheet.sheets.page import Bars, Page, Validation, Verdict
+from conv_sheet.summary import Row, seen, summary
 
 START = "Start"
+BUTTON_ROW = 3
+STATUS = Block(START, 4, 3, 1, 1)
+"""Where Python says what it did."""
+DISTANCE = Block(START, 5, 3, 1, 1)
+SEED = Block(START, 6, 3, 1, 1)
+LARGEST_SEED = 999_999
 _LEFT, _RIGHT = 2, 12
 _WIDTHS = {1: 2.0, 2: 20.0, 3: 15.0, 4: 9.0, 5: 9.0, 6: 9.0, 7: 13.0, 8: 14.0, 9: 10.0, 10: 10.0, 11: 2.0, 12: 44.0}
 _HEADS = ("layer", "kind", "channels", "height", "width", "parameters", "multiply–adds", "step", "sees", "", "PyTorch")
@@ -43,15 +49,21 @@ def page(
     tensors: Mapping[str, Array],
     engine: Mapping[str, Array],
     status: str,
+    seed: int,
 ) -> Page:
     """The sheet; the arguments are those of `NumPy`, and what the status line says."""
     network = layout.network
     sheet = Page(START, widths=dict(_WIDTHS))
     sheet.span(1, _LEFT, _RIGHT, network.title, style.TITLE)
     sheet.span(2, _LEFT, _RIGHT, network.description, style.SUBTITLE)
-    sheet.heights |= {1: 34, 2: 34}
-    row = _answer(sheet, layout, activations, 4)
-    row = _status(sheet, layout, activations, tensors, engine, status, row)
+    sheet.heights |= {1: 34, 2: 34, BUTTON_ROW: 27, STATUS.row: 20}
+    buttons.add(sheet, BUTTON_ROW, ((2, 2), (3, 3), (4, 5)))
+    sheet.span(
+        BUTTON_ROW, 7, _RIGHT, "No buttons here? A terminal does the same: conv-sheet recompute FILE", style.NOTE
+    )
+    apart = largest_distance(layout, activations, tensors, engine)
+    _status(sheet, [stage.name for stage in layout.stages], apart, status, seed)
+    row = _answer(sheet, layout, activations, SEED.row + 2)
     row = _tries(sheet, layout, row)
     row = _lines(sheet, "How to read it", READING, row)
     row = _legend(sheet, row)
@@ -88,7 +100,7 @@ def _answer(sheet: Page, layout: Layout, activations: Mapping[str, Array], row: 
 
 
 def _probabilities(stage: Stage) -> bool:
-    return bool(stage.layer.non_negative)
+    return stage.last_layer.probabilities
 
 
 def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
@@ -103,36 +115,22 @@ def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
     return row + 2 + min(len(output), 16)
 
 
-def _status(
-    sheet: Page,
-    layout: Layout,
-    activations: Mapping[str, Array],
-    tensors: Mapping[str, Array],
-    engine: Mapping[str, Array],
-    status: str,
-    row: int,
-) -> int:
-    """Whether formulas and Python agree, live, and what Python last said."""
-    apart = largest_distance(layout, activations, tensors, engine)
-    cells = ",".join(f"{stage.name}_distance" for stage in layout.stages)
-    sheet.put(row, _LEFT, "Formulas and Python", style.HEADING)
-    sheet.put(row + 1, _LEFT, "largest distance", style.LINE)
-    sheet.put(row + 1, 3, apart, style.DISTANCE, f"MAX({cells})")
-    distance = Block(START, row + 1, 3, 1, 1)
-    sheet.names["distance"] = distance
-    sheet.verdicts.append(Verdict(distance, f"{distance.fixed()}<={AGREE:.0E}"))
-    sheet.span(
-        row + 1,
-        4,
-        _RIGHT,
-        verdict_text(apart),
-        style.LINE,
-        f'IF({distance.cell()}<={AGREE:.0E},"{verdict_text(0)}","{verdict_text(1)}")',
-    )
-    sheet.put(row + 2, _LEFT, "Python's last word", style.LINE)
-    sheet.span(row + 2, 3, _RIGHT, status, style.STATUS)
-    sheet.names["status"] = Block(START, row + 2, 3, 1, 1)
-    return row + 4
+def _status(sheet: Page, names: list[str], apart: float, status: str, seed: int) -> None:
+    """What Python last said, the seed of its random kernels, and whether formulas and Python agree, live."""
+    sheet.put(STATUS.row, _LEFT, "Python's last word", style.LINE)
+    sheet.span(STATUS.row, 3, _RIGHT, status, style.STATUS)
+    sheet.put(DISTANCE.row, _LEFT, "largest distance", style.LINE)
+    cells = ",".join(f"{name}_distance" for name in names)
+    sheet.put(DISTANCE.row, 3, apart, style.DISTANCE, f"MAX({cells})")
+    sheet.verdicts.append(Verdict(DISTANCE, f"{DISTANCE.fixed()}<={AGREE:.0E}"))
+    verdict = f'IF({DISTANCE.cell()}<={AGREE:.0E},"{verdict_text(0)}","{verdict_text(1)}")'
+    sheet.span(DISTANCE.row, 4, _RIGHT, verdict_text(apart), style.LINE, verdict)
+    sheet.put(SEED.row, _LEFT, "seed", style.LINE)
+    sheet.put(SEED.row, 3, float(seed), style.SEED)
+    sheet.span(SEED.row, 4, _RIGHT, "what Random kernels draws with: another number, other kernels", style.LINE)
+    hint = f"A whole number from 0 to {LARGEST_SEED}."
+    sheet.validations.append(Validation((SEED,), "Seed", hint, hint, low=0, high=LARGEST_SEED, whole=True))
+    sheet.names |= {"status": STATUS, "distance": DISTANCE, "random_seed": SEED}
 
 
 def verdict_text(apart: float) -> str:
@@ -171,7 +169,7 @@ _WORDS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Se
 
 def _general_tries(layout: Layout) -> list[Try]:
     """Suggestions for a network that comes without its own."""
-    conv = next((s for s in layout.stages if s.nodes and isinstance(s.layer, Conv2d)), None)
+    conv = next((s for s in layout.stages if s.nodes and s.layer.kernels(s.in_shape)), None)
     first, last = next(layout.input.names())[0], layout.stages[-1]
     tries = [
         Try("Draw: type 1 into some pixels and 0 into others. Everything to the right follows at once.", first),
@@ -261,9 +259,9 @@ def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | 
     sheet.put(row, 8, item.multiply_adds, style.NUMBER, work)
     fields = node.layer.fields(node.in_shape)
     if not square:
-        sheet.put(row, 9, "all" if item.step == (0, 0) else "×".join(map(str, item.step)), style.NUMBER)
+        sheet.put(row, 9, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
         sheet.put(row, 10, "×".join(map(str, item.field)), style.NUMBER)
-    elif fields is None or item.step == (0, 0):
+    elif fields is None or item.sees_all:
         sheet.put(row, 9, "all", style.NUMBER)
         sheet.put(row, 10, item.field[0], style.NUMBER, first.shape(3)[1])
     else:
@@ -272,5 +270,9 @@ def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | 
 
 
 def _field(sheet: Page, item: Row, window: Field, row: int) -> None:
-    sheet.put(row, 9, item.step[0], style.NUMBER, f"I{row - 1}*{window.stride}")
-    sheet.put(row, 10, item.field[0], style.NUMBER, f"J{row - 1}+({window.extent}-1)*I{row - 1}")
+    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row."""
+    step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
+    apart = f"/{window.spread}" if window.spread > 1 else ""
+    sheet.put(row, 9, float(step), look, f"I{row - 1}*{window.stride}{apart}")
+    formula = None if item.upsampled else f"J{row - 1}+({seen([window])}-1)*I{row - 1}"
+    sheet.put(row, 10, item.field[0], style.NUMBER, formula)
