@@ -86,7 +86,8 @@ def build(
     else:
         from conv_sheet.images import load_image
 
-        picture, notes = load_image(image, network.input_shape)
+        channels, height, width = network.input_shape
+        picture, notes = load_image(image, (channels, height, width))
         for note in notes:
             click.echo(f"{image}: {note}")
     from conv_sheet.builder import build as write
@@ -243,6 +244,34 @@ def random_kernels(workbook: Path, live: bool, libreoffice: bool, seed: int | No
     if seed is not None and (live or libreoffice):
         raise click.UsageError("--seed is for closed files; in an open workbook type it into the cell random_seed")
     _button("random_kernels", workbook, live, libreoffice, seed)
+
+
+@main.command()
+@click.argument("workbook", required=False, type=click.Path(path_type=Path))
+@click.option("--bind", is_flag=True, help="Make the workbook's buttons call the Python that runs this.")
+def doctor(workbook: Path | None, bind: bool) -> None:
+    r"""Look for what could keep the buttons from working, on this machine and in a workbook.
+
+    Exits with 1 where something would stop them.
+
+    \b
+    Examples:
+      conv-sheet doctor
+      conv-sheet doctor fastai.xlsm
+      conv-sheet doctor fastai.xlsm --bind
+    """
+    from conv_sheet import doctor as examiner
+    from conv_sheet.files import require_closed
+
+    if bind:
+        if workbook is None:
+            raise click.UsageError("--bind needs the workbook to bind")
+        require_closed(workbook)
+        click.echo(examiner.bind(workbook))
+    findings = examiner.examine(workbook)
+    _echo(map(str, findings))
+    if any(finding.state == examiner.BAD for finding in findings):
+        raise click.exceptions.Exit(1)
 
 
 def _echo(lines: Iterable[str]) -> None:

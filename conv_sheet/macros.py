@@ -184,3 +184,17 @@ def _with_legacy_drawing(xml: bytes) -> bytes:
     end_of_data = xml.rindex(b"sheetData")
     at = min(place for tag in _AFTER_LEGACY_DRAWING if (place := xml.find(tag, end_of_data)) >= 0)
     return xml[:at] + f'<legacyDrawing xmlns:r="{_RELATIONSHIPS}" r:id="buttons"/>'.encode() + xml[at:]
+
+
+def modules(path: Path) -> dict[str, str]:
+    """VBA sources of the .xlsm at ``path`` by module name, empty where it has no macros."""
+    from pyopenvba import ExcelFile, PyOpenVBAError
+
+    try:
+        with ExcelFile(path) as book:
+            if not book.has_vba_project():
+                return {}
+            project = book.vba_project()
+            return {name: str(project.get_module(name).source) for name in project.module_names()}
+    except PyOpenVBAError as error:
+        raise WorkbookError(f"{path}: its macros cannot be read: {error}") from error
