@@ -46,8 +46,8 @@ _BUTTON_TYPE = (
     '<o:lock v:ext="edit" shapetype="t"/></v:shapetype>'
 )
 _BUTTON = (
-    '<v:shape id="_x0000_s{id}" type="#_x0000_t201" style="position:absolute;z-index:{order}" o:button="t" '
-    'fillcolor="buttonFace [67]" strokecolor="windowText [64]" o:insetmode="auto">'
+    '<v:shape id="_x0000_s{id}" type="#_x0000_t201" style="position:absolute;{place};z-index:{order}" '
+    'o:button="t" fillcolor="buttonFace [67]" strokecolor="windowText [64]" o:insetmode="auto">'
     '<v:fill color2="buttonFace [67]" o:detectmouseclick="t"/><o:lock v:ext="edit" rotation="t"/>'
     '<v:textbox style="mso-direction-alt:auto" o:singleclick="f"><div style="text-align:center">'
     '<font face="Calibri" size="220" color="#000000">{caption}</font></div></v:textbox>'
@@ -140,20 +140,26 @@ def _content_types(xml: bytes) -> bytes:
 
 
 def _shapes(buttons: Iterable[Button]) -> bytes:
-    shapes = [
-        _BUTTON.format(
-            id=_FIRST_SHAPE + order,
-            order=order,
-            caption=escape(button.caption),
-            left=button.anchor[0] - 1,
-            top=button.anchor[1] - 1,
-            right=button.anchor[2],
-            bottom=button.anchor[3],
-            macro=button.macro,
-        )
-        for order, button in enumerate(buttons, start=1)
-    ]
+    shapes = [_shape(button, order) for order, button in enumerate(buttons, start=1)]
     return "".join([_BUTTON_TYPE, *shapes]).encode()
+
+
+def _shape(button: Button, order: int) -> str:
+    """VML of a button: the anchor, in cells, counts; the place in points is for cells of the usual size."""
+    left, top, right, bottom = button.anchor[0] - 1, button.anchor[1] - 1, *button.anchor[2:]
+    place = f"margin-left:{48 * left}pt;margin-top:{15 * top}pt"
+    size = f"width:{48 * (right - left)}pt;height:{15 * (bottom - top)}pt"
+    return _BUTTON.format(
+        id=_FIRST_SHAPE + order,
+        order=order,
+        place=f"{place};{size}",
+        caption=escape(button.caption),
+        macro=button.macro,
+        left=left,
+        top=top,
+        right=right,
+        bottom=bottom,
+    )
 
 
 def _sheet_parts(package: Package, sheet: str, shapes: bytes, number: int) -> dict[str, bytes]:

@@ -20,11 +20,11 @@ from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.files import require_closed
 from conv_sheet.grid import Block, Placed, column_letters, quote
 from conv_sheet.layers import Array
-from conv_sheet.layout import NUMPY
+from conv_sheet.layout import Layout, plan
 from conv_sheet.network import Network
 from conv_sheet.package import patch_cells
 from conv_sheet.reader import Stored, contents, from_blocks, read
-from conv_sheet.sheets.numpy import owned
+from conv_sheet.sheets.numpy import distance_cell, owned
 from conv_sheet.sheets.spec import SPEC
 from conv_sheet.sheets.start import SEED, STATUS
 from conv_sheet.sheets.typed import DRAWN, KEPT, typed
@@ -70,7 +70,6 @@ def press(book: "xlwings.Book", action: Action) -> str:
         held = _open_contents(book)
         after = action(held)
         writes = list(_writes(held, after))
-        _require_in_place(book, held)
     except ConvSheetError as error:
         _write_status(book, f"Nothing was changed: {error}")
         raise
@@ -95,6 +94,7 @@ def open_in_excel(path: Path) -> "xlwings.Book":
 def _open_contents(book: "xlwings.Book") -> Contents:
     rows = _name(book, "spec").options(ndim=2).value
     network = Network.from_toml("\n".join(str(row[0] or "") for row in rows), f"{book.name}, sheet {SPEC}")
+    _require_in_place(book, plan(network))
     return from_blocks(network, lambda block: _read(book, block))
 
 
@@ -122,23 +122,19 @@ def _write(book: "xlwings.Book", block: Block, values: Array) -> None:
     _range(book, block).value = cells.tolist()
 
 
-def _require_in_place(book: "xlwings.Book", held: Contents) -> None:
+def _require_in_place(book: "xlwings.Book", layout: Layout) -> None:
     """A block that rows or columns have moved away from its place must not be written, nor what stands there now."""
-    first, last = held.layout.stages[0], held.layout.stages[-1]
-    expected = [next(stage.out.names()) for stage in (first, last)]
-    for name, block in [*expected, ("status", STATUS), (f"{last.name}_distance", _distance_cell(held))]:
+    expected = [("status", STATUS), *((f"{stage.name}_distance", distance_cell(stage)) for stage in layout.stages)]
+    for stage in layout.stages:
+        expected += [list(placed.names())[-1] for placed in stage.own.values()]
+    for name, block in expected:
         found = _name(book, name)
         if (found.sheet.name, found.row, found.column) != (block.sheet, block.row, block.column):
             stands = f"{quote(found.sheet.name)}!{column_letters(found.column)}{found.row}"
             raise WorkbookError(
-                f"{name} stands at {stands} and was built at {block.other()}: rows or columns were inserted or deleted; "
-                "undo that, or build the workbook again"
+                f"{name} stands at {stands} and was built at {block.other()}: rows or columns were inserted or "
+                "deleted; undo that, or build the workbook again"
             )
-
-
-def _distance_cell(held: Contents) -> Block:
-    pages = {page.title: page for page in held.pages()}
-    return pages[NUMPY].names[f"{held.layout.stages[-1].name}_distance"]
 
 
 def _distance(book: "xlwings.Book", after: Contents) -> float:

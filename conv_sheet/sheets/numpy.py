@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from conv_sheet import style
+from conv_sheet.formula import MAX_BLOCKS
 from conv_sheet.grid import Block, Placed, quote
 from conv_sheet.layers import Array
 from conv_sheet.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.sheets.network import frame, label_maps, label_vector, scale_of, stage_title, value_style
+from conv_sheet.sheets.network import SCALE_ROW, frame, label_maps, label_vector, scale_of, stage_title, value_style
 from conv_sheet.sheets.page import Page, Verdict
 
 AGREE = 1e-9
@@ -36,8 +37,8 @@ def page(
         apart = stage_distance(stage, now, engine)
         sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
         sheet.span(SHAPE_ROW, first, last, "distance from Network:", style.STAGE_SHAPE)
-        sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE, distance(tuple(b for _, p in mine for b in p.blocks)))
-        cell = Block(NUMPY, TORCH_ROW, first, 1, 1)
+        sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE, _distance(sheet, first, mine, now, engine))
+        cell = distance_cell(stage)
         sheet.names[f"{stage.name}_distance"] = cell
         sheet.verdicts.append(
             Verdict(Block(NUMPY, TORCH_ROW, first, 1, last - first + 1), f"{cell.fixed()}<={AGREE:.0E}")
@@ -64,6 +65,11 @@ def page(
     return sheet
 
 
+def distance_cell(stage: Stage) -> Block:
+    """The cell with the distance of a stage, named `<stage>_distance`."""
+    return Block(NUMPY, TORCH_ROW, stage.columns[0], 1, 1)
+
+
 def stage_distance(stage: Stage, now: Mapping[str, Array], engine: Mapping[str, Array]) -> float:
     """Euclidean distance between a stage's values by short name and the engine's by tensor name, as the sheet takes it.
 
@@ -72,7 +78,22 @@ def stage_distance(stage: Stage, now: Mapping[str, Array], engine: Mapping[str, 
     return float(np.sqrt(sum(np.nansum((value - engine[stage.own[short].name]) ** 2) for short, value in now.items())))
 
 
-def distance(blocks: tuple[Block, ...]) -> str:
-    """Formula of the Euclidean distance between blocks of `NumPy` and the same places of `Network`."""
-    pairs = (f"SUMXMY2({quote(NETWORK)}!{block.relative},{block.relative})" for block in blocks)
-    return f"SQRT({'+'.join(pairs)})"
+def _distance(
+    sheet: Page, column: int, tensors: list[tuple[str, Placed]], now: Mapping[str, Array], engine: Mapping[str, Array]
+) -> str:
+    """Formula of the Euclidean distance between tensors on `NumPy` and the same places of `Network`.
+
+    Squares of more blocks than one formula can name are summed in cells of their own, from `column` on.
+    """
+    pairs, squares = [], []
+    for short, placed in tensors:
+        apart = placed.planes(now[short]) - placed.planes(engine[placed.name])
+        squares += np.nansum(apart**2, axis=(1, 2)).tolist()
+        pairs += [f"SUMXMY2({quote(NETWORK)}!{block.relative},{block.relative})" for block in placed.blocks]
+    if len(pairs) <= MAX_BLOCKS:
+        return f"SQRT({'+'.join(pairs)})"
+    starts = range(0, len(pairs), MAX_BLOCKS)
+    for number, start in enumerate(starts):
+        part = slice(start, start + MAX_BLOCKS)
+        sheet.put(SCALE_ROW, column + number, sum(squares[part]), style.DISTANCE, "+".join(pairs[part]))
+    return f"SQRT(SUM({Block(NUMPY, SCALE_ROW, column, 1, len(starts)).relative}))"
