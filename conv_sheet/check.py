@@ -8,7 +8,6 @@ from conv_sheet.contents import Contents
 from conv_sheet.grid import column_letters, quote
 from conv_sheet.layout import NUMPY
 from conv_sheet.reader import Stored, contents
-from conv_sheet.sheets.numpy import owned
 
 TOLERANCE = 1e-9
 """Largest difference that passes, relative to values above 1."""
@@ -94,13 +93,14 @@ def _formulas(held: Contents, stored: Stored) -> Iterator[Difference]:
 
 
 def _numpy(held: Contents, stored: Stored) -> Iterator[Difference]:
-    for stage, _, placed in owned(held.layout):
+    for owner, placed in held.owned:
         for block, plane in zip(placed.blocks, placed.planes(held.engine[placed.name]), strict=True):
             for at, expected in block.items(plane):
-                found = stored.values[NUMPY].get(at)
+                found = stored.values[block.sheet].get(at)
                 amount = _amount(found, expected)
                 if amount > TOLERANCE:
-                    yield Difference(stage.name, f"{NUMPY}!{column_letters(at[1])}{at[0]}", found, expected, amount)
+                    address = f"{quote(block.sheet)}!{column_letters(at[1])}{at[0]}"
+                    yield Difference(owner, address, found, expected, amount)
 
 
 def _amount(found: object, expected: object) -> float:

@@ -1,12 +1,14 @@
 """What a workbook holds: a network, a picture, weights, and what the engine last said of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from conv_sheet import extras
 from conv_sheet.errors import ShapeError
+from conv_sheet.grid import Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout, plan
 from conv_sheet.network import Network
@@ -40,6 +42,8 @@ class Contents:
     """What the button for random kernels draws with."""
     drawn: int | None = None
     """The seed that it last drew with, over what is `kept`."""
+    settings: Mapping[str, float | str] = field(default_factory=dict)
+    """What the user has chosen on the lesson's own sheets, by defined name; what is not here is as at first."""
 
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
@@ -60,13 +64,31 @@ class Contents:
         return self.network.forward(self.image[np.newaxis], self.tensors)
 
     @cached_property
+    def chosen(self) -> dict[str, float | str]:
+        """Every setting by defined name, at first or as chosen."""
+        first = {s.name: s.start for extra in extras.of(self.network) for s in extra.settings(self.layout)}
+        return first | dict(self.settings)
+
+    @cached_property
     def engine(self) -> dict[str, Array]:
         """What the engine's blocks should hold, by tensor name, without the batch axis."""
-        return {
+        own = {
             stage.own[short].name: value
             for stage in self.layout.stages
             for short, value in self.layout.values(stage, self.activations, self.tensors).items()
         }
+        return own | {placed.name: value for extra in extras.of(self.network) for placed, value in extra.engine(self)}
+
+    @property
+    def shown(self) -> Mapping[str, Array]:
+        """What stands in the engine's blocks, by tensor name."""
+        return self.engine if self.written is None else self.written
+
+    @cached_property
+    def owned(self) -> list[tuple[str, Placed]]:
+        """Every tensor that belongs to the engine: whose it is, and its place."""
+        own = [(stage.name, placed) for stage, _, placed in numpy_sheet.owned(self.layout)]
+        return own + [(p.blocks[0].sheet, p) for extra in extras.of(self.network) for p, _ in extra.engine(self)]
 
     @property
     def prediction(self) -> str | None:
@@ -77,12 +99,12 @@ class Contents:
 
     def pages(self) -> list[Page]:
         """Every sheet of the workbook, in order."""
-        written = self.engine if self.written is None else self.written
         facts = self.layout, self.activations, self.tensors
         return [
-            start_sheet.page(*facts, written, self.status, self.seed),
+            start_sheet.page(*facts, self.shown, self.status, self.seed),
             network_sheet.page(*facts),
-            numpy_sheet.page(*facts, written),
+            *(extra.page(self) for extra in extras.of(self.network)),
+            numpy_sheet.page(*facts, self.shown),
             spec_sheet.page(self.network),
             typed_sheet.page(typed_sheet.ORIGINAL, self.layout, self.original or self.typed),
             typed_sheet.page(typed_sheet.KEPT, self.layout, self.kept, self.drawn),

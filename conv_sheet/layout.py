@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from math import prod
 
 from conv_sheet.grid import Block, Placed
-from conv_sheet.layers import Activation, Array, Border, Layer, Shape
-from conv_sheet.layers.base import Site
-from conv_sheet.layers.dense import Flatten, Linear
+from conv_sheet.layers import Array, Border, Layer, Shape, Site
 from conv_sheet.network import Network, Node
 
 NETWORK = "Network"
@@ -27,13 +26,12 @@ _MIN_WIDTH = 10
 _TILES_IN_COLUMN = 8
 _TALLEST = 72
 """Rows that the weights of a fully connected layer may take before they go on in the next column."""
-_MAX_TILED_OUTPUTS = 16
 _LABEL_WIDTH = 3
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What makes one set of blocks: a layer, the activation folded into its formulas, and its tensors on the sheet.
+    """What makes one set of blocks: a layer, the one folded into its formulas, and its tensors on the sheet.
 
     `own` has the parameters, the intermediates and `out` by short name. The input is a stage without layers.
     """
@@ -54,9 +52,14 @@ class Stage:
         return self.nodes[0].layer
 
     @property
-    def activation(self) -> Activation | None:
-        folded = self.nodes[-1].layer if len(self.nodes) > 1 else None
-        return folded if isinstance(folded, Activation) else None
+    def activation(self) -> Layer | None:
+        """The layer that is folded into the formulas of the first one."""
+        return self.nodes[1].layer if len(self.nodes) > 1 else None
+
+    @property
+    def last_layer(self) -> Layer:
+        """The layer whose output the stage shows."""
+        return self.nodes[-1].layer
 
     @property
     def in_shape(self) -> Shape:
@@ -176,10 +179,10 @@ def _groups(network: Network) -> list[_Group]:
     for node, following in zip(nodes, [*nodes[1:], None], strict=True):
         (source,) = node.inputs
         last = groups[-1]
-        if isinstance(node.layer, Flatten) and _tiled(following, shapes[made_by[source]]):
+        if node.layer.keeps_values and _reads_maps(following, shapes[made_by[source]]):
             made_by[node.name] = made_by[source]
             continue
-        if isinstance(node.layer, Activation) and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
+        if node.layer.folds and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
             groups[-1] = _Group((*last.nodes, node), last.source, last.reads)
             made_by[node.name] = last.name
             continue
@@ -189,11 +192,8 @@ def _groups(network: Network) -> list[_Group]:
     return groups
 
 
-def _tiled(node: Node | None, maps: Shape) -> bool:
-    """Whether a fully connected layer shows its weights in the shape of these maps."""
-    if node is None or not isinstance(node.layer, Linear) or len(maps) != 3:
-        return False
-    return node.layer.out_features <= _MAX_TILED_OUTPUTS and maps[1] * maps[2] > 1
+def _reads_maps(node: Node | None, source: Shape) -> bool:
+    return node is not None and len(source) == 3 and node.layer.reads_maps(source)
 
 
 def _border(group: _Group, following: _Group | None) -> Border:
@@ -205,23 +205,29 @@ def _border(group: _Group, following: _Group | None) -> Border:
 def _band_rows(group: _Group) -> int:
     if not group.nodes or len(group.out_shape) != 3:
         return 0
-    return sum(len(shape) == 1 for shape in group.nodes[0].parameters.values())
+    return sum(len(shape) < 2 for shape in group.nodes[0].parameters.values())
+
+
+def _kernels(group: _Group) -> list[list[int]]:
+    """Kernels of each map, as planes of the weight."""
+    return group.nodes[0].layer.kernels(group.nodes[0].in_shape) if group.nodes else []
 
 
 def _span(node: Node) -> tuple[int, int]:
-    """Cells that a kernel covers: more than its size where it is dilated."""
-    fields = node.layer.fields(node.in_shape)
-    return (fields[0].extent, fields[1].extent) if fields else (1, 1)
+    """Cells that a kernel covers: more than its size where its values stand apart."""
+    height, width = node.parameters["weight"][2:]
+    down, right = node.layer.spacing()
+    return (height - 1) * down + 1, (width - 1) * right + 1
 
 
 def _kernel_grid(group: _Group, border: Border) -> tuple[int, int, int]:
     """Kernels of one map: how many, how many above each other, and how many columns of kernels."""
-    if not group.nodes or len(group.nodes[0].parameters.get("weight", ())) != 4:
+    kernels = _kernels(group)
+    if not kernels:
         return 0, 1, 0
-    kernels = group.nodes[0].parameters["weight"][1]
     height = group.out_shape[1] + border.top + border.bottom
     rows = max(1, (height + 1) // (_span(group.nodes[0])[0] + 1))
-    return kernels, rows, -(-kernels // rows)
+    return len(kernels[0]), rows, -(-len(kernels[0]) // rows)
 
 
 def _tile_height(group: _Group, border: Border) -> int:
@@ -244,22 +250,19 @@ def _pitches(groups: list[_Group], borders: list[Border]) -> list[int]:
 def _place_maps(group: _Group, border: Border, pitch: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
     channels, height, width = group.out_shape
     node = group.nodes[0] if group.nodes else None
-    kernels, stack, kernel_columns = _kernel_grid(group, border)
-    span = _span(node) if node and kernels else (0, 0)
-    kernel_width = kernel_columns * (span[1] + 1) + (1 if kernels else 0)
+    kernels = _kernels(group)
+    _, stack, kernel_columns = _kernel_grid(group, border)
+    kernel_width = kernel_columns * (_span(node)[1] + 1) + 1 if node and kernels else 0
     between = node.layer.intermediates(node.in_shape) if node else {}
     extra_width = sum(shape[0] // channels * (shape[2] + 1) for shape in between.values())
     tile_width = kernel_width + extra_width + border.left + width + border.right
-    blocks: dict[str, list[Block]] = {short: [] for short in ("weight", *between, "out")}
+    weight: dict[int, Block] = {}
+    blocks: dict[str, list[Block]] = {short: [] for short in (*between, "out")}
     for channel in range(channels):
         row = top + 1 + channel % _TILES_IN_COLUMN * pitch
         column = left + channel // _TILES_IN_COLUMN * (tile_width + _GAP)
-        for k in range(kernels):
-            assert node is not None
-            kernel = node.parameters["weight"][2:]
-            step = tuple((s - 1) // (k - 1) if k > 1 else 1 for s, k in zip(span, kernel, strict=True))
-            at_row, at_column = row + k % stack * (span[0] + 1), column + k // stack * (span[1] + 1)
-            blocks["weight"].append(Block(NETWORK, at_row, at_column, kernel[0], kernel[1], (step[0], step[1])))
+        if node and kernels:
+            weight |= _place_kernels(node, kernels[channel], stack, row, column)
         column += kernel_width
         for short, shape in between.items():
             for _ in range(shape[0] // channels):
@@ -267,14 +270,26 @@ def _place_maps(group: _Group, border: Border, pitch: int, top: int, left: int) 
                 column += shape[2] + 1
         blocks["out"].append(Block(NETWORK, row + border.top, column + border.left, height, width))
     shapes = (node.parameters if node else {}) | between | {"out": group.out_shape}
-    own = {s: Placed(_name(group, s), shapes[s], tuple(b)) for s, b in blocks.items() if b}
+    if weight:
+        blocks["weight"] = [block for _, block in sorted(weight.items())]
+    own = {s: Placed(_name(group, s), shapes[s], tuple(b)) for s, b in blocks.items()}
     last = left + -(-channels // _TILES_IN_COLUMN) * (tile_width + _GAP) - _GAP - 1
-    vectors = [(s, shape) for s, shape in shapes.items() if len(shape) == 1]
-    for number, (short, shape) in enumerate(vectors):
-        block = Block(NETWORK, BAND_ROW + 1 + 2 * number, left, 1, shape[0])
+    band = [(s, shape) for s, shape in shapes.items() if len(shape) < 2]
+    for number, (short, shape) in enumerate(band):
+        block = Block(NETWORK, BAND_ROW + 1 + 2 * number, left, 1, prod(shape))
         own[short] = Placed(_name(group, short), shape, (block,))
         last = max(last, block.last_column)
     return own, last
+
+
+def _place_kernels(node: Node, planes: list[int], stack: int, top: int, left: int) -> dict[int, Block]:
+    """Kernels of one map by plane of the weight, `stack` below each other, then on in the next column."""
+    height, width = node.parameters["weight"][2:]
+    down, right = (size + 1 for size in _span(node))
+    return {
+        plane: Block(NETWORK, top + k % stack * down, left + k // stack * right, height, width, node.layer.spacing())
+        for k, plane in enumerate(planes)
+    }
 
 
 def _place_vector(group: _Group, top: int, left: int) -> tuple[dict[str, Placed], int]:
@@ -296,7 +311,7 @@ def _place_vector(group: _Group, top: int, left: int) -> tuple[dict[str, Placed]
         column = last + 2
     columns = {s: shape for s, shape in shapes.items() if s != "weight"} | node.layer.intermediates(node.in_shape)
     for short, shape in (columns | {"out": group.out_shape}).items():
-        own[short] = Placed(_name(group, short), shape, (Block(NETWORK, top + 1, column, shape[0], 1),))
+        own[short] = Placed(_name(group, short), shape, (Block(NETWORK, top + 1, column, prod(shape), 1),))
         column += 2
     return own, column - 2 + _LABEL_WIDTH
 

@@ -2,20 +2,22 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tomli_w
 
 from conv_sheet.errors import DataError, ShapeError, SpecError
 from conv_sheet.layers import KINDS, Array, Layer, Shape
+from conv_sheet.layers.dense import Softmax
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_KEYS = {"title", "description", "input", "classes", "layers", "try"}
+_T = TypeVar("_T")
+_KEYS = {"title", "description", "input", "classes", "layers", "sheets", "try"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Node:
     def own(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Parameters of the node by short name, out of all tensors by full name (`conv1.weight`)."""
         return {short: tensors[f"{self.name}.{short}"] for short in self.parameters}
+
+    def full(self, own: Mapping[str, _T]) -> dict[str, _T]:
+        """The way back: what is given by short name, by full name."""
+        return {f"{self.name}.{short}": value for short, value in own.items()}
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class Network:
     nodes: tuple[Node, ...]
     description: str = ""
     tries: tuple[Try, ...] = ()
+    sheets: tuple[str, ...] = ()
+    """Names of the sheets that a workbook has beside those of every network (see `extras`)."""
 
     # -- spec ------------------------------------------------------------------------------------------------------
 
@@ -113,6 +121,7 @@ class Network:
             classes=classes,
             nodes=tuple(nodes),
             tries=tuple(_try(t) for t in spec.get("try", [])),
+            sheets=_texts("sheets", spec.get("sheets", [])),
         )
 
     def to_toml(self) -> str:
@@ -123,6 +132,8 @@ class Network:
         spec["input"] = list(self.input_shape)
         if self.classes:
             spec["classes"] = list(self.classes)
+        if self.sheets:
+            spec["sheets"] = list(self.sheets)
         spec["layers"] = [
             {"name": n.name, "kind": n.layer.kind}
             | n.layer.options()
@@ -154,9 +165,13 @@ class Network:
         return tensors
 
     def checked(self, weights: Mapping[str, Array], where: str = "weights") -> dict[str, Array]:
-        """Weights as float64 in the network's order, missing biases as zero; a DataError lists what does not fit."""
-        unknown = sorted(set(weights) - set(self.parameters))
-        missing = [n for n in self.parameters if n not in weights and not n.endswith(".bias")]
+        """Weights as float64 in the network's order; a DataError lists what does not fit.
+
+        Missing biases are zero, and missing settings, which no file of weights has, are as they start.
+        """
+        unused = {f"{n.name}.{short}" for n in self.nodes for short in n.layer.unused}
+        unknown = sorted(set(weights) - set(self.parameters) - unused)
+        missing = [n for n, s in self.parameters.items() if s and n not in weights and not n.endswith(".bias")]
         wrong = [
             f"{n} has {tuple(weights[n].shape)} and must have {shape}"
             for n, shape in self.parameters.items()
@@ -171,10 +186,10 @@ class Network:
             has = ", ".join(f"{n} {tuple(v.shape)}" for n, v in weights.items()) or "nothing"
             wants = ", ".join(f"{n} {shape}" for n, shape in self.parameters.items()) or "no weights"
             raise DataError(f"{where}: {'; '.join(faults)}. The file has {has}; the network takes {wants}")
-        tensors = {}
+        tensors, start = {}, self.initial(seed=0)
         for name, shape in self.parameters.items():
-            value = weights.get(name)
-            tensors[name] = np.zeros(shape) if value is None else _numbers(value, f"{where}: {name}")
+            value = weights.get(name, np.zeros(shape) if shape else start[name])
+            tensors[name] = _numbers(value, f"{where}: {name}")
         return tensors
 
     # -- calculation -----------------------------------------------------------------------------------------------
@@ -190,21 +205,32 @@ class Network:
         return values
 
     def backward(
-        self, grad: Array, values: Mapping[str, Array], tensors: Mapping[str, Array], *, start: str | None = None
+        self,
+        grad: Array,
+        values: Mapping[str, Array],
+        tensors: Mapping[str, Array],
+        *,
+        start: str | None = None,
+        wanted: Collection[str] = (),
     ) -> dict[str, Array]:
         """Gradients of all activations (by layer name, and `input`) and parameters (by full name).
 
         `grad` is the gradient of the output of layer `start`, the last one unless another is named; `values` is what
-        `forward` gave.
+        `forward` gave. With `wanted`, full names of parameters, the way back ends at the first layer that has one of
+        them: its input and what stands before it get no gradients.
         """
+        final = next((node for node in self.nodes if any(name in wanted for name in node.full(node.parameters))), None)
         grads = {start or self.nodes[-1].name: grad}
         for node in reversed(self.nodes):
             if node.name not in grads:
                 continue
             (source,) = node.inputs
-            dx, own = node.layer.backward(grads[node.name], values[source], values[node.name], node.own(tensors))
+            facts = grads[node.name], values[source], values[node.name], node.own(tensors)
+            if node is final:
+                return grads | node.full(node.layer.parameters_backward(*facts))
+            dx, own = node.layer.backward(*facts)
             grads[source] = grads[source] + dx if source in grads else dx
-            grads |= {f"{node.name}.{short}": value for short, value in own.items()}
+            grads |= node.full(own)
         return grads
 
     # -- questions -------------------------------------------------------------------------------------------------
@@ -215,6 +241,11 @@ class Network:
     @property
     def output(self) -> Node:
         return self.nodes[-1]
+
+    @property
+    def logits(self) -> str:
+        """Name of the layer whose outputs are scores before they become probabilities: that before a last Softmax."""
+        return self.output.inputs[0] if isinstance(self.output.layer, Softmax) else self.output.name
 
     def trainable(self) -> Iterator[str]:
         """Full names of the parameters that training changes."""

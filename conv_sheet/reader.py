@@ -3,7 +3,7 @@
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from pathlib import Path
 
@@ -11,13 +11,13 @@ import numpy as np
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from conv_sheet import extras
 from conv_sheet.contents import Contents
 from conv_sheet.errors import WorkbookError
 from conv_sheet.grid import Block, Placed, column_letters, quote
 from conv_sheet.layers import Array
 from conv_sheet.layout import NETWORK, NUMPY, Layout, plan
 from conv_sheet.network import Network
-from conv_sheet.sheets.numpy import owned
 from conv_sheet.sheets.spec import SPEC
 from conv_sheet.sheets.start import LARGEST_SEED, SEED, START, STATUS
 from conv_sheet.sheets.typed import DRAWN, KEPT, ORIGINAL, typed
@@ -37,6 +37,8 @@ class Stored:
 
     def block(self, block: Block) -> list[list[object]]:
         """Values of a block; what is not stored is None."""
+        if block.sheet not in self.values:
+            raise WorkbookError(f"{self.path} has no sheet {block.sheet!r}, which its spec asks for: build it again")
         cells = self.values[block.sheet]
         return [[cells.get(block.position(y, x)) for x in range(block.width)] for y in range(block.height)]
 
@@ -107,18 +109,29 @@ def from_blocks(network: Network, block: ReadBlock) -> Contents:
     """
     layout = plan(network)
     numbers = _typed_numbers(layout, block, NETWORK)
-    written = {placed.name: _written(placed, block) for _, _, placed in owned(layout)}
-    return Contents(
+    held = Contents(
         network,
         numbers.pop("input"),
         numbers,
-        written,
-        _status(block),
-        _typed_numbers(layout, block, ORIGINAL),
-        kept_numbers(layout, block),
-        _seed(block),
-        _drawn(block),
+        status=_status(block),
+        original=_typed_numbers(layout, block, ORIGINAL),
+        kept=kept_numbers(layout, block),
+        seed=_seed(block),
+        drawn=_drawn(block),
+        settings=_settings(layout, block),
     )
+    return replace(held, written={placed.name: _written(placed, block) for _, placed in held.owned})
+
+
+def _settings(layout: Layout, block: ReadBlock) -> dict[str, float | str]:
+    chosen: dict[str, float | str] = {}
+    for setting in (s for extra in extras.of(layout.network) for s in extra.settings(layout)):
+        ((value,),) = block(setting.block)
+        if not setting.allows(value):
+            found = "is empty" if value is None else f"holds {value!r}"
+            raise WorkbookError(f"{setting.block.other()} {found}; {setting.name}: {setting.hint}")
+        chosen[setting.name] = value if isinstance(value, str) else float(str(value))
+    return chosen
 
 
 def _status(block: ReadBlock) -> str:

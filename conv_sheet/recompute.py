@@ -24,7 +24,7 @@ from conv_sheet.layout import Layout, plan
 from conv_sheet.network import Network
 from conv_sheet.package import patch_cells
 from conv_sheet.reader import Stored, contents, from_blocks, read
-from conv_sheet.sheets.numpy import distance_cell, owned
+from conv_sheet.sheets.numpy import distance_cell
 from conv_sheet.sheets.spec import SPEC
 from conv_sheet.sheets.start import SEED, STATUS
 from conv_sheet.sheets.typed import DRAWN, KEPT, typed
@@ -162,7 +162,7 @@ def _writes(held: Contents, after: Contents) -> Iterator[tuple[Block, Array]]:
             yield from _planes(placed.on(KEPT), after.kept[name])
     if after.drawn is not None and after.drawn != held.drawn:
         yield DRAWN, np.array([[float(after.drawn)]])
-    for _, _, placed in owned(after.layout):
+    for _, placed in after.owned:
         yield from _planes(placed, after.engine[placed.name])
 
 

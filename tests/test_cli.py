@@ -44,25 +44,25 @@ def refused(*arguments: str, code: int = 1) -> str:
 
 
 def test_build_check_show_lessons() -> None:
-    assert re.search(r"wrote fastai\.xlsx: the network says \d", done("build"))
-    assert "agree with NumPy" in done("check", "fastai.xlsx")
-    assert done("show", "fastai.xlsx") == done("show", "fastai")
+    assert re.search(r"wrote fastai\.xlsm: the network says \d", done("build"))
+    assert "agree with NumPy" in done("check", "fastai.xlsm")
+    assert done("show", "fastai.xlsm") == done("show", "fastai")
     assert "288" in done("show", "fastai")
     assert "fastai" in done("lessons")
 
 
 def test_an_existing_workbook_is_kept_unless_forced(tmp_path: Path) -> None:
-    (tmp_path / "fastai.xlsx").write_bytes(b"mine")
+    (tmp_path / "fastai.xlsm").write_bytes(b"mine")
     assert "--force" in refused("build")
-    assert (tmp_path / "fastai.xlsx").read_bytes() == b"mine"
+    assert (tmp_path / "fastai.xlsm").read_bytes() == b"mine"
     done("build", "--force")
-    assert contents(read(tmp_path / "fastai.xlsx")).network == fastai().network
+    assert contents(read(tmp_path / "fastai.xlsm")).network == fastai().network
 
 
 def test_check_lets_libreoffice_calculate(tmp_path: Path) -> None:
     done("build")
-    assert "agree with NumPy" in done("check", "fastai.xlsx", "--recalculate")
-    book = openpyxl.load_workbook("fastai.xlsx")
+    assert "agree with NumPy" in done("check", "fastai.xlsm", "--recalculate")
+    book = openpyxl.load_workbook("fastai.xlsm")
     book["Network"][fastai().layout.by_name["pool"].out.blocks[0].cell(3, 3)] = "=1/3"
     book.save("broken.xlsx")
     result = run("check", "broken.xlsx", "--recalculate")
@@ -95,7 +95,7 @@ def test_digit_and_seed_choose_picture_and_weights(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["build", "nix"], "no lesson 'nix'.*fastai"),
-        (["build", "-o", "a.docx"], r"ends in \.xls"),
+        (["build", "-o", "a.docx"], r"ends in \.xlsm"),
         (["build", "-o", "no/where.xlsx"], "no folder no"),
         (["build", "--image", "none.png"], r"none\.png"),
         (["build", "--weights", "none.npz"], r"none\.npz"),

@@ -4,32 +4,25 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conv_sheet import engine
-from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors
+from conv_sheet.formula import number
+from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, real
 
 
 @dataclass(frozen=True)
-class Activation(Layer):
-    """A function of one value; it folds into the formula of the layer before it where that layer allows it."""
+class _Folding(Layer):
+    """A function whose formula names its argument once, so that it can stand around the formula before it."""
+
+    folds: ClassVar[bool] = True
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        def out(plane: int, y: int, x: int) -> str:
-            folded = self.fold(site.source.blocks[plane].cell(y, x))
-            if folded is None:
-                raise NotImplementedError(f"{self.kind} does not fold and has no formula of its own")
-            return folded
-
-        return {"out": out}
-
-    def words_of(self, inner: str) -> str:
-        """The formula in words, around the words of what it is applied to."""
-        raise NotImplementedError
+        return {"out": lambda plane, y, x: self.fold(site.source.blocks[plane].cell(y, x))}
 
     def words(self, shape: Shape) -> str:
         return self.words_of("value")
 
 
 @dataclass(frozen=True)
-class ReLU(Activation):
+class ReLU(_Folding):
     """max(0, x), as `torch.nn.ReLU`.
 
     >>> ReLU().fold("A1+B1")
@@ -51,3 +44,91 @@ class ReLU(Activation):
 
     def words_of(self, inner: str) -> str:
         return f"max(0, {inner})"
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Layer):
+    """x above zero, `negative_slope` · x below, as `torch.nn.LeakyReLU`.
+
+    The formula names x twice, and x can be a long sum: so it has cells of its own behind those of x.
+
+    >>> LeakyReLU(0.1).torch((8,))
+    'nn.LeakyReLU(negative_slope=0.1)'
+    """
+
+    kind: ClassVar[str] = "LeakyReLU"
+    prefix: ClassVar[str] = "lrelu"
+
+    negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        real("negative_slope", self.negative_slope)
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.leaky_relu(x, self.negative_slope)
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.leaky_relu_backward(grad, x, self.negative_slope), {}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        def out(plane: int, y: int, x: int) -> str:
+            value = site.source.blocks[plane].cell(y, x)
+            return f"IF({value}>0,{value},{number(self.negative_slope)}*{value})"
+
+        return {"out": out}
+
+    def words(self, shape: Shape) -> str:
+        return f"value above zero, {number(self.negative_slope)} × value below"
+
+
+@dataclass(frozen=True)
+class Sigmoid(_Folding):
+    """1 / (1 + e^-x), as `torch.nn.Sigmoid`; below -700, where e^-x would be too large for a cell, x counts as -700.
+
+    >>> Sigmoid().fold("A1")
+    '1/(1+EXP(-MAX(-700,A1)))'
+    """
+
+    kind: ClassVar[str] = "Sigmoid"
+    prefix: ClassVar[str] = "sigmoid"
+    non_negative: ClassVar[bool | None] = True
+    probabilities: ClassVar[bool] = True
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.sigmoid(x)
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.sigmoid_backward(grad, y), {}
+
+    def fold(self, expression: str) -> str:
+        return f"1/(1+EXP(-MAX(-700,{expression})))"
+
+    def words_of(self, inner: str) -> str:
+        return f"1 ÷ (1 + e^−({inner}))"
+
+
+@dataclass(frozen=True)
+class Tanh(_Folding):
+    """Hyperbolic tangent, as `torch.nn.Tanh`.
+
+    >>> Tanh().fold("A1+B1")
+    'TANH(A1+B1)'
+    """
+
+    kind: ClassVar[str] = "Tanh"
+    prefix: ClassVar[str] = "tanh"
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.tanh(x)
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.tanh_backward(grad, y), {}
+
+    def fold(self, expression: str) -> str:
+        return f"TANH({expression})"
+
+    def words_of(self, inner: str) -> str:
+        return f"tanh({inner})"
+
+
+KINDS = (ReLU, LeakyReLU, Sigmoid, Tanh)

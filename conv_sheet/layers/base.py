@@ -1,8 +1,8 @@
 """What every layer kind can say of itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from math import prod
+from math import isfinite, prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,8 +22,8 @@ Formula = Callable[[int, int, int], str]
 class Border:
     """Cells around a map that the next layer reads: how many on each side, and what they hold.
 
-    `mode` is a padding mode of PyTorch's (`zeros`, `reflect`, `replicate`, `circular`), or `-inf` or `inf`: a text
-    that stands in every border cell of a pool and that its function passes over.
+    `mode` is a padding mode of PyTorch's (`zeros`, `reflect`, `replicate`, `circular`), or `-inf`, `inf` or `none`: a
+    text that stands in every border cell of a pool and that its function passes over.
     """
 
     top: int = 0
@@ -50,10 +50,47 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How far a layer sees along one axis: cells covered by its window and step from one window to the next."""
+    """What a layer reads along one axis: for each output `size` places, `dilation` apart, `stride` further each time.
 
-    extent: int
-    stride: int
+    The first place stands `before` places outside the input. The values of the input stand `spread` places apart, so
+    that a transposed convolution is a field too: one over its input with zeros put between.
+
+    >>> Field(3, stride=2, before=1).extent, list(Field(3, stride=2, before=1).taps(1))
+    (3, [(0, 1), (1, 2), (2, 3)])
+    >>> list(Field(3, before=2, spread=2).taps(1))
+    [(1, 0)]
+    """
+
+    size: int = 1
+    dilation: int = 1
+    stride: int = 1
+    before: int = 0
+    spread: int = 1
+
+    @property
+    def extent(self) -> int:
+        """Places from the first to the last that one output reads."""
+        return self.dilation * (self.size - 1) + 1
+
+    def taps(self, position: int) -> Iterator[tuple[int, int]]:
+        """What the output at a position reads: number of the place, and index of the input value that stands there.
+
+        Indices below zero and past the end are the border.
+        """
+        for number in range(self.size):
+            index, between = divmod(position * self.stride - self.before + number * self.dilation, self.spread)
+            if not between:
+                yield number, index
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be typed into the cells of a parameter: a number from `low` to `high`, or one of `choices`."""
+
+    low: float = -1e6
+    high: float = 1e6
+    choices: tuple[int, ...] = ()
+    hint: str = "Type any number and watch everything to the right."
 
 
 @dataclass(frozen=True)
@@ -68,11 +105,21 @@ class Layer:
     prefix: ClassVar[str]
     """What layers without a name are called, with a number behind."""
     takes_fold: ClassVar[bool] = False
-    """Whether an activation that follows can stand in the same formula."""
+    """Whether a layer that folds can stand in the same formula behind this one."""
+    folds: ClassVar[bool] = False
+    """Whether the formula can stand around that of the layer before: then `fold` and `words_of` say how."""
+    keeps_values: ClassVar[bool] = False
+    """Whether the output is the input in another shape, so that the next layer may read it where it stands."""
+    probabilities: ClassVar[bool] = False
+    """Whether outputs are from 0 to 1 and mean how sure the network is."""
     non_negative: ClassVar[bool | None] = False
     """Whether outputs are never below zero; None where that depends on the input alone."""
     buffers: ClassVar[frozenset[str]] = frozenset()
     """Parameters that training leaves alone, as PyTorch's buffers."""
+    unused: ClassVar[frozenset[str]] = frozenset()
+    """What PyTorch's `state_dict` has beside the parameters."""
+    limits: ClassVar[Mapping[str, Limits]] = {}
+    """What may be typed into parameters that do not take every number."""
 
     # -- shapes ----------------------------------------------------------------------------------------------------
 
@@ -81,8 +128,20 @@ class Layer:
         return shape
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
-        """Parameters by short name, with their shapes."""
+        """Parameters by short name, with their shapes: kernels (4 axes), matrices, vectors, and () for a setting."""
         return {}
+
+    def kernels(self, shape: Shape) -> list[list[int]]:
+        """For each output map the kernels that make it, as planes of `weight`; empty for layers without kernels."""
+        return []
+
+    def spacing(self) -> tuple[int, int]:
+        """Rows and columns from one value of a kernel to the next on the sheet."""
+        return 1, 1
+
+    def reads_maps(self, maps: Shape) -> bool:
+        """Whether a layer over vectors shows its weights in the shape of these flattened maps (C, H, W)."""
+        return False
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
         """Tensors that the formulas need on the way to the output, in the order of calculation."""
@@ -94,7 +153,7 @@ class Layer:
 
     def fields(self, shape: Shape) -> tuple[Field, Field] | None:
         """What one output value sees of the input, along rows and along columns; None where it sees everything."""
-        return Field(1, 1), Field(1, 1)
+        return Field(), Field()
 
     # -- numbers ---------------------------------------------------------------------------------------------------
 
@@ -106,8 +165,16 @@ class Layer:
         """Gradients of the input and of each parameter, from the gradient of the output."""
         raise NotImplementedError
 
+    def parameters_backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> dict[str, Array]:
+        """Gradients of the parameters alone, where nobody asks for the input's."""
+        return self.backward(grad, x, y, params)[1]
+
     def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
         """Values of `intermediates` for a batch."""
+        return {}
+
+    def while_training(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Settings, by short name, that differ while the network is trained; drawn anew for each batch."""
         return {}
 
     def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
@@ -122,9 +189,13 @@ class Layer:
         """Formula of each intermediate and of `out`."""
         raise NotImplementedError
 
-    def fold(self, expression: str) -> str | None:
-        """An activation's formula around an expression that stands once in it, else None."""
-        return None
+    def fold(self, expression: str) -> str:
+        """The formula around an expression, which stands in it once; of layers that fold."""
+        raise NotImplementedError
+
+    def words_of(self, inner: str) -> str:
+        """The formula in words around other words; of layers that fold."""
+        raise NotImplementedError
 
     def torch(self, shape: Shape) -> str:
         """The layer as PyTorch writes it."""
@@ -200,6 +271,23 @@ def count(name: str, value: object) -> int:
     """An option that is a positive whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SpecError(f"{name} = {value!r} is not a positive whole number")
+    return value
+
+
+def real(name: str, value: object, *, least: float = -np.inf, below: float = np.inf) -> float:
+    """An option that is a number from `least` to just under `below`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise SpecError(f"{name} = {value!r} is not a number")
+    if not least <= value < below:
+        room = f"at least {least:g}" if below == np.inf else f"at least {least:g} and below {below:g}"
+        raise SpecError(f"{name} = {value!r} must be {room}")
+    return value
+
+
+def flag(name: str, value: object) -> bool:
+    """An option that is true or false."""
+    if not isinstance(value, bool):
+        raise SpecError(f"{name} = {value!r} is neither true nor false")
     return value
 
 

@@ -1,10 +1,12 @@
 """Layers with kernels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet import engine
 from conv_sheet.errors import ShapeError, SpecError
@@ -20,26 +22,23 @@ from conv_sheet.layers.base import (
     Tensors,
     arguments,
     count,
+    flag,
     maps,
     sizes,
 )
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-_TERM = 60
-"""No `SUMPRODUCT` of a window and a kernel is longer than this."""
+
+_Terms = Callable[[int, int, int], list[tuple[int, str]]]
+"""Terms of the sum at (output map, row, column), each with its number among all that this map can have."""
 
 
 @dataclass(frozen=True)
-class Conv2d(Layer):
-    """2-D convolution (cross-correlation) with the options of `torch.nn.Conv2d`; in_channels come from the input.
+class _Kernels(Layer):
+    """What convolutions of both kinds share: options, and sums in parts where one formula would be too long."""
 
-    >>> Conv2d(out_channels=2, kernel_size=3).output_shape((1, 28, 28))
-    (2, 26, 26)
-    """
-
-    kind: ClassVar[str] = "Conv2d"
-    prefix: ClassVar[str] = "conv"
     takes_fold: ClassVar[bool] = True
+    _longest_term: ClassVar[int]
 
     out_channels: int
     kernel_size: int | tuple[int, int]
@@ -48,13 +47,104 @@ class Conv2d(Layer):
     dilation: int | tuple[int, int] = 1
     groups: int = 1
     bias: bool = True
-    padding_mode: str = "zeros"
 
     def __post_init__(self) -> None:
         count("out_channels", self.out_channels)
         count("groups", self.groups)
+        flag("bias", self.bias)
         for name in ("kernel_size", "stride", "dilation"):
             sizes(name, getattr(self, name))
+
+    @property
+    def _pairs(self) -> tuple[tuple[int, int], ...]:
+        """Kernel size, stride and dilation, each for rows and columns."""
+        return tuple(sizes(name, getattr(self, name)) for name in ("kernel_size", "stride", "dilation"))
+
+    def _each(self, shape: Shape) -> int:
+        """Input maps, and kernels, of one output map."""
+        return shape[0] // self.groups
+
+    def _maps(self, shape: Shape) -> tuple[int, int, int]:
+        """The input shape, checked to fit the groups."""
+        channels, height, width = maps(shape, self.kind)
+        if channels % self.groups or self.out_channels % self.groups:
+            raise ShapeError(
+                f"groups = {self.groups} must divide both the {channels} input channels "
+                f"and the {self.out_channels} output channels"
+            )
+        return channels, height, width
+
+    def _own(self, dweight: Array, dbias: Array) -> dict[str, Array]:
+        """Gradients of the parameters that there are, by short name."""
+        return {"weight": dweight} | ({"bias": dbias} if self.bias else {})
+
+    def _numbers(self, shape: Shape) -> NDArray[np.intp]:
+        """Number of the term in which each value of the weight stands, in a shape that broadcasts to the weight's."""
+        raise NotImplementedError
+
+    def _terms(self, site: Site) -> _Terms:
+        raise NotImplementedError
+
+    def _parts(self, shape: Shape) -> list[range]:
+        """Numbers of the terms of each partial sum; one range where everything goes into one formula."""
+        terms = int(self._numbers(shape).max()) + 1
+        edges = np.linspace(0, terms, pieces(terms, self._longest_term) + 1).astype(int).tolist()
+        return [range(first, last) for first, last in pairwise(edges)]
+
+    def intermediates(self, shape: Shape) -> dict[str, Shape]:
+        parts = len(self._parts(shape))
+        return {"partial": (self.out_channels * parts, *self.output_shape(shape)[1:])} if parts > 1 else {}
+
+    def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
+        parts, numbers = self._parts(x.shape[1:]), self._numbers(x.shape[1:])
+        if len(parts) == 1:
+            return {}
+        inside = ((part.start <= numbers) & (numbers < part.stop) for part in parts)
+        sums = [self.forward(x, {"weight": np.where(mask, params["weight"], 0.0)}) for mask in inside]
+        return {"partial": np.stack(sums, axis=2).reshape(len(x), -1, *sums[0].shape[2:])}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        terms, parts = self._terms(site), self._parts(site.source.shape)
+        bias = [site["bias"].at(o) for o in range(self.out_channels)] if self.bias else None
+
+        def partial(k: int, y: int, x: int) -> str:
+            o, part = k // len(parts), parts[k % len(parts)]
+            return total([term for number, term in terms(o, y, x) if number in part])
+
+        def out(o: int, y: int, x: int) -> str:
+            if len(parts) == 1:
+                summands = [term for _, term in terms(o, y, x)]
+            else:
+                summands = [site["partial"].blocks[o * len(parts) + i].cell(y, x) for i in range(len(parts))]
+            return total(summands + ([bias[o]] if bias else []))
+
+        return {"out": out} if len(parts) == 1 else {"partial": partial, "out": out}
+
+    def torch(self, shape: Shape) -> str:
+        options = {k: v for k, v in self.options().items() if k != "out_channels"}
+        return f"nn.{self.kind}({', '.join([str(shape[0]), str(self.out_channels), *arguments(options)])})"
+
+    def _words(self, products: str, shape: Shape) -> str:
+        channels = "" if self._each(shape) == 1 else f", over {self._each(shape)} channels"
+        return f"sum of {products}{channels}" + (" + bias" if self.bias else "")
+
+
+@dataclass(frozen=True)
+class Conv2d(_Kernels):
+    """2-D convolution (cross-correlation) with the options of `torch.nn.Conv2d`; in_channels come from the input.
+
+    >>> Conv2d(out_channels=2, kernel_size=3).output_shape((1, 28, 28))
+    (2, 26, 26)
+    """
+
+    kind: ClassVar[str] = "Conv2d"
+    prefix: ClassVar[str] = "conv"
+    _longest_term: ClassVar[int] = len("SUMPRODUCT(XFD1000000:XFD1000000,$XFD$1000000:$XFD$1000000)")
+
+    padding_mode: str = "zeros"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.padding, str):
             if self.padding not in ("same", "valid"):
                 raise SpecError(f"padding = {self.padding!r} is neither a size nor 'same' nor 'valid'")
@@ -62,31 +152,25 @@ class Conv2d(Layer):
             sizes("padding", self.padding, least=0)
         if self.padding_mode not in PADDING_MODES:
             raise SpecError(f"padding_mode = {self.padding_mode!r} is none of {', '.join(PADDING_MODES)}")
-        self.border((1, 1, 1))
-
-    @property
-    def _kernel(self) -> tuple[int, int]:
-        return sizes("kernel_size", self.kernel_size)
-
-    def fields(self, shape: Shape) -> tuple[Field, Field]:
-        pairs = zip(self._kernel, sizes("stride", self.stride), sizes("dilation", self.dilation), strict=True)
-        rows, columns = (Field(d * (k - 1) + 1, s) for k, s, d in pairs)
-        return rows, columns
+        self.border(())
 
     def border(self, shape: Shape) -> Border:
-        sides = engine.padding_of(self.padding, self._kernel, self.dilation, self.stride)
-        return Border(*sides, mode=self.padding_mode)
+        kernel, stride, dilation = self._pairs
+        return Border(*engine.padding_of(self.padding, kernel, dilation, stride), mode=self.padding_mode)
+
+    def fields(self, shape: Shape) -> tuple[Field, Field]:
+        border = self.border(shape)
+        kernel, stride, dilation = self._pairs
+        rows, columns = (
+            Field(k, d, s, before)
+            for k, d, s, before in zip(kernel, dilation, stride, (border.top, border.left), strict=True)
+        )
+        return rows, columns
 
     def output_shape(self, shape: Shape) -> Shape:
-        channels, height, width = maps(shape, self.kind)
-        if channels % self.groups or self.out_channels % self.groups:
-            raise ShapeError(
-                f"groups = {self.groups} must divide both the {channels} input channels "
-                f"and the {self.out_channels} output channels"
-            )
-        border = self.border(shape)
+        _, height, width = self._maps(shape)
+        border, (rows, columns) = self.border(shape), self.fields(shape)
         padded = height + border.top + border.bottom, width + border.left + border.right
-        rows, columns = self.fields(shape)
         if padded[0] < rows.extent or padded[1] < columns.extent:
             raise ShapeError(
                 f"a kernel that covers {rows.extent}×{columns.extent} does not fit "
@@ -97,7 +181,7 @@ class Conv2d(Layer):
             if max(border.top, border.bottom) > room[0] or max(border.left, border.right) > room[1]:
                 raise ShapeError(
                     f"padding_mode {border.mode!r} can pad a {height}×{width} map by at most {room[0]}×{room[1]}, "
-                    f"not by {border.top}×{border.left}"
+                    f"not by {max(border.top, border.bottom)}×{max(border.left, border.right)}"
                 )
         return (
             self.out_channels,
@@ -106,107 +190,167 @@ class Conv2d(Layer):
         )
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
-        weight = {"weight": (self.out_channels, shape[0] // self.groups, *self._kernel)}
+        weight = {"weight": (self.out_channels, self._each(shape), *self._pairs[0])}
         return weight | ({"bias": (self.out_channels,)} if self.bias else {})
 
+    def kernels(self, shape: Shape) -> list[list[int]]:
+        each = self._each(shape)
+        return [list(range(o * each, (o + 1) * each)) for o in range(self.out_channels)]
+
+    def spacing(self) -> tuple[int, int]:
+        return sizes("dilation", self.dilation)
+
+    def _options(self) -> dict[str, Any]:
+        names = ("stride", "padding", "dilation", "groups", "padding_mode")
+        return {name: getattr(self, name) for name in names}
+
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.conv2d(
-            x,
-            params["weight"],
-            params.get("bias"),
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            padding_mode=self.padding_mode,
-        )
+        return engine.conv2d(x, params["weight"], params.get("bias"), **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx, dweight, dbias = engine.conv2d_backward(
-            grad,
-            x,
-            params["weight"],
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            padding_mode=self.padding_mode,
-        )
-        return dx, {"weight": dweight} | ({"bias": dbias} if self.bias else {})
+        dx, *own = engine.conv2d_backward(grad, x, params["weight"], **self._options())
+        return dx, self._own(*own)
 
-    def _pieces(self, shape: Shape) -> int:
-        return pieces(shape[0] // self.groups, _TERM)
+    def parameters_backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> dict[str, Array]:
+        return self._own(*engine.conv2d_parameters_backward(grad, x, params["weight"], **self._options()))
 
-    def _slices(self, shape: Shape) -> list[slice]:
-        """Input channels of each partial sum, counted within a group."""
-        edges = np.linspace(0, shape[0] // self.groups, self._pieces(shape) + 1).astype(int).tolist()
-        return [slice(a, b) for a, b in pairwise(edges)]
+    def _numbers(self, shape: Shape) -> NDArray[np.intp]:
+        return np.arange(self._each(shape)).reshape(1, -1, 1, 1)
 
-    def intermediates(self, shape: Shape) -> dict[str, Shape]:
-        parts = self._pieces(shape)
-        return {"partial": (self.out_channels * parts, *self.output_shape(shape)[1:])} if parts > 1 else {}
-
-    def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
-        shape = x.shape[1:]
-        if self._pieces(shape) == 1:
-            return {}
-        batch, _, height, width = x.shape
-        grouped = x.reshape(batch, self.groups, -1, height, width)
-        sums = []
-        for part in self._slices(shape):
-            piece = grouped[:, :, part].reshape(batch, -1, height, width)
-            sums.append(self.forward(piece, {"weight": params["weight"][:, part]}))
-        return {"partial": np.stack(sums, axis=2).reshape(batch, -1, *sums[0].shape[2:])}
-
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        shape = site.source.shape
-        weight, each = site["weight"], shape[0] // self.groups
-        kernels = [block.absolute for block in weight.blocks]
-        bias = [site["bias"].at(o) for o in range(self.out_channels)] if self.bias else None
-        border, (rows, columns) = self.border(shape), self.fields(shape)
+    def _terms(self, site: Site) -> _Terms:
+        shape, each = site.source.shape, self._each(site.source.shape)
+        rows, columns = self.fields(shape)
+        weights = [[site["weight"].blocks[plane].absolute for plane in planes] for planes in self.kernels(shape)]
         outs_in_group = self.out_channels // self.groups
-        slices = self._slices(shape)
 
-        def products(o: int, y: int, x: int, part: slice) -> list[str]:
-            row, column = y * rows.stride - border.top, x * columns.stride - border.left
+        def terms(o: int, y: int, x: int) -> list[tuple[int, str]]:
             first = o // outs_in_group * each
-            return [
-                f"SUMPRODUCT({site.source.blocks[first + i].window(row, column, rows.extent, columns.extent)}"
-                f",{kernels[o * each + i]})"
-                for i in range(part.start, part.stop)
-            ]
+            window = y * rows.stride - rows.before, x * columns.stride - columns.before, rows.extent, columns.extent
+            sources = site.source.blocks[first : first + each]
+            pairs = zip(sources, weights[o], strict=True)
+            return [(i, f"SUMPRODUCT({block.window(*window)},{weight})") for i, (block, weight) in enumerate(pairs)]
 
-        def partial(k: int, y: int, x: int) -> str:
-            return total(products(k // len(slices), y, x, slices[k % len(slices)]))
-
-        def out(o: int, y: int, x: int) -> str:
-            if len(slices) == 1:
-                terms = products(o, y, x, slices[0])
-            else:
-                terms = [site["partial"].blocks[o * len(slices) + i].cell(y, x) for i in range(len(slices))]
-            return total(terms + ([bias[o]] if bias else []))
-
-        return {"out": out} if len(slices) == 1 else {"partial": partial, "out": out}
-
-    def torch(self, shape: Shape) -> str:
-        options = {k: v for k, v in self.options().items() if k != "out_channels"}
-        return f"nn.{self.kind}({', '.join([str(shape[0]), str(self.out_channels), *arguments(options)])})"
+        return terms
 
     def words(self, shape: Shape) -> str:
-        channels = "" if shape[0] // self.groups == 1 else f", over {shape[0] // self.groups} channels"
-        return f"sum of window × kernel{channels}" + (" + bias" if self.bias else "")
+        return self._words("window × kernel", shape)
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
         border = self.border(shape)
-        axes = zip(
-            cells[1:],
-            (border.top + border.bottom, border.left + border.right),
-            self._kernel,
-            sizes("stride", self.stride),
-            sizes("dilation", self.dilation),
-            strict=True,
-        )
+        padding = border.top + border.bottom, border.left + border.right
+        axes = zip(cells[1:], padding, *self._pairs, strict=True)
         return (str(self.out_channels), *(f"INT(({cell}+{p}-{d}*({k}-1)-1)/{s})+1" for cell, p, k, s, d in axes))
 
     def products(self, shape: Shape) -> tuple[int, ...]:
         return self.parameters(shape)["weight"][1:]
+
+
+@dataclass(frozen=True)
+class ConvTranspose2d(_Kernels):
+    """Every input value lays its kernel down, times itself, `stride` places from its neighbour's; overlaps add up.
+
+    The options are those of `torch.nn.ConvTranspose2d`; in_channels come from the input. The formula of a cell names
+    the products that meet there.
+
+    >>> ConvTranspose2d(out_channels=2, kernel_size=3, stride=2).output_shape((1, 4, 4))
+    (2, 9, 9)
+    """
+
+    kind: ClassVar[str] = "ConvTranspose2d"
+    prefix: ClassVar[str] = "convt"
+    _longest_term: ClassVar[int] = len("XFD1000000*$XFD$1000000")
+
+    output_padding: int | tuple[int, int] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sizes("padding", self.padding, least=0)
+        _, stride, dilation = self._pairs
+        extra = sizes("output_padding", self.output_padding, least=0)
+        if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+            raise SpecError(
+                f"output_padding = {self.output_padding!r} must be smaller than the stride {self.stride!r} "
+                f"or the dilation {self.dilation!r}"
+            )
+
+    def fields(self, shape: Shape) -> tuple[Field, Field]:
+        axes = zip(*self._pairs, sizes("padding", self.padding, least=0), strict=True)
+        rows, columns = (Field(k, d, before=d * (k - 1) - p, spread=s) for k, s, d, p in axes)
+        return rows, columns
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _, *size = self._maps(shape)
+        crop, extra = sizes("padding", self.padding, least=0), sizes("output_padding", self.output_padding, least=0)
+        axes = zip(size, *self._pairs, crop, extra, strict=True)
+        height, width = ((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, d, p, e in axes)
+        if min(height, width) < 1:
+            raise ShapeError(f"padding = {self.padding!r} leaves nothing of the output: {height}×{width}")
+        return self.out_channels, height, width
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        weight = {"weight": (shape[0], self.out_channels // self.groups, *self._pairs[0])}
+        return weight | ({"bias": (self.out_channels,)} if self.bias else {})
+
+    def kernels(self, shape: Shape) -> list[list[int]]:
+        planes = np.arange(shape[0] * self.out_channels // self.groups)
+        by_output = planes.reshape(self.groups, self._each(shape), -1).swapaxes(1, 2)
+        kernels: list[list[int]] = by_output.reshape(self.out_channels, -1).tolist()
+        return kernels
+
+    def _options(self) -> dict[str, Any]:
+        names = ("stride", "padding", "output_padding", "dilation", "groups")
+        return {name: getattr(self, name) for name in names}
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.conv_transpose2d(x, params["weight"], params.get("bias"), **self._options())
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        dx, *own = engine.conv_transpose2d_backward(grad, x, params["weight"], **self._options())
+        return dx, self._own(*own)
+
+    def _numbers(self, shape: Shape) -> NDArray[np.intp]:
+        height, width = self._pairs[0]
+        of_group = np.arange(self._each(shape) * height * width).reshape(-1, 1, height, width)
+        return np.tile(of_group, (self.groups, 1, 1, 1))
+
+    def _terms(self, site: Site) -> _Terms:
+        shape, each = site.source.shape, self._each(site.source.shape)
+        fields, kernel = self.fields(shape), self._pairs[0]
+        kernels, outs_in_group = self.kernels(shape), self.out_channels // self.groups
+
+        def hits(axis: int, position: int) -> list[tuple[int, int]]:
+            """Row or column of the kernel, and of the input value that lays it here."""
+            taps = fields[axis].taps(position)
+            return [(kernel[axis] - 1 - place, index) for place, index in taps if 0 <= index < shape[axis + 1]]
+
+        def terms(o: int, y: int, x: int) -> list[tuple[int, str]]:
+            first = o // outs_in_group * each
+            rows, columns = hits(0, y), hits(1, x)
+            return [
+                (
+                    (i * kernel[0] + ky) * kernel[1] + kx,
+                    f"{site.source.blocks[first + i].cell(row, column)}*{site['weight'].blocks[plane].fixed(ky, kx)}",
+                )
+                for i, plane in enumerate(kernels[o])
+                for ky, row in rows
+                for kx, column in columns
+            ]
+
+        return terms
+
+    def words(self, shape: Shape) -> str:
+        return self._words("value × kernel, of all that reach here", shape)
+
+    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
+        crop, extra = sizes("padding", self.padding, least=0), sizes("output_padding", self.output_padding, least=0)
+        axes = zip(cells[1:], *self._pairs, crop, extra, strict=True)
+        return (str(self.out_channels), *(f"({n}-1)*{s}-2*{p}+{d}*({k}-1)+{e}+1" for n, k, s, d, p, e in axes))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return int(np.prod((*shape, *self.parameters(shape)["weight"][1:])))
+
+    def multiply_adds_formula(self, shape: Shape, before: tuple[str, ...], after: tuple[str, ...]) -> str:
+        return "*".join((*before, *map(str, self.parameters(shape)["weight"][1:])))
+
+
+KINDS = (Conv2d, ConvTranspose2d)

@@ -7,8 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import engine
-from conv_sheet.formula import total
-from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, vector
+from conv_sheet.formula import pieces, total
+from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, flag, vector
+
+_MOST_OUTPUTS_AS_MAPS = 16
+_LONGEST_TERM = len("SUMPRODUCT($XFD$1000000:$XFD$1000000,$XFD$1000000:$XFD$1000000)")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Flatten(Layer):
     kind: ClassVar[str] = "Flatten"
     prefix: ClassVar[str] = "flatten"
     non_negative: ClassVar[bool | None] = None
+    keeps_values: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         return (prod(shape),)
@@ -63,6 +67,7 @@ class Linear(Layer):
 
     def __post_init__(self) -> None:
         count("out_features", self.out_features)
+        flag("bias", self.bias)
 
     def output_shape(self, shape: Shape) -> Shape:
         vector(shape, self.kind)
@@ -71,6 +76,11 @@ class Linear(Layer):
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         weight = {"weight": (self.out_features, vector(shape, self.kind))}
         return weight | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def reads_maps(self, maps: Shape) -> bool:
+        channels, height, width = maps
+        few = self.out_features <= _MOST_OUTPUTS_AS_MAPS and pieces(channels, _LONGEST_TERM) == 1
+        return few and height * width > 1
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return engine.linear(x, params["weight"], params.get("bias"))
@@ -119,6 +129,7 @@ class Softmax(Layer):
     kind: ClassVar[str] = "Softmax"
     prefix: ClassVar[str] = "softmax"
     non_negative: ClassVar[bool | None] = True
+    probabilities: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         return (vector(shape, self.kind),)
@@ -150,3 +161,6 @@ class Softmax(Layer):
 
     def words(self, shape: Shape) -> str:
         return "e^(score − largest score), then each ÷ their sum"
+
+
+KINDS = (Flatten, Linear, Softmax)

@@ -1,15 +1,146 @@
 """Layers that summarise windows without weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import product
+from typing import Any, ClassVar
 
 from conv_sheet import engine
-from conv_sheet.errors import ShapeError
-from conv_sheet.layers.base import Array, Field, Formula, Layer, Shape, Site, Tensors, maps, sizes
+from conv_sheet.errors import ShapeError, SpecError
+from conv_sheet.formula import nested
+from conv_sheet.grid import Placed
+from conv_sheet.layers.base import (
+    Array,
+    Border,
+    Field,
+    Formula,
+    Layer,
+    Shape,
+    Site,
+    Tensors,
+    arguments,
+    flag,
+    maps,
+    sizes,
+)
 
 
 @dataclass(frozen=True)
-class MaxPool2d(Layer):
+class _Pool(Layer):
+    """What pools of all kinds share. Windows that `ceil_mode` lets reach past the border end with it."""
+
+    prefix: ClassVar[str] = "pool"
+    non_negative: ClassVar[bool | None] = None
+    _value: ClassVar[str]
+    """What a window gives, in words."""
+
+    kernel_size: int | tuple[int, int]
+    stride: int | tuple[int, int] | None = None
+    padding: int | tuple[int, int] = 0
+
+    def __post_init__(self) -> None:
+        sizes("kernel_size", self.kernel_size)
+        if self.stride is not None:
+            sizes("stride", self.stride)
+        flag("ceil_mode", self._ceil)
+        if any(field.before > field.size // 2 for field in self.fields(())):
+            raise SpecError(f"padding = {self.padding!r} is more than half of kernel_size = {self.kernel_size!r}")
+
+    @property
+    def _ceil(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def _dilation(self) -> tuple[int, int]:
+        return 1, 1
+
+    @property
+    def _padding(self) -> tuple[int, int]:
+        return sizes("padding", self.padding, least=0)
+
+    def fields(self, shape: Shape) -> tuple[Field, Field]:
+        kernel = sizes("kernel_size", self.kernel_size)
+        stride = kernel if self.stride is None else sizes("stride", self.stride)
+        rows, columns = (Field(*axis) for axis in zip(kernel, self._dilation, stride, self._padding, strict=True))
+        return rows, columns
+
+    def output_shape(self, shape: Shape) -> Shape:
+        channels, *size = maps(shape, self.kind)
+        axes = zip(size, self.fields(shape), strict=True)
+        height, width = (engine.output_size(n, f.size, f.stride, 2 * f.before, f.dilation, self._ceil) for n, f in axes)
+        for n, field, outputs in zip(size, self.fields(shape), (height, width), strict=True):
+            if not all(any(0 <= i < n for _, i in field.taps(at)) for at in range(outputs)):
+                raise ShapeError(
+                    f"with dilation = {self._dilation} some windows would see nothing but padding of the "
+                    f"{size[0]}×{size[1]} input: use less dilation or padding"
+                )
+        return channels, height, width
+
+    def _windows(self, source: Placed) -> Callable[[int, int, int], list[str]]:
+        """Addresses of the cells that the output at (map, row, column) looks at, border included."""
+        fields = self.fields(source.shape)
+
+        def runs(axis: int, position: int) -> list[tuple[int, int]]:
+            """First index and length of each run of neighbouring rows or columns."""
+            field, end = fields[axis], source.shape[axis + 1] + self._padding[axis]
+            indices = [index for _, index in field.taps(position) if index < end]
+            return [(indices[0], len(indices))] if field.dilation == 1 else [(index, 1) for index in indices]
+
+        def windows(plane: int, y: int, x: int) -> list[str]:
+            block = source.blocks[plane]
+            pairs = product(runs(0, y), runs(1, x))
+            return [block.window(row, column, height, width) for (row, height), (column, width) in pairs]
+
+        return windows
+
+    def words(self, shape: Shape) -> str:
+        rows, columns = self.fields(shape)
+        return f"{self._value} of each {rows.size}×{columns.size} window"
+
+    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
+        return (cells[0], *(self._size(cell, field) for cell, field in zip(cells[1:], self.fields(shape), strict=True)))
+
+    def _size(self, cell: str, field: Field) -> str:
+        room = f"({cell}+{2 * field.before}-{field.dilation}*({field.size}-1)-1)/{field.stride}"
+        if not self._ceil:
+            return f"INT({room})+1"
+        steps = f"-INT(-{room})"
+        return f"{steps}+1-IF({steps}*{field.stride}>={cell}+{field.before},1,0)"
+
+
+@dataclass(frozen=True)
+class _Extreme(_Pool):
+    """A pool that takes one value of each window: padding is a text, which its function passes over."""
+
+    _function: ClassVar[str]
+    _padded: ClassVar[str]
+
+    dilation: int | tuple[int, int] = 1
+    ceil_mode: bool = False
+
+    @property
+    def _ceil(self) -> bool:
+        return self.ceil_mode
+
+    @property
+    def _dilation(self) -> tuple[int, int]:
+        return sizes("dilation", self.dilation)
+
+    def _options(self) -> dict[str, Any]:
+        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+        return {name: getattr(self, name) for name in names}
+
+    def border(self, shape: Shape) -> Border:
+        rows, columns = self._padding
+        return Border(rows, rows, columns, columns, mode=self._padded)
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        windows = self._windows(site.source)
+        return {"out": lambda plane, y, x: nested(self._function, windows(plane, y, x))}
+
+
+@dataclass(frozen=True)
+class MaxPool2d(_Extreme):
     """The largest value of each window, as `torch.nn.MaxPool2d`.
 
     >>> MaxPool2d(2).output_shape((2, 24, 24))
@@ -17,48 +148,121 @@ class MaxPool2d(Layer):
     """
 
     kind: ClassVar[str] = "MaxPool2d"
+    _value: ClassVar[str] = "largest value"
+    _function: ClassVar[str] = "MAX"
+    _padded: ClassVar[str] = "-inf"
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.max_pool2d(x, **self._options())
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.max_pool2d_backward(grad, x, **self._options()), {}
+
+
+@dataclass(frozen=True)
+class MinPool2d(_Extreme):
+    """The smallest value of each window; PyTorch has none, and writes -max_pool(-x).
+
+    >>> MinPool2d(2).torch((2, 24, 24))
+    'lambda x: -nn.MaxPool2d(kernel_size=2)(-x)'
+    """
+
+    kind: ClassVar[str] = "MinPool2d"
+    _value: ClassVar[str] = "smallest value"
+    _function: ClassVar[str] = "MIN"
+    _padded: ClassVar[str] = "inf"
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.min_pool2d(x, **self._options())
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.min_pool2d_backward(grad, x, **self._options()), {}
+
+    def torch(self, shape: Shape) -> str:
+        return f"lambda x: -nn.MaxPool2d({', '.join(arguments(self.options()))})(-x)"
+
+
+@dataclass(frozen=True)
+class AvgPool2d(_Pool):
+    """The mean of each window, as `torch.nn.AvgPool2d`.
+
+    Padding that does not count (`count_include_pad = false`) is a text in the border, which AVERAGE passes over.
+
+    >>> AvgPool2d(3, padding=1, count_include_pad=False).border((1, 6, 6)).mode
+    'none'
+    """
+
+    kind: ClassVar[str] = "AvgPool2d"
+    _value: ClassVar[str] = "mean"
+
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        flag("count_include_pad", self.count_include_pad)
+
+    @property
+    def _ceil(self) -> bool:
+        return self.ceil_mode
+
+    def _options(self) -> dict[str, Any]:
+        names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+        return {name: getattr(self, name) for name in names}
+
+    def border(self, shape: Shape) -> Border:
+        rows, columns = self._padding
+        return Border(rows, rows, columns, columns, mode="zeros" if self.count_include_pad else "none")
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return engine.avg_pool2d(x, **self._options())
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return engine.avg_pool2d_backward(grad, x, **self._options()), {}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        windows = self._windows(site.source)
+        return {"out": lambda plane, y, x: f"AVERAGE({','.join(windows(plane, y, x))})"}
+
+
+@dataclass(frozen=True)
+class AdaptiveAvgPool2d(Layer):
+    """The mean of each map, as `torch.nn.AdaptiveAvgPool2d(1)`; also called global average pooling.
+
+    >>> AdaptiveAvgPool2d(1).output_shape((16, 7, 5))
+    (16, 1, 1)
+    """
+
+    kind: ClassVar[str] = "AdaptiveAvgPool2d"
     prefix: ClassVar[str] = "pool"
     non_negative: ClassVar[bool | None] = None
 
-    kernel_size: int | tuple[int, int]
-    stride: int | tuple[int, int] | None = None
+    output_size: int | tuple[int, int]
 
     def __post_init__(self) -> None:
-        sizes("kernel_size", self.kernel_size)
-        if self.stride is not None:
-            sizes("stride", self.stride)
-
-    def fields(self, shape: Shape) -> tuple[Field, Field]:
-        steps = sizes("stride", self.kernel_size if self.stride is None else self.stride)
-        rows, columns = (Field(k, s) for k, s in zip(sizes("kernel_size", self.kernel_size), steps, strict=True))
-        return rows, columns
+        if sizes("output_size", self.output_size) != (1, 1):
+            raise SpecError(f"output_size = {self.output_size!r} must be 1: use AvgPool2d for more than one mean a map")
 
     def output_shape(self, shape: Shape) -> Shape:
-        channels, height, width = maps(shape, self.kind)
-        rows, columns = self.fields(shape)
-        if height < rows.extent or width < columns.extent:
-            raise ShapeError(f"a {rows.extent}×{columns.extent} window does not fit the {height}×{width} input")
-        return channels, (height - rows.extent) // rows.stride + 1, (width - columns.extent) // columns.stride + 1
+        return maps(shape, self.kind)[0], 1, 1
+
+    def fields(self, shape: Shape) -> None:
+        return None
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.max_pool2d(x, self.kernel_size, stride=self.stride)
+        return engine.adaptive_avg_pool2d(x)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.max_pool2d_backward(grad, x, self.kernel_size, stride=self.stride), {}
+        return engine.adaptive_avg_pool2d_backward(grad, x), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        rows, columns = self.fields(site.source.shape)
-
-        def out(c: int, y: int, x: int) -> str:
-            window = site.source.blocks[c].window(y * rows.stride, x * columns.stride, rows.extent, columns.extent)
-            return f"MAX({window})"
-
-        return {"out": out}
+        return {"out": lambda plane, y, x: f"AVERAGE({site.source.blocks[plane].relative})"}
 
     def words(self, shape: Shape) -> str:
-        rows, columns = self.fields(shape)
-        return f"largest value of each {rows.extent}×{columns.extent} window"
+        return "mean of a whole map"
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        axes = zip(cells[1:], self.fields(shape), strict=True)
-        return (cells[0], *(f"INT(({cell}-{f.extent})/{f.stride})+1" for cell, f in axes))
+        return cells[0], "1", "1"
+
+
+KINDS = (MaxPool2d, MinPool2d, AvgPool2d, AdaptiveAvgPool2d)

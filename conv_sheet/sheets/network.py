@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from conv_sheet import style
-from conv_sheet.formula import MAX_ARGUMENTS
+from conv_sheet.formula import MAX_BLOCKS
 from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array, Border, Formula, Limits
 from conv_sheet.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
@@ -239,19 +239,21 @@ def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:
 def _scale(sheet: Page, placed: Placed, scale: Scale | None) -> None:
     """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
     if scale is None:
-        column = placed.blocks[0].column
-        while (SCALE_ROW, column) in sheet.cells:
-            column += 1
-        bound = Block(NETWORK, SCALE_ROW, column, 1, 1)
-        cells = [sheet.cells[position] for block in placed.blocks for position in block.positions()]
-        largest = max(abs(cell.value) for cell in cells if isinstance(cell.value, float))
-        sheet.put(SCALE_ROW, column, largest, style.SCALE, _largest(placed.blocks), owner=placed.name)
+        bound = _largest(sheet, placed.name, placed.blocks)
         scale = style.diverging(bound.absolute)
     sheet.scales.append((placed.blocks, scale))
 
 
-def _largest(blocks: tuple[Block, ...]) -> str:
-    """Formula of the largest absolute value of some blocks."""
-    groups = [blocks[i : i + MAX_ARGUMENTS] for i in range(0, len(blocks), MAX_ARGUMENTS)]
-    ranges = [",".join(block.relative for block in group) for group in groups]
-    return f"MAX({','.join(f'MAX({r}),-MIN({r})' for r in ranges)})"
+def _largest(sheet: Page, owner: str, blocks: tuple[Block, ...]) -> Block:
+    """A cell with the largest absolute value of some blocks; many blocks have such cells for groups of them first."""
+    if len(blocks) > MAX_BLOCKS:
+        groups = (blocks[i : i + MAX_BLOCKS] for i in range(0, len(blocks), MAX_BLOCKS))
+        return _largest(sheet, owner, tuple(_largest(sheet, owner, group) for group in groups))
+    column = blocks[0].column
+    while (SCALE_ROW, column) in sheet.cells:
+        column += 1
+    cells = [sheet.cells[position] for block in blocks for position in block.positions()]
+    largest = max(abs(cell.value) for cell in cells if isinstance(cell.value, float))
+    ranges = ",".join(block.relative for block in blocks)
+    sheet.put(SCALE_ROW, column, largest, style.SCALE, f"MAX(MAX({ranges}),-MIN({ranges}))", owner=owner)
+    return Block(NETWORK, SCALE_ROW, column, 1, 1)

@@ -34,6 +34,26 @@ class Validation(NamedTuple):
     whole: bool = False
 
 
+class Setting(NamedTuple):
+    """A cell in which the user chooses something: a whole number from `low` to `high`, or one of `choices`."""
+
+    name: str
+    """Its defined name."""
+    block: Block
+    start: float | str
+    hint: str
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+
+    def allows(self, value: object) -> bool:
+        """Whether the cell may hold this."""
+        if self.choices:
+            return value in self.choices
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+        return whole and self.low <= float(str(value)) <= self.high
+
+
 class Verdict(NamedTuple):
     """Green where the formula is true, red where it is not."""
 
@@ -98,6 +118,18 @@ class Page:
             self.put(row, column, None, style)
         if last > first:
             self.merges.append(Block(self.title, row, first, 1, last - first + 1))
+
+    def setting(self, setting: Setting, value: float | str, style: Style) -> None:
+        """Fill a cell in which the user chooses, name it, and let nothing else in."""
+        at = setting.block
+        self.put(at.row, at.column, value, style)
+        self.names[setting.name] = at
+        choices = f'"{",".join(setting.choices)}"' if setting.choices else None
+        self.validations.append(
+            Validation(
+                (at,), setting.name, setting.hint, setting.hint, setting.low, setting.high, choices, whole=not choices
+            )
+        )
 
     def fill(self, blocks: Iterable[Block], planes: Iterable[Iterable[Iterable[float]]], style: Style) -> None:
         """Fill blocks with plain numbers, a plane each."""

@@ -1,0 +1,44 @@
+"""Sheets that some lessons have beside those of every network, by the name that a spec's `sheets` gives them."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from conv_sheet.errors import SpecError
+from conv_sheet.grid import Placed
+from conv_sheet.layers import Array
+from conv_sheet.layout import Layout
+from conv_sheet.network import Network
+from conv_sheet.sheets.page import Page, Setting
+
+if TYPE_CHECKING:
+    from conv_sheet.contents import Contents
+
+
+class Extra(Protocol):
+    """What a module of such a sheet has."""
+
+    @staticmethod
+    def settings(layout: Layout) -> tuple[Setting, ...]:
+        """Cells in which the user chooses something, with what they hold at first."""
+
+    @staticmethod
+    def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+        """Blocks that belong to the engine, as plain values, and what they should hold."""
+
+    @staticmethod
+    def page(held: "Contents") -> Page:
+        """The sheet, its formulas with the values that they have now."""
+
+
+EXTRAS: dict[str, Extra] = {}
+"""Every such sheet by name."""
+
+
+def of(network: Network) -> list[Extra]:
+    """The sheets that a network's spec asks for, in its order.
+
+    Raises SpecError for a name that is none.
+    """
+    unknown = [name for name in network.sheets if name not in EXTRAS]
+    if unknown:
+        raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
+    return [EXTRAS[name] for name in network.sheets]

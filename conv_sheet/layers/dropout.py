@@ -1,0 +1,119 @@
+"""Dropout that can be looked at: switched, seeded and rescaled in cells."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+from typing import ClassVar
+
+import numpy as np
+
+from conv_sheet import engine
+from conv_sheet.errors import DataError
+from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, real
+
+PRIME = 1_048_571
+"""The largest prime below 2²⁰ of the form 3k + 2: cubing permutes the remainders, and no product reaches 2⁵³."""
+_SEED, _PLACE = 271_828, 314_159
+_LARGEST_SEED = 1_000_000
+
+
+def random(count: int, seed: float) -> Array:
+    """Numbers from 0 to just under 1 for the places 1, 2, …: the cube of (seed · a + place · b), modulo a prime.
+
+    Remainders of whole numbers below 2⁵³ are exact in every spreadsheet program, so that formulas can draw the same
+    numbers. Any seed from -1,000,000 to 1,000,000 does; its fraction does not count.
+
+    >>> random(4, seed=7).round(3).tolist() == random(9, seed=7.5)[:4].round(3).tolist()
+    True
+    """
+    base = (floor(seed) * _SEED + np.arange(1, count + 1, dtype=np.int64) * _PLACE) % PRIME
+    return base * base % PRIME * base % PRIME / PRIME
+
+
+def random_formula(place: int, seed: str) -> str:
+    """The same number as a formula over the cell of the seed.
+
+    >>> random_formula(2, "$B$7").count("MOD(INT($B$7)*271828+2*314159,1048571)")
+    3
+    """
+    base = f"MOD(INT({seed})*{_SEED}+{place}*{_PLACE},{PRIME})"
+    return f"MOD(MOD({base}*{base},{PRIME})*{base},{PRIME})/{PRIME}"
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Values dropped at random, and the others divided by 1 - p, as `torch.nn.Dropout`; off until switched on.
+
+    Three settings stand in cells: `p` (the option is its start value), `active` (0 as after `eval()`, 1 as after
+    `train()`), and `seed`, from which every mask follows. The images of a batch have masks of their own; the first
+    one's is the sheet's.
+
+    >>> x, on = np.ones((1, 6)), {"p": np.array(0.5), "active": np.array(1.0), "seed": np.array(3.0)}
+    >>> sorted(set(Dropout().forward(x, on).ravel().tolist()))
+    [0.0, 2.0]
+    """
+
+    kind: ClassVar[str] = "Dropout"
+    prefix: ClassVar[str] = "dropout"
+    non_negative: ClassVar[bool | None] = None
+    buffers: ClassVar[frozenset[str]] = frozenset({"p", "active", "seed"})
+    limits: ClassVar[Mapping[str, Limits]] = {
+        "p": Limits(0, 0.99, hint="The probability of a drop, from 0 to 0.99."),
+        "active": Limits(choices=(0, 1), hint="0: off, as when a network is used. 1: on, as while it is trained."),
+        "seed": Limits(-_LARGEST_SEED, _LARGEST_SEED, hint="A whole number. Another one gives another mask."),
+    }
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        real("p", self.p, least=0, below=1)
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        return {"p": (), "active": (), "seed": ()}
+
+    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+        return {"p": np.array(float(self.p)), "active": np.array(0.0), "seed": np.array(float(rng.integers(1, 1000)))}
+
+    def while_training(self, rng: np.random.Generator) -> dict[str, Array]:
+        return {"active": np.array(1.0), "seed": np.array(float(rng.integers(1, _LARGEST_SEED)))}
+
+    def intermediates(self, shape: Shape) -> dict[str, Shape]:
+        return {"random": shape, "mask": shape}
+
+    def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
+        seed = float(params["seed"])
+        if abs(seed) > _LARGEST_SEED:
+            raise DataError(f"seed holds {seed:g} and must be from -{_LARGEST_SEED:,} to {_LARGEST_SEED:,}")
+        drawn = random(x.size, seed).reshape(x.shape)
+        return {"random": drawn, "mask": np.where(drawn < params["p"], 0.0, 1.0)}
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        if not params["active"]:
+            return x
+        return engine.dropout(x, self.intermediate_values(x, params)["mask"], float(params["p"]))
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        if not params["active"]:
+            return grad, {}
+        return engine.dropout_backward(grad, self.intermediate_values(x, params)["mask"], float(params["p"])), {}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        p, active, seed = (site[name].at(0) for name in ("p", "active", "seed"))
+        drawn, mask, source = site["random"], site["mask"], site.source
+        height, width = mask.blocks[0].shape
+
+        def out(plane: int, y: int, x: int) -> str:
+            value = source.blocks[plane].cell(y, x)
+            return f"IF({active}=0,{value},{value}*{mask.blocks[plane].cell(y, x)}/(1-{p}))"
+
+        return {
+            "random": lambda plane, y, x: random_formula((plane * height + y) * width + x + 1, seed),
+            "mask": lambda plane, y, x: f"IF({drawn.blocks[plane].cell(y, x)}<{p},0,1)",
+            "out": out,
+        }
+
+    def words(self, shape: Shape) -> str:
+        return "value × mask ÷ (1 − p) while active, else the value; mask: 0 where random < p"
+
+
+KINDS = (Dropout,)
