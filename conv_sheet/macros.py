@@ -1,8 +1,8 @@
 """Macros and buttons: a finished .xlsx becomes an .xlsm whose buttons call Python through xlwings.
 
 The VBA project holds a document module for the workbook and for each sheet, our module ``ConvSheet``, and the
-modules ``xlwings`` and ``Dictionary`` as the installed xlwings ships them. The buttons are form controls in VML,
-as in [MS-OI29500] and the files Excel writes; they need neither ActiveX nor a macro in the sheet.
+modules ``xlwings`` and ``Dictionary`` as the installed xlwings ships them. The buttons are form controls in VML
+(ECMA-376 part 4), the same elements that XlsxWriter writes; they need no ActiveX.
 """
 
 from collections.abc import Iterable, Sequence

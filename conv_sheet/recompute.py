@@ -84,10 +84,13 @@ def open_in_excel(path: Path) -> "xlwings.Book":
     """The workbook as Excel has it open; raises WorkbookError where no Excel is running or it is not open there."""
     import xlwings
 
-    for app in xlwings.apps:
-        for book in app.books:
-            if Path(book.fullname).name == path.name:
-                return book
+    try:
+        books = [book for app in xlwings.apps for book in app.books]
+    except xlwings.XlwingsError:
+        books = []  # so xlwings says that this system has no Excel
+    for book in books:
+        if Path(book.fullname).name == path.name:
+            return book
     raise WorkbookError(f"{path.name} is not open in Excel here: open it there first, or leave --live out")
 
 

@@ -192,10 +192,8 @@ def _cell_edits(xml: bytes, cell: _Element, row: int, column: int, value: CellVa
     tag = _typed(old[0], kind)
     if tag.endswith(b"/>"):
         return _appended(xml, cell, tag, content)
-    if stored:
-        place = stored[0].start, stored[-1].end(xml)
-    else:
-        place = (formula.end(xml) if formula else old.end(),) * 2
+    after = formula.end(xml) if formula else old.end()
+    place = (stored[0].start, stored[-1].end(xml)) if stored else (after, after)
     return [(old.start(), old.end(), tag), (*place, content)]
 
 

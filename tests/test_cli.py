@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from conv_sheet import lessons
 from conv_sheet.cli import main
 from conv_sheet.digits import digit
+from conv_sheet.package import patch_cells
 from conv_sheet.reader import contents, read
 from tests.networks import fastai, small
 
@@ -115,6 +116,39 @@ def test_wrong_weights_list_both_sides(tmp_path: Path) -> None:
     assert "(2, 1, 3, 3)" in message
     (tmp_path / "t.npz").write_text("text")
     assert "not an .npz file" in refused("build", "--weights", "t.npz")
+
+
+def test_the_buttons_from_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
+    done("build", "mine.toml", "--seed", "4")
+    book, kernel = tmp_path / "mine.xlsm", "conv1.weight"
+    own = contents(read(book)).tensors[kernel]
+    assert "Drew random kernels with seed 3" in done("random-kernels", "mine.xlsm", "--seed", "3")
+    drawn = contents(read(book)).tensors[kernel]
+    assert (drawn != own).any()
+    assert "agree with NumPy" in done("check", "mine.xlsm")
+    assert "The lesson's own picture and weights are back" in done("reset", "mine.xlsm")
+    np.testing.assert_array_equal(contents(read(book)).tensors[kernel], own)
+    patch_cells(book, book, {"Network": {contents(read(book)).layout.input.blocks[0].position(1, 1): 0.125}})
+    assert run("check", "mine.xlsm").exit_code == 1
+    assert "Python calculated everything" in done("recompute", "mine.xlsm")
+    assert "agree with NumPy" in done("check", "mine.xlsm")
+    assert "Largest distance to the formulas" in done("recompute", "mine.xlsm", "--libreoffice")
+    assert "agree with NumPy" in done("check", "mine.xlsm")
+    assert "mine.xlsm" in done("doctor", "mine.xlsm")
+    assert "not open in Excel" in refused("recompute", "mine.xlsm", "--live")
+    assert "exclude" in refused("recompute", "mine.xlsm", "--live", "--libreoffice", code=2)
+    assert "random_seed" in refused("random-kernels", "mine.xlsm", "--seed", "1", "--libreoffice", code=2)
+
+
+def test_the_doctor_stops_where_the_button_would(tmp_path: Path) -> None:
+    assert run("doctor").exit_code == 0
+    done("build")
+    (tmp_path / "fastai.xlsm").write_bytes((tmp_path / "fastai.xlsm").read_bytes()[:9000])
+    result = run("doctor", "fastai.xlsm")
+    assert result.exit_code == 1
+    assert re.search(r"^stop +workbook", result.output, re.MULTILINE)
+    refused("doctor", "--bind", code=2)
 
 
 def test_options_that_exclude_each_other_are_usage_errors() -> None:

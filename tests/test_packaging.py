@@ -1,5 +1,6 @@
 """What is installed from a wheel is what a checkout has."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import conv_sheet
+from conv_sheet.check import check
+from conv_sheet.reader import read
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,3 +44,13 @@ def test_the_wheel_installs_the_command_and_nothing_beside_the_package(wheel: Pa
     assert set(wheel.iterdir()) == {wheel / "conv_sheet", metadata}
     assert "conv-sheet = conv_sheet.cli:main" in (metadata / "entry_points.txt").read_text()
     assert (metadata / "licenses" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_wheel_builds_its_lesson_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(wheel)}
+    where = [sys.executable, "-c", "import conv_sheet; print(conv_sheet.__file__)"]
+    used = subprocess.run(where, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment).stdout
+    assert Path(used.strip()).is_relative_to(wheel)
+    command = [sys.executable, "-m", "conv_sheet", "build"]
+    subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, env=environment)
+    assert check(read(tmp_path / "fastai.xlsm")).ok
