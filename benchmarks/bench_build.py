@@ -55,7 +55,7 @@ def main() -> None:
     }
     for name in lessons.names():
         lesson = lessons.load(name)
-        held = Contents(lesson.network, lessons.sample(7, lesson.network.input_shape), lesson.tensors())
+        held = lessons.first_contents(lesson.network, lesson.tensors())
         cells = sum(len(page.cells) for page in held.pages())
         times: dict[str, list[float]] = {writer: [] for writer in writers}
         with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ import numpy as np
 
 from conv_sheet.contents import Contents
 from conv_sheet.layers import Array
+from conv_sheet.sheets import images
 
 Action = Callable[[Contents], Contents]
 
@@ -43,8 +44,12 @@ def _settled(held: Contents, message: str) -> Contents:
 
 
 def _with(held: Contents, typed: Mapping[str, Array]) -> Contents:
-    tensors = {name: value for name, value in typed.items() if name != "input"}
-    return replace(held, image=typed["input"], tensors=tensors)
+    tensors = {name: value for name, value in typed.items() if name in held.tensors}
+    changed = replace(held, image=typed["input"], tensors=tensors)
+    if images.CHOICE not in typed:
+        return changed
+    label = images.labels(held.network)[int(typed[images.CHOICE])]
+    return replace(changed, settings={**held.settings, images.CHOICE: label})
 
 
 def _with_random_kernels(typed: Mapping[str, Array], seed: int) -> dict[str, Array]:

@@ -19,7 +19,7 @@ from openpyxl.chart import BarChart, Reference
 from openpyxl.chart.label import DataLabelList
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
-from openpyxl.formatting.rule import ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
+from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.styles.colors import Color
 from openpyxl.workbook.defined_name import DefinedName
@@ -55,13 +55,13 @@ def build(contents: Contents, path: Path) -> None:
     Raises WorkbookError where the network does not fit a sheet or the file cannot be written.
     """
     if path.suffix.lower() != ".xlsm":
-        _write(contents, contents.pages(), path)
+        write(contents.network.title, contents.pages(), path)
         return
     pages = [*contents.pages(), conf.page()]
     pushes = [Button(p.title, b.macro, b.caption, _anchor(b.block)) for p in pages for b in p.buttons]
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, "plain.xlsx")
-        _write(contents, pages, plain)
+        write(contents.network.title, pages, plain)
         add_macros(plain, path, pushes, [Macro(name, function) for name, function in buttons.FUNCTIONS.items()])
 
 
@@ -69,10 +69,11 @@ def _anchor(block: Block) -> tuple[int, int, int, int]:
     return block.column, block.row, block.last_column, block.last_row
 
 
-def _write(contents: Contents, pages: list[Page], path: Path) -> None:
+def write(title: str, pages: list[Page], path: Path) -> None:
+    """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties."""
     book = Workbook()
     book.remove(book.worksheets[0])
-    book.properties.title = contents.network.title
+    book.properties.title = title
     book.properties.creator = f"conv-sheet {__version__}"
     book.properties.created = book.properties.modified = _EPOCH
     book.calculation.fullCalcOnLoad = True
@@ -254,6 +255,13 @@ def _sheet(book: Workbook, page: Page) -> None:
         ):
             rule = FormulaRule([truth], font=Font(color=f"FF{color}"), fill=PatternFill(bgColor=f"FF{fill}"))
             sheet.conditional_formatting.add(verdict.block.relative, rule)
+    for mark in page.marks:
+        fill = PatternFill(bgColor=f"FF{mark.fill}")
+        sheet.conditional_formatting.add(mark.block.relative, FormulaRule([mark.formula], fill=fill))
+    for blocks, colours in page.palettes:
+        for number, colour in enumerate(colours):
+            fill = PatternFill(bgColor=f"FF{colour}")
+            sheet.conditional_formatting.add(_sqref(blocks), CellIsRule("equal", [str(number)], fill=fill))
     for validation in page.validations:
         sheet.add_data_validation(_validation(validation))
     for number, bars in enumerate(page.bars):

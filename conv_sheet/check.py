@@ -86,7 +86,7 @@ def _formulas(held: Contents, stored: Stored) -> Iterator[Difference]:
             found = values.get(at)
             amount = _amount(found, cell.value)
             address = f"{quote(page.title)}!{column_letters(at[1])}{at[0]}"
-            if at not in formulas:
+            if at not in formulas and cell.owner != "input":
                 yield Difference(cell.owner or page.title, address, found, f"={cell.formula}", inf)
             elif amount > TOLERANCE:
                 yield Difference(cell.owner or page.title, address, found, cell.value, amount)
@@ -105,7 +105,8 @@ def _numpy(held: Contents, stored: Stored) -> Iterator[Difference]:
 
 def _amount(found: object, expected: object) -> float:
     if isinstance(expected, str) or not isinstance(expected, int | float):
-        return 0.0 if found == expected else inf
+        shown = "" if found is None else found  # so files are read: an empty text is no value
+        return 0.0 if shown == expected else inf
     if not isinstance(found, int | float) or not isfinite(found):
         return inf
     return abs(found - expected) / max(1.0, abs(expected))

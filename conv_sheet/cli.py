@@ -85,19 +85,17 @@ def build(
     _check_output(out, force)
     network = chosen.network
     tensors = chosen.tensors(seed) if weights is None else network.checked(lessons.load_weights(weights), str(weights))
-    if image is None:
-        picture = lessons.sample(lessons.DEFAULT_DIGIT if digit is None else digit, network.input_shape)
-    else:
+    own = None
+    if image is not None:
         from conv_sheet.images import load_image
 
         channels, height, width = network.input_shape
-        picture, notes = load_image(image, (channels, height, width))
+        own, notes = load_image(image, (channels, height, width))
         for note in notes:
             click.echo(f"{image}: {note}")
     from conv_sheet.builder import build as write
-    from conv_sheet.contents import Contents
 
-    contents = Contents(network, picture, tensors)
+    contents = lessons.first_contents(network, tensors, own, digit)
     write(contents, out)
     answer = contents.prediction
     click.echo(f"wrote {out}" + (f": the network says {answer}" if answer else ""))
@@ -427,18 +425,18 @@ def _check_training_outputs(out: Path, checkpoint: Path, plot: Path | None, resu
 
 @contextlib.contextmanager
 def _training_bar(quiet: bool) -> Iterator[Callable[["Progress"], None]]:
-    """What shows a training's progress: a bar with the time left, on standard error."""
-    if quiet:
-        yield lambda _: None
-        return
-    with click.progressbar(length=1, width=20, item_show_func=_training_words, file=sys.stderr) as bar:
+    """What shows a training's progress: a bar with the time left, on standard error, from the first step on."""
+    with contextlib.ExitStack() as stack:
+        bars: list[Any] = []
 
         def progress(now: "Progress") -> None:
-            if not bar.pos:
-                bar.length = now.steps - now.step + 1
-            bar.update(1, now)
+            if not bars:
+                length, words = now.steps - now.step + 1, _training_words
+                bar = click.progressbar(length=length, width=20, item_show_func=words, file=sys.stderr)
+                bars.append(stack.enter_context(bar))
+            bars[0].update(1, now)
 
-        yield progress
+        yield (lambda _: None) if quiet else progress
 
 
 def _training_words(now: "Progress | None") -> str:

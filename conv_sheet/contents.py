@@ -12,6 +12,7 @@ from conv_sheet.grid import Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout, plan
 from conv_sheet.network import Network
+from conv_sheet.sheets import images as images_sheet
 from conv_sheet.sheets import network as network_sheet
 from conv_sheet.sheets import numpy as numpy_sheet
 from conv_sheet.sheets import spec as spec_sheet
@@ -44,6 +45,8 @@ class Contents:
     """The seed that it last drew with, over what is `kept`."""
     settings: Mapping[str, float | str] = field(default_factory=dict)
     """What the user has chosen on the lesson's own sheets, by defined name; what is not here is as at first."""
+    gallery: Mapping[str, Array] = field(default_factory=dict)
+    """Pictures on the sheet `Images` by label, where the network has that sheet; those that are not here are empty."""
 
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
@@ -53,10 +56,28 @@ class Contents:
     def layout(self) -> Layout:
         return plan(self.network)
 
+    @cached_property
+    def pictures(self) -> dict[str, Array]:
+        """Every picture on the sheet `Images` by label."""
+        return {**images_sheet.empty(self.network), **self.gallery}
+
+    @property
+    def follows(self) -> Array | None:
+        """Which input values follow the choice on `Images`, (C, H, W) of bool; None where there is no such sheet."""
+        return images_sheet.followed(self) if images_sheet.NAME in self.network.sheets else None
+
     @property
     def typed(self) -> dict[str, Array]:
-        """Picture, as `input`, and weights by full name."""
-        return {"input": self.image, **self.tensors}
+        """Picture, as `input`, weights by full name, and, where there are `Images`, the number of the chosen one."""
+        own = {"input": self.image, **self.tensors}
+        if images_sheet.NAME not in self.network.sheets:
+            return own
+        return {images_sheet.CHOICE: np.array(float(images_sheet.number(self.network, self.choice))), **own}
+
+    @property
+    def choice(self) -> str:
+        """Label of the chosen picture on `Images`."""
+        return str(self.chosen[images_sheet.CHOICE])
 
     @cached_property
     def activations(self) -> dict[str, Array]:
@@ -77,7 +98,12 @@ class Contents:
             for stage in self.layout.stages
             for short, value in self.layout.values(stage, self.activations, self.tensors).items()
         }
-        return own | {placed.name: value for extra in extras.of(self.network) for placed, value in extra.engine(self)}
+        return own | {placed.name: value for placed, value in self._extra}
+
+    @cached_property
+    def _extra(self) -> list[tuple[Placed, Array]]:
+        """The engine's blocks on the lesson's own sheets, and what they should hold."""
+        return [pair for extra in extras.of(self.network) for pair in extra.engine(self)]
 
     @property
     def shown(self) -> Mapping[str, Array]:
@@ -88,7 +114,7 @@ class Contents:
     def owned(self) -> list[tuple[str, Placed]]:
         """Every tensor that belongs to the engine: whose it is, and its place."""
         own = [(stage.name, placed) for stage, _, placed in numpy_sheet.owned(self.layout)]
-        return own + [(p.blocks[0].sheet, p) for extra in extras.of(self.network) for p, _ in extra.engine(self)]
+        return own + [(placed.blocks[0].sheet, placed) for placed, _ in self._extra]
 
     @property
     def prediction(self) -> str | None:
@@ -100,10 +126,12 @@ class Contents:
     def pages(self) -> list[Page]:
         """Every sheet of the workbook, in order."""
         facts = self.layout, self.activations, self.tensors
+        own = [extra.page(self) for extra in extras.of(self.network)]
+        places = dict(self.layout.names()) | {name: block for page in own for name, block in page.names.items()}
         return [
-            start_sheet.page(*facts, self.shown, self.status, self.seed),
-            network_sheet.page(*facts),
-            *(extra.page(self) for extra in extras.of(self.network)),
+            start_sheet.page(*facts, self.shown, self.status, self.seed, places),
+            network_sheet.page(*facts, self.follows),
+            *own,
             numpy_sheet.page(*facts, self.shown),
             spec_sheet.page(self.network),
             typed_sheet.page(typed_sheet.ORIGINAL, self.layout, self.original or self.typed),

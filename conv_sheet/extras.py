@@ -7,6 +7,7 @@ from conv_sheet.grid import Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.network import Network
+from conv_sheet.sheets import channels, images, kernels, saliency, stride
 from conv_sheet.sheets.page import Page, Setting
 
 if TYPE_CHECKING:
@@ -16,29 +17,33 @@ if TYPE_CHECKING:
 class Extra(Protocol):
     """What a module of such a sheet has."""
 
-    @staticmethod
-    def settings(layout: Layout) -> tuple[Setting, ...]:
+    def settings(self, layout: Layout) -> tuple[Setting, ...]:
         """Cells in which the user chooses something, with what they hold at first."""
 
-    @staticmethod
-    def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+    def engine(self, held: "Contents") -> list[tuple[Placed, Array]]:
         """Blocks that belong to the engine, as plain values, and what they should hold."""
 
-    @staticmethod
-    def page(held: "Contents") -> Page:
+    def page(self, held: "Contents") -> Page:
         """The sheet, its formulas with the values that they have now."""
 
 
-EXTRAS: dict[str, Extra] = {}
+EXTRAS: dict[str, Extra] = {
+    images.NAME: images,
+    channels.NAME: channels,
+    kernels.NAME: kernels,
+    saliency.NAME: saliency,
+    stride.NAME: stride,
+}
 """Every such sheet by name."""
 
 
 def of(network: Network) -> list[Extra]:
-    """The sheets that a network's spec asks for, in its order.
+    """The sheets that a network's spec asks for, in its order, and `Saliency` where it suits.
 
     Raises SpecError for a name that is none.
     """
     unknown = [name for name in network.sheets if name not in EXTRAS]
     if unknown:
         raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
-    return [EXTRAS[name] for name in network.sheets]
+    unasked = [saliency.NAME] if saliency.suits(network) and saliency.NAME not in network.sheets else []
+    return [EXTRAS[name] for name in (*network.sheets, *unasked)]

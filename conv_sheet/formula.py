@@ -13,8 +13,8 @@ MAX_BLOCKS = 100
 
 FUNCTIONS = frozenset(
     {
-        *("ABS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "EXP", "IF", "INDEX", "INT", "LN", "MATCH", "MAX"),
-        *("MIN", "MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2", "TANH", "TEXT"),
+        *("ABS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "EXACT", "EXP", "IF", "INDEX", "INT", "LN", "MATCH"),
+        *("MAX", "MIN", "MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2", "TANH", "TEXT"),
     }
 )
 """The functions that generated formulas are made of: not volatile, no array entry, known since Excel 2007."""

@@ -4,9 +4,11 @@ Rows and columns count from 1, as in Excel. Offsets inside a block count from 0,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +107,16 @@ class Block:
         row, column = self.position(y, x)
         return f"${column_letters(column)}${row}"
 
+    def fixed_row(self, y: int = 0, x: int = 0) -> str:
+        """Address of one value whose row stays when the formula is copied, as `A$1`."""
+        row, column = self.position(y, x)
+        return f"{column_letters(column)}${row}"
+
+    def fixed_column(self, y: int = 0, x: int = 0) -> str:
+        """Address of one value whose column stays when the formula is copied, as `$A1`."""
+        row, column = self.position(y, x)
+        return f"${column_letters(column)}{row}"
+
     def window(self, y: int, x: int, height: int, width: int) -> str:
         """Relative address of a rectangle of values, as `A1:C3` (one cell: `A1`)."""
         first = self.cell(y, x)
@@ -146,7 +158,7 @@ class Block:
             for x in range(self.width):
                 yield self.position(y, x)
 
-    def items(self, values: NDArray[np.float64]) -> Iterator[tuple[tuple[int, int], float]]:
+    def items(self, values: NDArray[Any]) -> Iterator[tuple[tuple[int, int], Any]]:
         """Pairs of position and value; `values` has the block's shape, or its size."""
         return zip(self.positions(), values.reshape(self.shape).ravel().tolist(), strict=True)
 
@@ -161,6 +173,35 @@ def around(blocks: tuple[Block, ...]) -> Block:
     height = max(b.last_row for b in blocks) - row + 1
     width = max(b.last_column for b in blocks) - column + 1
     return Block(blocks[0].sheet, row, column, height, width)
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Blocks of one size in regular places: `high` below each other, `down` rows apart, then on `right` columns further.
+
+    >>> lattice = Lattice.of([Block("S", row, column, 3, 3) for column in (2, 9) for row in (5, 10)])
+    >>> lattice, lattice.place(3)
+    (Lattice(row=5, column=2, high=2, down=5, right=7), (10, 9))
+    """
+
+    row: int
+    column: int
+    high: int = 1
+    down: int = MAX_ROWS
+    right: int = MAX_COLUMNS
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "Lattice":
+        """The lattice in which blocks stand, in their order; where nothing follows, the distance is the whole sheet."""
+        first = blocks[0]
+        high = sum(1 for _ in takewhile(lambda block: block.column == first.column, blocks))
+        down = blocks[1].row - first.row if high > 1 else MAX_ROWS
+        right = blocks[high].column - first.column if high < len(blocks) else MAX_COLUMNS
+        return cls(first.row, first.column, high, down, right)
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Row and column of the first cell of a block."""
+        return self.row + index % self.high * self.down, self.column + index // self.high * self.right
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from conv_sheet.contents import Contents
 from conv_sheet.digits import digit
 from conv_sheet.errors import DataError, SpecError
 from conv_sheet.files import atomic_write
 from conv_sheet.layers import Array
 from conv_sheet.network import Network
+from conv_sheet.pictures import draw
+from conv_sheet.sheets import images
 
 DEFAULT = "fastai"
 DEFAULT_DIGIT = 7
@@ -89,6 +92,40 @@ def save_weights(path: Path, weights: Mapping[str, Array]) -> None:
         for name, value in weights.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as entry:
                 np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
+
+
+def default_picture(network: Network) -> Array:
+    """What the input of a network (C, H, W) shows until somebody gives it a picture: its spec's, or a digit.
+
+    >>> default_picture(load("fastai").network).shape
+    (1, 28, 28)
+    """
+    if network.picture:
+        return draw(network.picture, network.input_shape)
+    return sample(DEFAULT_DIGIT, network.input_shape)
+
+
+def first_contents(
+    network: Network, tensors: Mapping[str, Array], own: Array | None = None, number: int | None = None
+) -> Contents:
+    """What a new workbook holds: the user's own picture, a sample digit, or what the network shows at first.
+
+    >>> lesson = load("fastai")
+    >>> first_contents(lesson.network, lesson.tensors(), number=3).image.shape
+    (1, 28, 28)
+    """
+    if own is not None:
+        image, label = own, images.OWN
+    elif number is not None:
+        image, label = sample(number, network.input_shape), f"digit {number}"
+    else:
+        image, label = default_picture(network), network.picture or f"digit {DEFAULT_DIGIT}"
+    if images.NAME not in network.sheets:
+        return Contents(network, image, tensors)
+    gallery = {f"digit {n}": sample(n, network.input_shape) for n in range(10)} | {label: image}
+    if network.picture:
+        gallery[network.picture] = default_picture(network)
+    return Contents(network, image, tensors, gallery=gallery, settings={images.CHOICE: label})
 
 
 def sample(number: int, shape: tuple[int, ...]) -> Array:

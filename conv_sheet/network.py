@@ -13,11 +13,10 @@ import tomli_w
 
 from conv_sheet.errors import DataError, ShapeError, SpecError
 from conv_sheet.layers import KINDS, Array, Layer, Shape
-from conv_sheet.layers.dense import Softmax
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _T = TypeVar("_T")
-_KEYS = {"title", "description", "input", "classes", "layers", "sheets", "try"}
+_KEYS = {"title", "description", "input", "picture", "classes", "layers", "sheets", "try"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,8 @@ class Network:
     tries: tuple[Try, ...] = ()
     sheets: tuple[str, ...] = ()
     """Names of the sheets that a workbook has beside those of every network (see `extras`)."""
+    picture: str = ""
+    """Name of what the input shows at first (see `pictures`); empty for a digit."""
 
     # -- spec ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +123,7 @@ class Network:
             nodes=tuple(nodes),
             tries=tuple(_try(t) for t in spec.get("try", [])),
             sheets=_texts("sheets", spec.get("sheets", [])),
+            picture=_text("picture", spec.get("picture", "")),
         )
 
     def to_toml(self) -> str:
@@ -130,6 +132,8 @@ class Network:
         if self.description:
             spec["description"] = self.description
         spec["input"] = list(self.input_shape)
+        if self.picture:
+            spec["picture"] = self.picture
         if self.classes:
             spec["classes"] = list(self.classes)
         if self.sheets:
@@ -245,7 +249,7 @@ class Network:
     @property
     def logits(self) -> str:
         """Name of the layer whose outputs are scores before they become probabilities: that before a last Softmax."""
-        return self.output.inputs[0] if isinstance(self.output.layer, Softmax) else self.output.name
+        return self.output.inputs[0] if self.output.layer.normalises else self.output.name
 
     def trainable(self) -> Iterator[str]:
         """Full names of the parameters that training changes."""

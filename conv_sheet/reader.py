@@ -18,6 +18,7 @@ from conv_sheet.grid import Block, Placed, column_letters, quote
 from conv_sheet.layers import Array
 from conv_sheet.layout import NETWORK, NUMPY, Layout, plan
 from conv_sheet.network import Network
+from conv_sheet.sheets import images
 from conv_sheet.sheets.spec import SPEC
 from conv_sheet.sheets.start import LARGEST_SEED, SEED, START, STATUS
 from conv_sheet.sheets.typed import DRAWN, KEPT, ORIGINAL, typed
@@ -99,34 +100,59 @@ def network_of(stored: Stored) -> Network:
 
 def contents(stored: Stored) -> Contents:
     """What a file holds, its typed cells checked."""
-    return from_blocks(network_of(stored), stored.block)
+    return from_blocks(network_of(stored), stored.block, stored.formulas[NETWORK])
 
 
-def from_blocks(network: Network, block: ReadBlock) -> Contents:
+def from_blocks(network: Network, block: ReadBlock, formulas: frozenset[Position] | None = None) -> Contents:
     """Contents out of blocks, wherever they are read from.
 
-    Raises WorkbookError for the first typed cell that holds no number.
+    `formulas` are the cells of `Network` whose values may be stale, being results of formulas; None where the program
+    that the blocks come from has calculated them. Raises WorkbookError for the first typed cell that holds no number.
     """
     layout = plan(network)
-    numbers = _typed_numbers(layout, block, NETWORK)
+    settings, gallery = _settings(layout, block), _gallery(layout, block)
     held = Contents(
         network,
-        numbers.pop("input"),
-        numbers,
+        _image(layout, block, gallery.get(str(settings.get(images.CHOICE))), formulas),
+        {name: _typed(placed, name, block) for name, placed in layout.parameters()},
         status=_status(block),
         original=_typed_numbers(layout, block, ORIGINAL),
         kept=kept_numbers(layout, block),
         seed=_seed(block),
         drawn=_drawn(block),
-        settings=_settings(layout, block),
+        settings=settings,
+        gallery=gallery,
     )
     return replace(held, written={placed.name: _written(placed, block) for _, placed in held.owned})
+
+
+def _image(layout: Layout, block: ReadBlock, chosen: Array | None, formulas: frozenset[Position] | None) -> Array:
+    """The input: what is typed on `Network`, and the chosen picture where formulas take it from there."""
+    if chosen is None or formulas is None:
+        return _typed(layout.input, "input", block)
+
+    def read_block(part: Block) -> list[list[object]]:
+        rows, picture = block(part), chosen[layout.input.blocks.index(part)]
+        return [
+            [float(picture[y, x]) if part.position(y, x) in formulas else value for x, value in enumerate(row)]
+            for y, row in enumerate(rows)
+        ]
+
+    return _typed(layout.input, "input", read_block)
+
+
+def _gallery(layout: Layout, block: ReadBlock) -> dict[str, Array]:
+    if images.NAME not in layout.network.sheets:
+        return {}
+    return {label: _typed(placed, label, block) for label, placed in images.gallery(layout).items()}
 
 
 def _settings(layout: Layout, block: ReadBlock) -> dict[str, float | str]:
     chosen: dict[str, float | str] = {}
     for setting in (s for extra in extras.of(layout.network) for s in extra.settings(layout)):
         ((value,),) = block(setting.block)
+        if setting.choices and _is_number(value):
+            value = f"{value:g}"  # a program took the choice of "7" for a number
         if not setting.allows(value):
             found = "is empty" if value is None else f"holds {value!r}"
             raise WorkbookError(f"{setting.block.other()} {found}; {setting.name}: {setting.hint}")

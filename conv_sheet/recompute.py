@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet import actions
 from conv_sheet.actions import Action
@@ -24,6 +25,8 @@ from conv_sheet.layout import Layout, plan
 from conv_sheet.network import Network
 from conv_sheet.package import patch_cells
 from conv_sheet.reader import Stored, contents, from_blocks, read
+from conv_sheet.sheet_xml import Formula, Typed
+from conv_sheet.sheets import images
 from conv_sheet.sheets.numpy import distance_cell
 from conv_sheet.sheets.spec import SPEC
 from conv_sheet.sheets.start import SEED, STATUS
@@ -32,7 +35,8 @@ from conv_sheet.sheets.typed import DRAWN, KEPT, typed
 if TYPE_CHECKING:
     import xlwings
 
-Writes = list[tuple[Block, Array]]
+Cells = NDArray[Any]
+"""What to write into a block: numbers, texts, formulas."""
 
 
 # -- an open workbook --------------------------------------------------------------------------------------------------
@@ -118,8 +122,12 @@ def _read(book: "xlwings.Book", block: Block) -> list[list[object]]:
     return [row[:: block.step[1]] for row in rows[:: block.step[0]]]
 
 
-def _write(book: "xlwings.Book", block: Block, values: Array) -> None:
+def _write(book: "xlwings.Book", block: Block, values: Cells) -> None:
     """One write; what lies between the values of a dilated kernel stays empty."""
+    if isinstance(values.flat[0], Formula | Typed):
+        rows = [[f"={c.text}" if isinstance(c, Formula) else c.value for c in row] for row in values.tolist()]
+        _range(book, block).formula = rows
+        return
     cells = np.full(block.span, None, dtype=object)
     cells[:: block.step[0], :: block.step[1]] = values
     _range(book, block).value = cells.tolist()
@@ -156,20 +164,39 @@ def _write_status(book: "xlwings.Book", text: str) -> None:
         book.names["status"].refers_to_range[0, 0].value = text
 
 
-def _writes(held: Contents, after: Contents) -> Iterator[tuple[Block, Array]]:
+def _writes(held: Contents, after: Contents) -> Iterator[tuple[Block, Cells]]:
     """Blocks to write and their values: typed numbers that changed, what was kept, and the engine's blocks."""
+    changed = {name for name, value in after.typed.items() if not np.array_equal(held.typed[name], value)}
     for name, placed in typed(after.layout):
-        if not np.array_equal(held.typed[name], after.typed[name]):
-            yield from _planes(placed, after.typed[name])
         if after.kept is not None and after.kept is not held.kept:
             yield from _planes(placed.on(KEPT), after.kept[name])
+        if name == images.CHOICE:
+            if name in changed:
+                (choice,) = images.settings(after.layout)
+                yield choice.block, np.array([[after.choice]], dtype=object)
+        elif name == "input" and after.follows is not None:
+            if changed & {name, images.CHOICE}:
+                yield from _planes(placed, _input(after, after.follows))
+        elif name in changed:
+            yield from _planes(placed, after.typed[name])
     if after.drawn is not None and after.drawn != held.drawn:
         yield DRAWN, np.array([[float(after.drawn)]])
     for _, placed in after.owned:
         yield from _planes(placed, after.engine[placed.name])
 
 
-def _planes(placed: Placed, values: Array) -> Iterator[tuple[Block, Array]]:
+def _input(after: Contents, follows: Array) -> Cells:
+    """The input where there are `Images`: formulas where it follows the chosen picture, numbers where it does not."""
+    formula = images.input_formula(after.layout)
+    cells = np.empty(after.image.shape, dtype=object)
+    for at in np.ndindex(*cells.shape):
+        value = float(after.image[at])
+        channel, y, x = at
+        cells[at] = Formula(formula(channel, y, x), value) if follows[at] else Typed(value)
+    return cells
+
+
+def _planes(placed: Placed, values: Cells) -> Iterator[tuple[Block, Cells]]:
     yield from zip(placed.blocks, placed.planes(values), strict=True)
 
 
@@ -210,16 +237,19 @@ def _patch(held: Contents, after: Contents, stored: Stored) -> tuple[dict[str, d
     values: dict[str, dict[tuple[int, int], Any]] = {}
     lost: list[str] = []
     for page in after.pages():
-        formulas = stored.formulas[page.title]
+        formulas = stored.formulas.get(page.title, frozenset())
         cells = values.setdefault(page.title, {})
         for at, cell in page.cells.items():
             if cell.formula is not None and at in formulas:
                 cells[at] = cell.value
-            elif cell.formula is not None:
+            elif cell.formula is not None and cell.owner != "input":
                 lost.append(f"{quote(page.title)}!{column_letters(at[1])}{at[0]}")
     for block, plane in _writes(held, after):
         for at, value in block.items(plane):
-            if at in stored.formulas[block.sheet]:
+            if isinstance(value, Formula):
+                values[block.sheet][at] = value.value if at in stored.formulas[block.sheet] else value
+                continue
+            if at in stored.formulas[block.sheet] and not isinstance(value, Typed):
                 where = f"{quote(block.sheet)}!{column_letters(at[1])}{at[0]}"
                 raise WorkbookError(f"{where} holds a formula of yours where a number belongs; move it and try again")
             values[block.sheet][at] = value

@@ -11,12 +11,27 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import NamedTuple
 from xml.parsers import expat
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.grid import column_letters
 
-CellValue = float | str | bool
+
+class Formula(NamedTuple):
+    """A formula, without its equals sign, and the value to store with it."""
+
+    text: str
+    value: float | str | bool
+
+
+class Typed(NamedTuple):
+    """A number that takes the place of whatever stands in a cell, of a formula too."""
+
+    value: float
+
+
+CellValue = float | str | bool | Formula | Typed
 MAX_TEXT = 32_767
 
 _NAMESPACES = (
@@ -186,6 +201,11 @@ def _row_edits(xml: bytes, row: _Element, number: int, values: dict[int, CellVal
 
 def _cell_edits(xml: bytes, cell: _Element, row: int, column: int, value: CellValue) -> list[_Edit]:
     formula = next((child for child in cell.children if child.name == "f"), None)
+    if isinstance(value, Formula) and formula:
+        text = b"<%sf>%s</%sf>" % (cell.prefix(xml), escape_text(value.text).encode(), cell.prefix(xml))
+        return [*_cell_edits(xml, cell, row, column, value.value), _without_formula(xml, formula, row, column, text)]
+    if isinstance(value, Typed) and formula:
+        return [*_cell_edits(xml, cell, row, column, value.value), _without_formula(xml, formula, row, column)]
     stored = [child for child in cell.children if child.name in ("v", "is")]
     kind, content = _content(cell.prefix(xml), row, column, value, formula is not None)
     old = _tag(xml, cell.start)
@@ -195,6 +215,14 @@ def _cell_edits(xml: bytes, cell: _Element, row: int, column: int, value: CellVa
     after = formula.end(xml) if formula else old.end()
     place = (stored[0].start, stored[-1].end(xml)) if stored else (after, after)
     return [(old.start(), old.end(), tag), (*place, content)]
+
+
+def _without_formula(xml: bytes, formula: _Element, row: int, column: int, instead: bytes = b"") -> _Edit:
+    """Another formula, or none, in a formula's place; one that other cells share must stay."""
+    if "ref" in formula.attributes:
+        cell = f"{column_letters(column)}{row}"
+        raise WorkbookError(f"cell {cell}: other cells share its formula; do this in the spreadsheet program instead")
+    return formula.start, formula.end(xml), instead
 
 
 def _appended(xml: bytes, element: _Element, tag: bytes, content: bytes) -> list[_Edit]:
@@ -219,6 +247,11 @@ def _new_cell(prefix: bytes, row: int, column: int, value: CellValue) -> bytes:
 def _content(prefix: bytes, row: int, column: int, value: CellValue, formula: bool) -> tuple[bytes, bytes]:
     """Cell type (attribute ``t``) and the element that holds the value."""
     cell = f"{column_letters(column)}{row}"
+    if isinstance(value, Typed):
+        value = value.value
+    if isinstance(value, Formula):
+        kind, content = _content(prefix, row, column, value.value, formula=True)
+        return kind, b"<%sf>%s</%sf>" % (prefix, escape_text(value.text).encode(), prefix) + content
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             raise WorkbookError(f"cell {cell}: {len(value):,} characters of text; a cell holds {MAX_TEXT:,}")

@@ -11,6 +11,9 @@ EDIT = "1E3A8A"
 EDIT_LINE = "A9BFEA"
 PALE = "EEF2F8"
 PAD = "ECECEC"
+AMBER = "FFD966"
+STRAW = "FFF4D6"
+OCHRE = "B7860B"
 WHITE = "FFFFFF"
 RED = "F8696B"
 BLUE = "7FB1F2"
@@ -26,6 +29,10 @@ CELL_WIDTH = 3.71
 """Column width, in characters of the standard font, that is 26 pixels wide on Windows."""
 CELL_HEIGHT = 19.5
 """Row height in points: 26 pixels, so that cells are square."""
+DOT_WIDTH = 0.83
+"""Column width of a picture to look at only: 11 pixels on Windows."""
+DOT_HEIGHT = 8.25
+"""Row height of such a picture in points: 11 pixels."""
 NETWORK_ZOOM = 70
 
 
@@ -52,6 +59,8 @@ class Style:
 ACTIVATION = Style(format="0.0", horizontal="center", shrink=True)
 SCORE = replace(ACTIVATION, format="0.00")
 PROBABILITY = replace(ACTIVATION, format="0%", bold=True)
+MASK = replace(ACTIVATION, format="0")
+CHANGE = replace(ACTIVATION, format="+0%;-0%;0%")
 PIXEL = replace(ACTIVATION, color=EDIT, line=EDIT_LINE)
 WEIGHT = replace(PIXEL, format="0.00")
 SETTING = replace(PIXEL, format="General")
@@ -80,14 +89,36 @@ LINK = Style(size=11, color=EDIT, underline=True, wrap=True, vertical="top")
 NUMBER = Style(size=11, format="#,##0", horizontal="right")
 HEAD = Style(size=10, bold=True, fill=PALE, wrap=True, horizontal="right")
 HEAD_LEFT = replace(HEAD, horizontal="left")
+RIGHT = replace(LINE, horizontal="right")
+LINKED = Style(size=11, bold=True, color=EDIT, underline=True, horizontal="center")
 CODE = Style(size=10, mono=True)
 ANSWER = Style(size=36, bold=True, horizontal="center")
 PERCENT = Style(size=11, format="0.0%", horizontal="right")
+COUNT = Style(size=11, format='0;;"·"', horizontal="right")
+DOT = Style(size=6, format=";;;")
+TENTHS = replace(PERCENT, format="#,##0.0")
+DEVIATION = replace(PERCENT, format="+0.0%;-0.0%;0.0%")
 DECIMAL = Style(size=11, format="0.000", horizontal="right")
 TOTAL = replace(HEAD, format="#,##0")
 NOTE = Style(size=9, italic=True, color=GREY)
 SEED = replace(WEIGHT, size=11, format="0", horizontal="left")
 STATUS = Style(size=11, fill=PALE, wrap=True)
+CHOICE = Style(size=13, bold=True, color=EDIT, line=EDIT_LINE, horizontal="center")
+CHOICE_TEXT = replace(CHOICE, size=11, format="@")
+SAYS = replace(LINE, bold=True, horizontal="right")
+MARK = replace(LINE, format='"◀";;', horizontal="center", color=EDIT)
+ASKED = replace(SEED, bold=True, horizontal="center")
+GLYPH = Style(size=18, bold=True, color=GREY, horizontal="center")
+HIDDEN = Style(size=6, color=WHITE)
+KERNEL = replace(SCORE, format="0.0#")
+OWN_KERNEL = replace(WEIGHT, format="0.0#")
+TYPED = replace(WEIGHT, size=11, format="General")
+WHOLE = Style(size=11, horizontal="center", shrink=True)
+BORDER = replace(WHOLE, color=GREY)
+SIDE = Style(size=8, color=GREY, horizontal="center")
+BEGIN = replace(SIDE, color=OCHRE)
+RESULT = replace(WHOLE, bold=True)
+CAPTION = Style(size=8, color=GREY, wrap=True, vertical="top")
 PLAIN = Style()
 SPEC = Style(size=10, mono=True)
 
@@ -116,6 +147,10 @@ class Scale:
 INK_SCALE = Scale(SLATE, top=1.0)
 WARM_SCALE = Scale(RED)
 PROBABILITY_SCALE = Scale(GREEN, top=1.0)
+CHANNEL_SCALES = (Scale(RED, top=1.0), Scale(GREEN, top=1.0), Scale(BLUE, top=1.0))
+"""How bright red, green and blue are in a picture of three channels."""
+HIT_SCALE = Scale(GREEN)
+DOT_SCALE = Scale(INK, top=1.0)
 
 
 def diverging(bound: str) -> Scale:

@@ -283,6 +283,16 @@ class Range:
         for row, column in noted:
             self._set_cell(row, column, rows[row][column])
 
+    @property
+    def formula(self) -> Any:
+        return [list(row) for row in self.api.getFormulaArray()]
+
+    @formula.setter
+    def formula(self, value: Any) -> None:
+        height, width = self.shape
+        rows = value if isinstance(value, list | tuple) else [[value] * width] * height
+        self.api.setFormulaArray(tuple(tuple(_native(str(cell)) for cell in row) for row in rows))
+
     def _noted(self) -> set[tuple[int, int]]:
         """Cells with a note, counted from 0 in this range: LibreOffice's block write would delete the note."""
         height, width = self.shape
@@ -391,3 +401,13 @@ def _rectangles_between(cells: set[tuple[int, int]], height: int, width: int) ->
         top = row + 1
     if top < height:
         yield top, 0, height, width
+
+
+def _native(formula: str) -> str:
+    """A formula as LibreOffice's own interface wants it: Excel's commas and exclamation marks are others there.
+
+    >>> _native('=IF(Images!$A$1>0,"a,b!",1)')
+    '=IF(Images.$A$1>0;"a,b!";1)'
+    """
+    parts = formula.split('"')
+    return '"'.join(part if n % 2 else part.replace(",", ";").replace("!", ".") for n, part in enumerate(parts))

@@ -48,8 +48,7 @@ def written(folder: Path, held: Contents, name: str = "book.xlsx") -> Path:
 def fastai() -> Contents:
     """The default lesson as the command line builds it."""
     lesson = lessons.load("fastai")
-    image = lessons.sample(lessons.DEFAULT_DIGIT, lesson.network.input_shape)
-    return Contents(lesson.network, image, lesson.tensors())
+    return lessons.first_contents(lesson.network, lesson.tensors())
 
 
 def changed(held: Contents, seed: int = 5) -> tuple[Contents, dict[str, float]]:

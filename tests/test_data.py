@@ -190,8 +190,8 @@ def test_transparent_is_white(tmp_path: Path) -> None:
 
 
 def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
-    save(tmp_path / "a" / "deep.png", np.array([[0, 257 * 100], [65535, 257]], np.uint16))
-    np.testing.assert_array_equal(load_data(tmp_path).images[0, 0], np.array([[0, 100], [255, 1]]) / 255)
+    save(tmp_path / "a" / "deep.png", np.array([[0, 65280], [65535, 257]], np.uint16))
+    np.testing.assert_array_equal(load_data(tmp_path).images[0, 0], np.array([[0, 254], [255, 1]]) / 255)
 
 
 def test_odd_pictures_are_named(tmp_path: Path) -> None:

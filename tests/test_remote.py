@@ -12,14 +12,12 @@ from conv_sheet import actions
 from conv_sheet.contents import Contents
 from conv_sheet.errors import WorkbookError
 from conv_sheet.recompute import press
-from conv_sheet.sheets.numpy import owned
 from conv_sheet.sheets.start import STATUS
 from tests.networks import changed, contents, small, written
 
 
-def remote(path: Path, typed: dict[str, float | str], monkeypatch: pytest.MonkeyPatch) -> Any:
+def remote(path: Path, typed: dict[str, float | str]) -> Any:
     """The workbook as an Office.js client would send it, with some cells typed over."""
-    monkeypatch.setenv("XLWINGS_LICENSE_KEY", "noncommercial")
     import xlwings
 
     book = openpyxl.load_workbook(path, data_only=True)
@@ -77,22 +75,20 @@ def held() -> Contents:
     return contents(small())
 
 
-def test_one_write_a_block_and_nothing_else(held: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_write_a_block_and_nothing_else(held: Contents, tmp_path: Path) -> None:
     other, typed = changed(held)
-    book = remote(written(tmp_path, held), dict(typed), monkeypatch)
+    book = remote(written(tmp_path, held), dict(typed))
     status = press(book, actions.recompute)
     found = writes(book)
-    for _, _, placed in owned(held.layout):
+    for _, placed in other.owned:
         for block, plane in zip(placed.blocks, placed.planes(other.engine[placed.name]), strict=True):
             np.testing.assert_allclose(found.pop(block.other()), plane, rtol=0, atol=1e-12)
     assert found == {STATUS.other(): [[status]]}
 
 
-def test_nothing_but_the_status_is_written_on_an_error(
-    held: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_but_the_status_is_written_on_an_error(held: Contents, tmp_path: Path) -> None:
     cell = held.layout.input.blocks[1].other(2, 2)
-    book = remote(written(tmp_path, held), {cell: "ink"}, monkeypatch)
+    book = remote(written(tmp_path, held), {cell: "ink"})
     with pytest.raises(WorkbookError, match=f"^{cell} holds 'ink'"):
         press(book, actions.recompute)
     ((address, ((said,),)),) = writes(book).items()

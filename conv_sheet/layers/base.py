@@ -1,6 +1,6 @@
 """What every layer kind can say of itself."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite, prod
 from typing import Any, ClassVar
@@ -112,12 +112,18 @@ class Layer:
     """Whether the output is the input in another shape, so that the next layer may read it where it stands."""
     probabilities: ClassVar[bool] = False
     """Whether outputs are from 0 to 1 and mean how sure the network is."""
+    normalises: ClassVar[bool] = False
+    """Whether outputs sum to 1, so that a loss rather takes the scores that were before."""
     non_negative: ClassVar[bool | None] = False
     """Whether outputs are never below zero; None where that depends on the input alone."""
     buffers: ClassVar[frozenset[str]] = frozenset()
     """Parameters that training leaves alone, as PyTorch's buffers."""
     unused: ClassVar[frozenset[str]] = frozenset()
     """What PyTorch's `state_dict` has beside the parameters."""
+    turned: ClassVar[bool] = False
+    """Whether a window meets its kernels turned by half a turn: its first value the last one of the kernel."""
+    sees: ClassVar[str | None] = None
+    """What `over` is taken of, where it is not the input: the short name of an intermediate."""
     limits: ClassVar[Mapping[str, Limits]] = {}
     """What may be typed into parameters that do not take every number."""
 
@@ -187,6 +193,13 @@ class Layer:
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         """Formula of each intermediate and of `out`."""
+        raise NotImplementedError
+
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        """Formula of an output value over the ranges that hold all it sees; of layers that see many values unweighted.
+
+        `own` has the cells of its own parameters and intermediates by short name.
+        """
         raise NotImplementedError
 
     def fold(self, expression: str) -> str:

@@ -258,6 +258,7 @@ class ConvTranspose2d(_Kernels):
 
     kind: ClassVar[str] = "ConvTranspose2d"
     prefix: ClassVar[str] = "convt"
+    turned: ClassVar[bool] = True
     _longest_term: ClassVar[int] = len("XFD1000000*$XFD$1000000")
 
     output_padding: int | tuple[int, int] = 0

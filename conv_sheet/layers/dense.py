@@ -1,5 +1,6 @@
 """Layers over vectors."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -130,6 +131,8 @@ class Softmax(Layer):
     prefix: ClassVar[str] = "softmax"
     non_negative: ClassVar[bool | None] = True
     probabilities: ClassVar[bool] = True
+    normalises: ClassVar[bool] = True
+    sees: ClassVar[str | None] = "exp"
 
     def output_shape(self, shape: Shape) -> Shape:
         return (vector(shape, self.kind),)
@@ -150,8 +153,11 @@ class Softmax(Layer):
         scores, exps = site.source.blocks[0], site["exp"].blocks[0]
         return {
             "exp": lambda plane, y, x: f"EXP({scores.cell(y, x)}-MAX({scores.absolute}))",
-            "out": lambda plane, y, x: f"{exps.cell(y, x)}/SUM({exps.absolute})",
+            "out": lambda plane, y, x: self.over([exps.absolute], {"exp": exps.cell(y, x)}),
         }
+
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        return f"{own['exp']}/SUM({','.join(windows)})"
 
     def fields(self, shape: Shape) -> None:
         return None

@@ -30,8 +30,8 @@ def random(count: int, seed: float) -> Array:
     return base * base % PRIME * base % PRIME / PRIME
 
 
-def random_formula(place: int, seed: str) -> str:
-    """The same number as a formula over the cell of the seed.
+def random_formula(place: int | str, seed: str) -> str:
+    """The same number as a formula over the cell of the seed; the place may be a block, for many at once.
 
     >>> random_formula(2, "$B$7").count("MOD(INT($B$7)*271828+2*314159,1048571)")
     3

@@ -1,6 +1,6 @@
 """Layers that summarise windows without weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
@@ -93,6 +93,10 @@ class _Pool(Layer):
 
         return windows
 
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        windows = self._windows(site.source)
+        return {"out": lambda plane, y, x: self.over(windows(plane, y, x), {})}
+
     def words(self, shape: Shape) -> str:
         rows, columns = self.fields(shape)
         return f"{self._value} of each {rows.size}×{columns.size} window"
@@ -134,9 +138,8 @@ class _Extreme(_Pool):
         rows, columns = self._padding
         return Border(rows, rows, columns, columns, mode=self._padded)
 
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        windows = self._windows(site.source)
-        return {"out": lambda plane, y, x: nested(self._function, windows(plane, y, x))}
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        return nested(self._function, windows)
 
 
 @dataclass(frozen=True)
@@ -220,9 +223,8 @@ class AvgPool2d(_Pool):
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return engine.avg_pool2d_backward(grad, x, **self._options()), {}
 
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        windows = self._windows(site.source)
-        return {"out": lambda plane, y, x: f"AVERAGE({','.join(windows(plane, y, x))})"}
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        return f"AVERAGE({','.join(windows)})"
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,10 @@ class AdaptiveAvgPool2d(Layer):
         return engine.adaptive_avg_pool2d_backward(grad, x), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        return {"out": lambda plane, y, x: f"AVERAGE({site.source.blocks[plane].relative})"}
+        return {"out": lambda plane, y, x: self.over([site.source.blocks[plane].relative], {})}
+
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        return f"AVERAGE({','.join(windows)})"
 
     def words(self, shape: Shape) -> str:
         return "mean of a whole map"

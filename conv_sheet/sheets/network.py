@@ -10,7 +10,7 @@ from conv_sheet.formula import MAX_BLOCKS
 from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array, Border, Formula, Limits
 from conv_sheet.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.sheets import buttons
+from conv_sheet.sheets import buttons, images
 from conv_sheet.sheets.page import Page, Validation
 from conv_sheet.style import Scale, Style
 
@@ -23,8 +23,10 @@ _COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
 }
 
 
-def page(layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array]) -> Page:
-    """The sheet, with the engine's activations as the values of its formulas."""
+def page(
+    layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array], follows: Array | None = None
+) -> Page:
+    """The sheet, with the engine's activations as the values of its formulas; `follows` is that of `Contents`."""
     sheet = frame(NETWORK, layout)
     buttons.add(sheet, SCALE_ROW, ((2, 5), (6, 8), (9, 12)))
     for stage in layout.stages:
@@ -39,6 +41,8 @@ def page(layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str,
                 _computed(sheet, stage, placed, values[short], formulas[short])
         else:
             _input(sheet, stage, values["out"])
+            if follows is not None:
+                _follow(sheet, layout, follows)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
         _border(sheet, stage.out, stage.border, values["out"])
@@ -147,6 +151,14 @@ def _input(sheet: Page, stage: Stage, values: Array) -> None:
             high=1,
         )
     )
+
+
+def _follow(sheet: Page, layout: Layout, follows: Array) -> None:
+    """Let input values be formulas that take them from the chosen picture."""
+    formula = images.input_formula(layout)
+    for channel, y, x in np.argwhere(follows).tolist():
+        at = layout.input.blocks[channel].position(y, x)
+        sheet.cells[at] = sheet.cells[at]._replace(formula=formula(channel, y, x), owner="input")
 
 
 def _parameter(sheet: Page, stage: Stage, name: str, placed: Placed, values: Array) -> None:

@@ -1,11 +1,11 @@
 """A sheet as data. The builder turns pages into a workbook; nothing here knows the file format."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from conv_sheet.formula import checked
-from conv_sheet.grid import Block, column_letters
+from conv_sheet.grid import Block, around, column_letters
 from conv_sheet.style import Scale, Style
 
 Value = float | str | bool | None
@@ -35,7 +35,7 @@ class Validation(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A cell in which the user chooses something: a whole number from `low` to `high`, or one of `choices`."""
+    """A cell in which the user chooses something: a (whole) number from `low` to `high`, or one of `choices`."""
 
     name: str
     """Its defined name."""
@@ -45,13 +45,28 @@ class Setting(NamedTuple):
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    whole: bool = True
 
     def allows(self, value: object) -> bool:
         """Whether the cell may hold this."""
         if self.choices:
             return value in self.choices
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-        return whole and self.low <= float(str(value)) <= self.high
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        return self.low <= value <= self.high and (not self.whole or value == int(value))
+
+
+def table(name: str, block: Block, start: Sequence[Sequence[float]], hint: str, bound: float) -> tuple[Setting, ...]:
+    """A setting for every cell of a block of numbers, none beyond ±`bound`; that of row 2, column 3 is `<name>_2_3`.
+
+    >>> [s.name for s in table("mine", Block("Kernels", 5, 2, 1, 2), [[1, 0]], "Any number.", 9)]
+    ['mine_1_1', 'mine_1_2']
+    """
+    return tuple(
+        Setting(f"{name}_{y + 1}_{x + 1}", block.part(y, x, 1, 1), value, hint, -bound, bound, whole=False)
+        for y, line in enumerate(start)
+        for x, value in enumerate(line)
+    )
 
 
 class Verdict(NamedTuple):
@@ -59,6 +74,21 @@ class Verdict(NamedTuple):
 
     block: Block
     formula: str
+
+
+class Mark(NamedTuple):
+    """A fill for the cells of a block where a formula, written as for its first cell, is true."""
+
+    block: Block
+    formula: str
+    fill: str
+
+
+class Palette(NamedTuple):
+    """Blocks in which a whole number is a colour: the number `k` looks like `colours[k]`."""
+
+    blocks: tuple[Block, ...]
+    colours: tuple[str, ...]
 
 
 class Bars(NamedTuple):
@@ -91,6 +121,8 @@ class Page:
     heights: dict[int, float] = field(default_factory=dict)
     scales: list[tuple[tuple[Block, ...], Scale]] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    palettes: list[Palette] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     bars: list[Bars] = field(default_factory=list)
@@ -127,9 +159,17 @@ class Page:
         choices = f'"{",".join(setting.choices)}"' if setting.choices else None
         self.validations.append(
             Validation(
-                (at,), setting.name, setting.hint, setting.hint, setting.low, setting.high, choices, whole=not choices
+                (at,), setting.name, setting.hint, setting.hint, setting.low, setting.high, choices, setting.whole
             )
         )
+
+    def table(self, name: str, settings: Sequence[Setting], chosen: Mapping[str, float | str], style: Style) -> None:
+        """Fill a block of numbers that the user types, name it as a whole, and let nothing else in."""
+        for setting in settings:
+            self.put(setting.block.row, setting.block.column, chosen[setting.name], style)
+        block, one = around(tuple(setting.block for setting in settings)), settings[0]
+        self.names[name] = block
+        self.validations.append(Validation((block,), name, one.hint, one.hint, one.low, one.high))
 
     def fill(self, blocks: Iterable[Block], planes: Iterable[Iterable[Iterable[float]]], style: Style) -> None:
         """Fill blocks with plain numbers, a plane each."""

@@ -50,8 +50,9 @@ def page(
     engine: Mapping[str, Array],
     status: str,
     seed: int,
+    places: Mapping[str, Block],
 ) -> Page:
-    """The sheet; the arguments are those of `NumPy`, and what the status line says."""
+    """The sheet; the arguments are those of `NumPy`, what the status line says, and where the defined names lead."""
     network = layout.network
     sheet = Page(START, widths=dict(_WIDTHS))
     sheet.span(1, _LEFT, _RIGHT, network.title, style.TITLE)
@@ -64,7 +65,7 @@ def page(
     apart = largest_distance(layout, activations, tensors, engine)
     _status(sheet, [stage.name for stage in layout.stages], apart, status, seed)
     row = _answer(sheet, layout, activations, SEED.row + 2)
-    row = _tries(sheet, layout, row)
+    row = _tries(sheet, layout, places, row)
     row = _lines(sheet, "How to read it", READING, row)
     row = _legend(sheet, row)
     _table(sheet, network, row)
@@ -151,14 +152,13 @@ def largest_distance(
     return largest
 
 
-def _tries(sheet: Page, layout: Layout, row: int) -> int:
+def _tries(sheet: Page, layout: Layout, places: Mapping[str, Block], row: int) -> int:
     """What to try, each with a link to the cells where it happens."""
-    names = dict(layout.names())
-    tries = [t for t in layout.network.tries or _general_tries(layout) if t.at in names]
+    tries = [t for t in layout.network.tries or _general_tries(layout) if t.at in places]
     sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
     for number, item in enumerate(tries, 1):
         sheet.put(row + number, _LEFT, f"{number}  {item.at}", style.LINK)
-        sheet.links[row + number, _LEFT] = f"{quote(names[item.at].sheet)}!{names[item.at].relative}"
+        sheet.links[row + number, _LEFT] = f"{quote(places[item.at].sheet)}!{places[item.at].relative}"
         sheet.span(row + number, 3, _RIGHT, item.text, style.TEXT)
         sheet.heights[row + number] = 18
     return row + len(tries) + 2

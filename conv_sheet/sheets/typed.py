@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from conv_sheet import style
 from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
-from conv_sheet.layout import Layout
+from conv_sheet.layout import NETWORK, Layout
+from conv_sheet.sheets import images
 from conv_sheet.sheets.page import Page
 
 ORIGINAL = "Original"
@@ -18,7 +19,12 @@ DRAWN = Block(KEPT, 2, 1, 1, 1)
 
 
 def typed(layout: Layout) -> Iterator[tuple[str, Placed]]:
-    """Full name and place of everything that a user types: the picture as `input`, and every parameter."""
+    """Full name and place of everything that a button may put back: picture, as `input`, choice, every parameter.
+
+    The place is that on `Network`; only the choice of a picture has none there, but one on these sheets.
+    """
+    if images.NAME in layout.network.sheets:
+        yield images.CHOICE, Placed(images.CHOICE, (), (Block(NETWORK, 3, 1, 1, 1),))
     yield "input", layout.input
     yield from layout.parameters()
 

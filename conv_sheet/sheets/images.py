@@ -1,0 +1,141 @@
+"""The sheet `Images`: pictures to choose from, and one to draw into. The input on `Network` follows the choice."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conv_sheet import style
+from conv_sheet.grid import Block, Placed, around, quote
+from conv_sheet.layers import Array, Formula
+from conv_sheet.layout import Layout
+from conv_sheet.network import Network
+from conv_sheet.sheets.page import Page, Setting, Validation
+
+if TYPE_CHECKING:
+    from conv_sheet.contents import Contents
+
+NAME = "images"
+IMAGES = "Images"
+CHOICE = "picture"
+DRAWING, OWN = "drawing", "own"
+
+_CHOICE = Block(IMAGES, 3, 8, 1, 1)
+_ROW = Block(IMAGES, 4, 8, 1, 1)
+_COLUMN = Block(IMAGES, 5, 8, 1, 1)
+_LIST_ROW = 6
+_TOP, _LEFT = 9, 2
+_ACROSS = 6
+_CHOICE_WIDTH = 6
+
+
+def labels(network: Network) -> tuple[str, ...]:
+    """What the pictures are called: an empty one, the user's own, the lesson's, and the ten digits."""
+    lesson = (network.picture,) if network.picture else ()
+    return (DRAWING, OWN, *lesson, *(f"digit {number}" for number in range(10)))
+
+
+def number(network: Network, label: str) -> int:
+    """Place of a picture among all."""
+    return labels(network).index(label)
+
+
+def gallery(layout: Layout) -> dict[str, Placed]:
+    """Where each picture stands, by label: its channels below each other, six pictures in a row."""
+    channels, height, width = layout.network.input_shape
+    places = {}
+    for place, label in enumerate(labels(layout.network)):
+        top, left = _corner(layout.network, place)
+        blocks = tuple(Block(IMAGES, top + c * (height + 1), left, height, width) for c in range(channels))
+        places[label] = Placed(label, layout.network.input_shape, blocks)
+    return places
+
+
+def _pitch(network: Network) -> tuple[int, int]:
+    channels, height, width = network.input_shape
+    return channels * (height + 1) + 2, width + 2
+
+
+def _corner(network: Network, place: int) -> tuple[int, int]:
+    down, right = _pitch(network)
+    return _TOP + place // _ACROSS * down, _LEFT + place % _ACROSS * right
+
+
+def input_formula(layout: Layout) -> Formula:
+    """Formula of each input value: the same place of the chosen picture."""
+    area = Block(IMAGES, 1, 1, 1, 1)
+    whole = around((area, *(block for placed in gallery(layout).values() for block in placed.blocks))).reference
+    height = layout.network.input_shape[1]
+    row, column = f"{quote(IMAGES)}!{_ROW.fixed()}", f"{quote(IMAGES)}!{_COLUMN.fixed()}"
+
+    def pixel(channel: int, y: int, x: int) -> str:
+        return f"INDEX({whole},{row}+{channel * (height + 1) + y},{column}+{x})"
+
+    return pixel
+
+
+def settings(layout: Layout) -> tuple[Setting, ...]:
+    """The drop-down."""
+    every = labels(layout.network)
+    start = layout.network.picture or "digit 7"
+    return (Setting(CHOICE, _CHOICE, start, "Choose one of the pictures below.", choices=every),)
+
+
+def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+    """Nothing here is the engine's."""
+    return []
+
+
+def page(held: "Contents") -> Page:
+    """The sheet with every picture, all of them to be typed into."""
+    layout, network = held.layout, held.network
+    (choice,) = settings(layout)
+    chosen = str(held.chosen[CHOICE])
+    sheet = Page(IMAGES, zoom=style.NETWORK_ZOOM, default_width=style.CELL_WIDTH, default_height=style.CELL_HEIGHT)
+    places = gallery(layout)
+    last = max(block.last_column for placed in places.values() for block in placed.blocks)
+    sheet.widths = dict.fromkeys(range(2, max(last, 60) + 1), style.CELL_WIDTH) | {1: 1.5}
+    sheet.freeze = f"A{_TOP - 1}"
+    sheet.heights |= {1: 30, _CHOICE.row: 24, _LIST_ROW: 6}
+    sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
+    hint = "Choose in the box, or draw: type 0 (paper) to 1 (ink) into any picture. The sheet Network follows at once."
+    sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
+    _chooser(sheet, network, choice, chosen)
+    for label, placed in places.items():
+        sheet.put(placed.blocks[0].row - 1, placed.blocks[0].column, label, style.CLASS)
+        sheet.fill(placed.blocks, placed.planes(held.pictures[label]).tolist(), style.PIXEL)
+        sheet.scales.append((placed.blocks, style.INK_SCALE))
+    every = tuple(block for placed in places.values() for block in placed.blocks)
+    error = "A pixel is a number from 0 (paper) to 1 (ink). Press Esc to keep the old one."
+    sheet.validations.append(Validation(every, "Pixel", "A number from 0 (paper) to 1 (ink).", error, low=0, high=1))
+    return sheet
+
+
+def _chooser(sheet: Page, network: Network, choice: Setting, chosen: str) -> None:
+    """The drop-down, and where the chosen picture begins, counted from the corner of the sheet."""
+    every = labels(network)
+    sheet.span(_CHOICE.row, 2, 7, "the network sees", style.HEADING)
+    sheet.setting(choice, chosen, style.CHOICE)
+    for column in range(_CHOICE.column + 1, _CHOICE.column + _CHOICE_WIDTH):
+        sheet.put(_CHOICE.row, column, None, style.CHOICE)
+    sheet.merges.append(Block(IMAGES, _CHOICE.row, _CHOICE.column, 1, _CHOICE_WIDTH))
+    for place, label in enumerate(every):
+        sheet.put(_LIST_ROW, _CHOICE.column + place, label, style.HIDDEN)
+    listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
+    position = f"(MATCH({_CHOICE.fixed()},{listed.absolute},0)-1)"
+    (top, left), (down, right) = _corner(network, every.index(chosen)), _pitch(network)
+    sheet.span(_ROW.row, 2, 7, "its first row", style.LABEL)
+    sheet.put(_ROW.row, _ROW.column, float(top), style.LABEL, f"{_TOP}+INT({position}/{_ACROSS})*{down}")
+    sheet.span(_COLUMN.row, 2, 7, "its first column", style.LABEL)
+    sheet.put(_COLUMN.row, _COLUMN.column, float(left), style.LABEL, f"{_LEFT}+MOD({position},{_ACROSS})*{right}")
+
+
+def followed(held: "Contents") -> Array:
+    """Which input values are those of the chosen picture, (C, H, W) of bool: the others were typed over."""
+    same: Array = held.image == held.pictures[str(held.chosen[CHOICE])]
+    return same
+
+
+def empty(network: Network) -> Mapping[str, Array]:
+    """The pictures that a workbook has where nobody has drawn any."""
+    return {label: np.zeros(network.input_shape) for label in labels(network)}

@@ -1,0 +1,352 @@
+"""The sheet `Stride`: kernel size, stride, padding and dilation as cells, and the output that follows from them."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conv_sheet import engine as numbers
+from conv_sheet import style
+from conv_sheet.grid import Block, Placed
+from conv_sheet.layers import Array
+from conv_sheet.layout import Layout
+from conv_sheet.sheets import parts
+from conv_sheet.sheets.page import Mark, Page, Setting, table
+from conv_sheet.sheets.words import Live, either, say
+from conv_sheet.style import Style
+
+if TYPE_CHECKING:
+    from conv_sheet.contents import Contents
+
+NAME = "stride"
+STRIDE = "Stride"
+SIZE = 7
+"""Rows and columns of the picture; they count from 1, and those of the padding before them down from 0."""
+KERNEL_SIZE, STEP, PADDING, DILATION = "kernel_size", "stride", "padding", "dilation"
+ROW, COLUMN = "stride_row", "stride_column"
+PICTURE, WEIGHT, OUTPUT, OUTPUT_SIZE = "stride_picture", "stride_weight", "stride_output", "stride_size"
+LARGEST_KERNEL, WIDEST_STRIDE, WIDEST_PADDING, WIDEST_DILATION = 5, 3, 3, 2
+
+_GRID = SIZE + 2 * WIDEST_PADDING
+_SPREAD = WIDEST_DILATION * (LARGEST_KERNEL - 1) + 1
+_PIXELS = (
+    (0, 3, 3, 3, 3, 3, 0),
+    (0, 0, 0, 0, 0, 3, 0),
+    (0, 0, 0, 0, 2, 1, 0),
+    (0, 0, 0, 1, 2, 0, 0),
+    (0, 0, 0, 3, 0, 0, 0),
+    (0, 0, 1, 2, 0, 0, 0),
+    (0, 0, 3, 0, 0, 0, 0),
+)
+_WEIGHTS = ((1, 0, -1, 0, 1), (2, 0, -2, 0, 2), (1, 0, -1, 0, 1), (0, 0, 0, 1, 0), (1, 2, 1, 0, -1))
+_LINES = (
+    "Change a number in a blue box: the border around the picture, the kernel and the output follow.",
+    "Choose a cell of the output, and the picture shows what it is made of.",
+)
+
+_LABELS = {
+    KERNEL_SIZE: "kernel_size, k",
+    STEP: "stride, s",
+    PADDING: "padding, p",
+    DILATION: "dilation, d",
+    ROW: "row of the output",
+    COLUMN: "column of the output",
+}
+
+_TOP, _LEFT, _PANEL, _LABEL, _ZOOM = 7, 2, 14, 11, 80
+
+
+def _line(row: int, height: int = 1, width: int = _PANEL) -> Block:
+    """Rows of the panel on the left, from one on."""
+    return Block(STRIDE, _TOP + row, _LEFT, height, width)
+
+
+def _number(row: int) -> Block:
+    """The cell for a number behind its label."""
+    return _line(row).part(0, _LABEL, 1, 1)
+
+
+_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT, _SIZE_AT = (_number(row) for row in (0, 1, 2, 3, 4, 9))
+_ROW_AT, _COLUMN_AT, _FIRST_ROW_AT, _FIRST_COLUMN_AT, _VALUE_AT = (_number(row) for row in range(16, 21))
+_K, _S, _P, _D, _SPAN, _SIZE = (at.fixed() for at in (_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT, _SIZE_AT))
+_FIRST_ROW, _FIRST_COLUMN = _FIRST_ROW_AT.fixed(), _FIRST_COLUMN_AT.fixed()
+
+_PADDED = Block(STRIDE, _TOP, _LEFT + _PANEL + 2, _GRID, _GRID)
+_INPUT = _PADDED.part(WIDEST_PADDING, WIDEST_PADDING, SIZE, SIZE)
+_TYPED = Block(STRIDE, _TOP, _PADDED.last_column + 4, LARGEST_KERNEL, LARGEST_KERNEL)
+_KERNEL = Block(STRIDE, _TYPED.last_row + 4, _TYPED.column, _SPREAD, _SPREAD)
+_OUT = Block(STRIDE, _TOP, _KERNEL.last_column + 5, _GRID, _GRID)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user has chosen, and what follows from it.
+
+    >>> Choice(3, 2, 1, 1).out, Choice(5, 1, 0, 2).out
+    (4, 0)
+    """
+
+    kernel_size: int
+    stride: int
+    padding: int
+    dilation: int
+
+    @property
+    def span(self) -> int:
+        """Rows from the first to the last of a window."""
+        return self.dilation * (self.kernel_size - 1) + 1
+
+    @property
+    def padded(self) -> int:
+        """Rows of the picture with its padding."""
+        return SIZE + 2 * self.padding
+
+    @property
+    def out(self) -> int:
+        """Rows of the output; 0 where not one window fits."""
+        return max(0, (self.padded - self.span) // self.stride + 1)
+
+    @property
+    def left_over(self) -> int:
+        """Rows at the end that no window reaches."""
+        return (self.padded - self.span) % self.stride
+
+    def first(self, number: int) -> int | None:
+        """The row of the picture with which the window of an output row begins; None where there is no such row."""
+        return 1 - self.padding + (number - 1) * self.stride if number <= self.out else None
+
+
+def settings(layout: Layout) -> tuple[Setting, ...]:
+    """The four options, the output cell to look at, the picture and the kernel."""
+    return (
+        _whole(KERNEL_SIZE, _K_AT, 3, 1, LARGEST_KERNEL),
+        _whole(STEP, _S_AT, 1, 1, WIDEST_STRIDE),
+        _whole(PADDING, _P_AT, 1, 0, WIDEST_PADDING),
+        _whole(DILATION, _D_AT, 1, 1, WIDEST_DILATION),
+        _whole(ROW, _ROW_AT, 2, 1, _GRID),
+        _whole(COLUMN, _COLUMN_AT, 6, 1, _GRID),
+        *_table(PICTURE, _INPUT, _PIXELS),
+        *_table(WEIGHT, _TYPED, _WEIGHTS),
+    )
+
+
+def _whole(name: str, block: Block, start: int, low: int, high: int) -> Setting:
+    return Setting(name, block, start, f"A whole number from {low} to {high}.", low, high)
+
+
+def _table(name: str, block: Block, start: Sequence[Sequence[float]]) -> tuple[Setting, ...]:
+    return table(name, block, start, "Any number from -99 to 99.", 99)
+
+
+def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+    """Nothing here is the engine's."""
+    return []
+
+
+def choice(held: "Contents") -> Choice:
+    """The four options."""
+    return Choice(*(int(held.chosen[name]) for name in (KERNEL_SIZE, STEP, PADDING, DILATION)))
+
+
+def typed(held: "Contents", name: str, block: Block) -> Array:
+    """The numbers that the user has typed into a block."""
+    lines = [[held.chosen[f"{name}_{y + 1}_{x + 1}"] for x in range(block.width)] for y in range(block.height)]
+    return np.array(lines, dtype=float)
+
+
+def output(held: "Contents") -> Array:
+    """What the convolution makes of the picture, (out, out); empty where no window fits."""
+    now = choice(held)
+    if not now.out:
+        return np.zeros((0, 0))
+    image, weight = typed(held, PICTURE, _INPUT), typed(held, WEIGHT, _TYPED)[: now.kernel_size, : now.kernel_size]
+    maps = numbers.conv2d(
+        image[np.newaxis, np.newaxis],
+        weight[np.newaxis, np.newaxis],
+        stride=now.stride,
+        padding=now.padding,
+        dilation=now.dilation,
+    )
+    first: Array = maps[0, 0]
+    return first
+
+
+def page(held: "Contents") -> Page:
+    """The sheet: options and words, the padded picture, the kernel, the output."""
+    sheet = parts.frame(STRIDE, _OUT.last_column, _ZOOM)
+    parts.head(sheet, "Stride, padding, dilation: where the windows stand", _LINES, _OUT.last_column)
+    now, values = choice(held), output(held)
+    asked = {setting.name: setting for setting in settings(held.layout)}
+    for name, label in _LABELS.items():
+        parts.ask(sheet, asked[name], held.chosen[name], label, _LABEL)
+    _options(sheet, now)
+    _looked_at(sheet, held, now, values)
+    _padded(sheet, held, now)
+    _kernel(sheet, held, now)
+    _output(sheet, now, values)
+    return sheet
+
+
+def _options(sheet: Page, now: Choice) -> None:
+    """What follows from the four options: the formula with letters and with numbers, and what there is to say."""
+    k, s, p, d = (Live(v, at) for v, at in zip(astuple(now), (_K, _S, _P, _D), strict=True))
+    _heading(sheet, _line(-1), "The options of nn.Conv2d")
+    _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", now.span, f"{_D}*({_K}-1)+1")
+    _heading(sheet, _line(6), "How large is the output?")
+    _paragraph(sheet, _line(7), say("⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1"), style.CODE)
+    numbered = say(f"⌊({SIZE} + 2·", p, " − ", d, "·(", k, " − 1) − 1) / ", s, "⌋ + 1")
+    _paragraph(sheet, _line(8), numbered, style.CODE)
+    size = f"IF({_SPAN}>{SIZE}+2*{_P},0,INT(({SIZE}+2*{_P}-{_D}*({_K}-1)-1)/{_S})+1)"
+    _result(sheet, _SIZE_AT, "rows and columns of the output", now.out, size)
+    sheet.names[OUTPUT_SIZE] = _SIZE_AT
+    _paragraph(sheet, _line(10, 4), _verdict(now), style.TEXT)
+
+
+def _verdict(now: Choice) -> Live:
+    """What there is to say of the size; why there is no output, if there is none."""
+    padded, span, out = Live(now.padded, f"({SIZE}+2*{_P})"), Live(now.span, _SPAN), Live(now.out, _SIZE)
+    rest = Live(now.left_over, f"MOD({padded.formula}-{_SPAN},{_S})")
+    impossible = say(
+        *("Impossible: a window spans ", span, " rows and columns, the padded picture has only ", padded),
+        ". Take a smaller kernel, less dilation or more padding.",
+    )
+    smaller = say("The output has ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), " fewer than the picture.")
+    larger = say("The output has ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), " more than the picture.")
+    other = either(now.out < SIZE, f"{out.formula}<{SIZE}", smaller, larger)
+    size = either(now.out == SIZE, f"{out.formula}={SIZE}", "The output is as large as the picture.", other)
+    lost = say(" No window reaches the last ", rest, " of the padded picture: ⌊ ⌋ rounds down.")
+    lost = either(rest.value == 0, f"{rest.formula}=0", "", lost)
+    empty = " The outermost windows see nothing but padding."
+    idle = either(now.padding >= now.span, f"{_P}>={_SPAN}", empty, "")
+    return either(now.out == 0, f"{_SIZE}=0", impossible, say(size, lost, idle))
+
+
+def _looked_at(sheet: Page, held: "Contents", now: Choice, values: Array) -> None:
+    """One output cell: with which row and column of the picture its window begins, and what its value is."""
+    row, column = (int(held.chosen[name]) for name in (ROW, COLUMN))
+    exists, test = max(row, column) <= now.out, f"MAX({_ROW_AT.fixed()},{_COLUMN_AT.fixed()})<={_SIZE}"
+    _heading(sheet, _line(15), "What makes one cell of the output?")
+    for at, asked, number, axis in (
+        (_FIRST_ROW_AT, _ROW_AT, row, "row"),
+        (_FIRST_COLUMN_AT, _COLUMN_AT, column, "column"),
+    ):
+        first = f'IF({test},1-{_P}+({asked.fixed()}-1)*{_S},"")'
+        _result(sheet, at, f"its window begins in {axis}", now.first(number) if exists else None, first)
+    value = float(values[row - 1, column - 1]) if exists else None
+    formula = f'IF({test},INDEX({_OUT.absolute},{_ROW_AT.fixed()},{_COLUMN_AT.fixed()}),"")'
+    _result(sheet, _VALUE_AT, "its value", value, formula)
+    weights = Live(now.kernel_size**2, f"{_K}*{_K}")
+    there = say("The sum of ", weights, " products: the amber cells of the picture, each times its weight.")
+    missing = say("There is no such cell: the output has ", Live(now.out, _SIZE), " rows and columns.")
+    _paragraph(sheet, _line(21, 3), either(exists, test, there, missing), style.TEXT)
+
+
+def _padded(sheet: Page, held: "Contents", now: Choice) -> None:
+    """The picture in the middle of as much padding as there is; what the output cell in question sees is amber."""
+    _title(sheet, _PADDED, "the picture with its padding: type into the boxes")
+    for along in (_PADDED.part(-1, 0, 1, _GRID), _PADDED.part(0, -1, _GRID, 1)):
+        for at, number in zip(along.positions(), range(1 - WIDEST_PADDING, SIZE + WIDEST_PADDING + 1), strict=True):
+            depth = _depth(number)
+            formula = f'IF({_P}>={depth},{number},"")' if depth else None
+            _put(sheet, at, number if now.padding >= depth else None, style.SIDE, formula)
+    sheet.table(PICTURE, _table(PICTURE, _INPUT, _PIXELS), held.chosen, style.TYPED)
+    inside = set(_INPUT.positions())
+    for y, x in np.ndindex(_PADDED.shape):
+        if (at := _PADDED.position(y, x)) not in inside:
+            depth = max(_depth(n + 1 - WIDEST_PADDING) for n in (y, x))
+            _put(sheet, at, 0 if now.padding >= depth else None, style.BORDER, f'IF({_P}>={depth},0,"")')
+    row, column = _PADDED.fixed_column(0, -1), _PADDED.fixed_row(-1, 0)
+    reach = f"{row}>={_FIRST_ROW},{row}<{_FIRST_ROW}+{_SPAN},{column}>={_FIRST_COLUMN},{column}<{_FIRST_COLUMN}+{_SPAN}"
+    within = f"COUNT({row},{column},{_FIRST_ROW},{_FIRST_COLUMN})=4"
+    steps = f"MOD({row}-{_FIRST_ROW},{_D})+MOD({column}-{_FIRST_COLUMN},{_D})=0"
+    sheet.marks += [
+        Mark(_PADDED, f"IF({within},AND({reach},{steps}),FALSE)", style.AMBER),
+        Mark(_PADDED, f"IF({within},AND({reach}),FALSE)", style.STRAW),
+        Mark(_PADDED, f"AND(COUNT({row},{column})=2,OR({row}<1,{row}>{SIZE},{column}<1,{column}>{SIZE}))", style.PAD),
+    ]
+
+
+def _depth(number: int) -> int:
+    """How deep in the padding a row stands, 0 for one of the picture's."""
+    return max(1 - number, number - SIZE, 0)
+
+
+def _kernel(sheet: Page, held: "Contents", now: Choice) -> None:
+    """The kernel as typed, and as it lies on the picture: with dilation, zeros stand between its weights."""
+    _title(sheet, _TYPED, "the kernel: type into the boxes")
+    sheet.table(WEIGHT, _table(WEIGHT, _TYPED, _WEIGHTS), held.chosen, style.TYPED)
+    for along in (_TYPED.part(-1, 0, 1, LARGEST_KERNEL), _TYPED.part(0, -1, LARGEST_KERNEL, 1)):
+        for number, at in enumerate(along.positions(), 1):
+            sheet.put(*at, number, style.SIDE)
+    unused = f"MAX({_TYPED.fixed_column(0, -1)},{_TYPED.fixed_row(-1, 0)})>{_K}"
+    sheet.marks.append(Mark(_TYPED, unused, style.PAD))
+    _title(sheet, _KERNEL, "the kernel as it lies on the picture")
+    for along in (_KERNEL.part(-1, 0, 1, _SPREAD), _KERNEL.part(0, -1, _SPREAD, 1)):
+        for number, at in enumerate(along.positions(), 1):
+            formula = f'IF({number}<={_SPAN},{number},"")'
+            _put(sheet, at, number if number <= now.span else None, style.SIDE, formula)
+    weight = typed(held, WEIGHT, _TYPED)
+    for y, x in np.ndindex(_KERNEL.shape):
+        between = y % now.dilation + x % now.dilation > 0
+        value = 0.0 if between else weight[y // now.dilation % LARGEST_KERNEL, x // now.dilation % LARGEST_KERNEL]
+        step = f"IF(MOD({y},{_D})+MOD({x},{_D})=0,INDEX({_TYPED.absolute},{y}/{_D}+1,{x}/{_D}+1),0)"
+        formula = f'IF({max(y, x)}<{_SPAN},{step},"")'
+        _put(sheet, _KERNEL.position(y, x), value if max(y, x) < now.span else None, style.WHOLE, formula)
+    steps = f"MOD({_KERNEL.fixed_column(0, -1)}-1,{_D})+MOD({_KERNEL.fixed_row(-1, 0)}-1,{_D})=0"
+    there = f"COUNT({_KERNEL.cell()})=1"
+    sheet.marks += [Mark(_KERNEL, f"IF({there},{steps},FALSE)", style.AMBER), Mark(_KERNEL, there, style.STRAW)]
+
+
+def _output(sheet: Page, now: Choice, values: Array) -> None:
+    """A formula for every cell that the output can have; those that it does not have now stay empty."""
+    parts.caption(sheet, _OUT.part(-2, 0, 1, 1), "the output", style.CLASS)
+    across, down = _OUT.part(-1, 0, 1, _GRID), _OUT.part(0, -1, _GRID, 1)
+    for along, outer in ((across, _OUT.part(-2, 0, 1, _GRID)), (down, _OUT.part(0, -2, _GRID, 1))):
+        for number, (at, beyond) in enumerate(zip(along.positions(), outer.positions(), strict=True), 1):
+            exists = f"{number}<={_SIZE}"
+            _put(sheet, beyond, number if number <= now.out else None, style.SIDE, f'IF({exists},{number},"")')
+            _put(sheet, at, now.first(number), style.BEGIN, f'IF({exists},1-{_P}+{number - 1}*{_S},"")')
+    for y, x in np.ndindex(_OUT.shape):
+        exists = max(y, x) < now.out
+        row, column = down.fixed(y, 0), across.fixed(0, x)
+        first = f"INDEX({_PADDED.absolute},{row}+{WIDEST_PADDING},{column}+{WIDEST_PADDING})"
+        last = f"INDEX({_PADDED.absolute},{row}+{_SPAN}+{WIDEST_PADDING - 1},{column}+{_SPAN}+{WIDEST_PADDING - 1})"
+        kernel = f"{_KERNEL.fixed()}:INDEX({_KERNEL.absolute},{_SPAN},{_SPAN})"
+        formula = f'IF(COUNT({row},{column})=2,SUMPRODUCT({first}:{last},{kernel}),"")'
+        _put(sheet, _OUT.position(y, x), float(values[y, x]) if exists else None, style.WHOLE, formula)
+    row, column = _OUT.fixed_column(0, -1), _OUT.fixed_row(-1, 0)
+    here = f"AND(COUNT({_FIRST_ROW})=1,{row}={_FIRST_ROW},{column}={_FIRST_COLUMN})"
+    sheet.marks += [Mark(_OUT, here, style.AMBER), Mark(_OUT, f"COUNT({_OUT.cell()})=1", style.PALE)]
+    sheet.names[OUTPUT] = _OUT
+    note = "In amber: the row and column of the picture with which a window begins."
+    sheet.span(_OUT.last_row + 1, _OUT.column, _OUT.last_column, note, style.NOTE)
+    parts.glyph(sheet, _PADDED, "⋆")
+    parts.glyph(sheet, Block(STRIDE, _TOP, _KERNEL.column, _GRID, _SPREAD), "=")
+
+
+def _heading(sheet: Page, block: Block, text: str) -> None:
+    sheet.span(block.row, block.column, block.last_column, text, style.HEADING)
+
+
+def _title(sheet: Page, block: Block, text: str) -> None:
+    """What a block is, above the numbers of its columns."""
+    parts.caption(sheet, block.part(-1, 0, 1, 1), text, style.CLASS)
+
+
+def _result(sheet: Page, at: Block, label: str, value: float | None, formula: str) -> None:
+    sheet.span(at.row, _LEFT, at.column - 1, label, style.LINE)
+    _put(sheet, at.position(0, 0), value, style.RESULT, formula)
+
+
+def _put(sheet: Page, at: tuple[int, int], value: float | None, look: Style, formula: str | None) -> None:
+    """A formula's cell, whose formula gives no text where there is no value."""
+    sheet.put(*at, "" if value is None else value, look, formula)
+
+
+def _paragraph(sheet: Page, block: Block, words: Live, look: Style) -> None:
+    """Live words over several rows."""
+    for position in block.positions():
+        sheet.put(*position, None, look)
+    sheet.put(block.row, block.column, words.value, look, words.formula)
+    sheet.merges.append(block)
