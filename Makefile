@@ -18,7 +18,7 @@ lesson: $(PACKAGE) ## build the first lesson's workbook
 	@echo "The workbook is in $(CURDIR)"
 
 test: $(DEV) $(PROGRAMS) ## run all tests; some of them: make test ARGS="-k conv2d"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
 lint: $(DEV) ## look for mistakes and for code that is not formatted
 	@$(BIN)/ruff check
