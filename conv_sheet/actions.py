@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from conv_sheet.backprop import BACKPROP, CURVE_ROWS, MAX_WEIGHT, forward, stepped
 from conv_sheet.contents import Contents
+from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Array
 from conv_sheet.sheets import images
 
@@ -38,14 +40,52 @@ def random_kernels(held: Contents) -> Contents:
     return _settled(drawn, f"Drew random kernels with seed {held.seed}: type another for others. Reset undoes it.")
 
 
+def train_step(held: Contents) -> Contents:
+    """One step of gradient descent, with the target and the learning rate of the sheet `Backprop`."""
+    return train(held, 1)
+
+
+def train_steps(held: Contents) -> Contents:
+    """Ten steps of gradient descent."""
+    return train(held, 10)
+
+
+def train(held: Contents, steps: int) -> Contents:
+    """Some steps of gradient descent on the one picture; each appends its loss to the curve.
+
+    Raises WorkbookError where there is no sheet `Backprop`, and where weights grow too large for their cells.
+    """
+    network = held.network
+    if not network.backprop:
+        raise WorkbookError(f"the workbook has no sheet {BACKPROP!r}: build it again with --backprop")
+    target, rate = held.descent.target, held.descent.rate
+    passed = forward(network, held.image, held.tensors, target)
+    first, curve = passed.loss, list(held.curve or [(0, passed.loss)])
+    for _ in range(steps):
+        weights = stepped(network, passed, rate)
+        if any(np.abs(value).max() > MAX_WEIGHT for value in weights.values()):
+            raise WorkbookError(
+                f"step {curve[-1][0] + 1} at learning rate {rate:g} would make weights larger than {MAX_WEIGHT:,.0f}: "
+                "choose a smaller learning rate, and Reset brings the lesson's weights back"
+            )
+        passed = forward(network, held.image, weights, target)
+        curve.append((curve[-1][0] + 1, passed.loss))
+    done = "one step" if steps == 1 else f"{steps:,} steps"
+    return _settled(
+        replace(held, tensors=passed.tensors, curve=tuple(curve[-CURVE_ROWS:])),
+        f"Trained {done} at learning rate {rate:g}: loss {first:.4f} → {passed.loss:.4f}.",
+    )
+
+
 def _settled(held: Contents, message: str) -> Contents:
     """The same with the engine's blocks up to date."""
     return replace(held, written=None, status=message)
 
 
 def _with(held: Contents, typed: Mapping[str, Array]) -> Contents:
+    """The same with other numbers, whose training starts anew."""
     tensors = {name: value for name, value in typed.items() if name in held.tensors}
-    changed = replace(held, image=typed["input"], tensors=tensors)
+    changed = replace(held, image=typed["input"], tensors=tensors, curve=())
     if images.CHOICE not in typed:
         return changed
     label = images.labels(held.network)[int(typed[images.CHOICE])]

@@ -15,9 +15,11 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
-from openpyxl.chart import BarChart, Reference
+from openpyxl.chart import BarChart, Reference, ScatterChart, Series
 from openpyxl.chart.label import DataLabelList
+from openpyxl.chart.marker import Marker
 from openpyxl.chart.shapes import GraphicalProperties
+from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
@@ -37,7 +39,7 @@ from conv_sheet.files import atomic_write
 from conv_sheet.grid import Block, column_letters
 from conv_sheet.macros import Button, Macro, add_macros
 from conv_sheet.sheets import buttons, conf
-from conv_sheet.sheets.page import Bars, Cell, Page, Validation
+from conv_sheet.sheets.page import Bars, Cell, Line, Mark, Page, Validation
 from conv_sheet.style import Scale, Style
 
 _EPOCH = datetime(2020, 1, 1)
@@ -59,10 +61,11 @@ def build(contents: Contents, path: Path) -> None:
         return
     pages = [*contents.pages(), conf.page()]
     pushes = [Button(p.title, b.macro, b.caption, _anchor(b.block)) for p in pages for b in p.buttons]
+    functions = buttons.functions(contents.network)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, "plain.xlsx")
         write(contents.network.title, pages, plain)
-        add_macros(plain, path, pushes, [Macro(name, function) for name, function in buttons.FUNCTIONS.items()])
+        add_macros(plain, path, pushes, [Macro(name, function) for name, function in functions.items()])
 
 
 def _anchor(block: Block) -> tuple[int, int, int, int]:
@@ -78,7 +81,7 @@ def write(title: str, pages: list[Page], path: Path) -> None:
     book.properties.created = book.properties.modified = _EPOCH
     book.calculation.fullCalcOnLoad = True
     for page in pages:
-        _sheet(book, page)
+        _sheet(book, page, [mark for other in pages for mark in other.marks if mark.blocks[0].sheet == page.title])
     with atomic_write(path) as temporary, _Archive(temporary) as archive:
         _Writer(book, archive, {page.title: page for page in pages}).write_data()
 
@@ -182,8 +185,7 @@ class _Styles:
             if look.fill:
                 cell.fill = PatternFill("solid", fgColor=f"FF{look.fill}")
             if look.line:
-                side = Side("thin", color=f"FF{look.line}")
-                cell.border = Border(left=side, right=side, top=side, bottom=side)
+                cell.border = _box(look.line)
             cell.number_format = look.format
             cell.alignment = Alignment(
                 horizontal=look.horizontal,
@@ -194,6 +196,11 @@ class _Styles:
             )
             self.ids[look] = cell.style_id
         return self.ids[look]
+
+
+def _box(color: str) -> Border:
+    side = Side("thin", color=f"FF{color}")
+    return Border(left=side, right=side, top=side, bottom=side)
 
 
 def _rows(page: Page, styles: _Styles, strings: dict[str, int]) -> Iterator[str]:
@@ -230,8 +237,8 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
-def _sheet(book: Workbook, page: Page) -> None:
-    """Everything of a sheet but its cells."""
+def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
+    """Everything of a sheet but its cells; `marks` are those of all pages for this one."""
     sheet = book.create_sheet(page.title)
     view = sheet.sheet_view
     view.showGridLines = False
@@ -246,6 +253,11 @@ def _sheet(book: Workbook, page: Page) -> None:
         sheet.column_dimensions[column_letters(column)].width = width
     for block in page.merges:
         sheet.merge_cells(block.relative)
+    for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
+        fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
+        font = Font(color=f"FF{mark.color}") if mark.color else None
+        rule = FormulaRule([mark.formula], font=font, fill=fill, border=_box(mark.line) if mark.line else None)
+        sheet.conditional_formatting.add(_sqref(mark.blocks), rule)
     for blocks, scale in page.scales:
         sheet.conditional_formatting.add(_sqref(blocks), _color_scale(scale))
     for verdict in page.verdicts:
@@ -255,9 +267,6 @@ def _sheet(book: Workbook, page: Page) -> None:
         ):
             rule = FormulaRule([truth], font=Font(color=f"FF{color}"), fill=PatternFill(bgColor=f"FF{fill}"))
             sheet.conditional_formatting.add(verdict.block.relative, rule)
-    for mark in page.marks:
-        fill = PatternFill(bgColor=f"FF{mark.fill}")
-        sheet.conditional_formatting.add(mark.block.relative, FormulaRule([mark.formula], fill=fill))
     for blocks, colours in page.palettes:
         for number, colour in enumerate(colours):
             fill = PatternFill(bgColor=f"FF{colour}")
@@ -266,6 +275,8 @@ def _sheet(book: Workbook, page: Page) -> None:
         sheet.add_data_validation(_validation(validation))
     for number, bars in enumerate(page.bars):
         sheet.add_chart(_chart(book, bars, number), bars.anchor)
+    for line in page.lines:
+        sheet.add_chart(_line(sheet, line), line.anchor)
     for name, block in page.names.items():
         book.defined_names[name] = DefinedName(name, attr_text=block.reference)
     _printing(sheet, page)
@@ -330,6 +341,22 @@ def _chart(book: Workbook, bars: Bars, number: int) -> BarChart:
     return chart
 
 
+def _line(sheet: Worksheet, line: Line) -> ScatterChart:
+    chart = ScatterChart(scatterStyle="lineMarker", style=10)
+    chart.width, chart.height, chart.legend = line.width, line.height, None
+    chart.display_blanks = "gap"
+    series = Series(_reference(sheet, line.values), _reference(sheet, line.numbers))
+    series.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=style.RED, w=22_000))
+    series.marker, series.smooth = Marker("circle", size=4), False
+    series.marker.graphicalProperties = GraphicalProperties(solidFill=style.RED, ln=LineProperties(noFill=True))
+    chart.series.append(series)
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
+    chart.x_axis.number_format, chart.x_axis.majorGridlines = "0", None
+    chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill=style.PAD))
+    return chart
+
+
 def _reference(sheet: Worksheet, block: Block) -> Reference:
     return Reference(sheet, min_col=block.column, min_row=block.row, max_col=block.last_column, max_row=block.last_row)
 
@@ -343,5 +370,7 @@ def _printing(sheet: Worksheet, page: Page) -> None:
     sheet.page_margins.left = sheet.page_margins.right = 0.4
     sheet.page_margins.top = sheet.page_margins.bottom = 0.5
     sheet.oddFooter.left.text, sheet.oddFooter.right.text = "conv-sheet", "&A"
+    if page.prints:
+        sheet.print_area = page.prints.relative
     if page.repeat_rows:
         sheet.print_title_rows = f"1:{page.repeat_rows}"

@@ -4,6 +4,8 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,7 @@ def main() -> None:
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights as .npz, named and shaped as in PyTorch.")
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
+@click.option("--backprop", is_flag=True, help="Show how the network learns, too: every gradient as a formula.")
 @click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
 @click.option("--open", "open_", is_flag=True, help="Open the workbook when it is written.")
 def build(
@@ -63,6 +66,7 @@ def build(
     digit: int | None,
     weights: Path | None,
     seed: int | None,
+    backprop: bool,
     force: bool,
     open_: bool,
 ) -> None:
@@ -75,6 +79,7 @@ def build(
       conv-sheet build
       conv-sheet build fastai --image me.png -o me.xlsx
       conv-sheet build mine.toml --weights mine.npz --force
+      conv-sheet build mine.toml --backprop
     """
     if image is not None and digit is not None:
         raise click.UsageError("--image and --digit exclude each other")
@@ -83,7 +88,7 @@ def build(
     chosen = lessons.load(lesson)
     out = out or Path(f"{chosen.name}.xlsm")
     _check_output(out, force)
-    network = chosen.network
+    network = replace(chosen.network, backprop=True) if backprop else chosen.network
     tensors = chosen.tensors(seed) if weights is None else network.checked(lessons.load_weights(weights), str(weights))
     own = None
     if image is not None:
@@ -180,7 +185,7 @@ def check(workbook: Path, recalculate: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _button(action: str, workbook: Path, where: dict[str, Any], seed: int | None = None) -> None:
+def _button(action: str, workbook: Path, where: dict[str, Any], seed: int | None = None, **options: Any) -> None:
     """What a button does, to a closed file or through a spreadsheet program.
 
     LibreOffice would save a file in its own form, without the code names that macros need. So it only calculates, and
@@ -189,7 +194,7 @@ def _button(action: str, workbook: Path, where: dict[str, Any], seed: int | None
     from conv_sheet import actions, recompute
 
     live, libreoffice, accept = where["live"], where["libreoffice"], where["accept"]
-    do = getattr(actions, action)
+    do = partial(getattr(actions, action), **options)
     notes: list[str] = []
     if live and (libreoffice or accept):
         raise click.UsageError("--live and --libreoffice exclude each other")
@@ -244,6 +249,22 @@ def reset(workbook: Path, **where: Any) -> None:
       conv-sheet reset fastai.xlsm
     """
     _button("reset", workbook, where)
+
+
+@main.command("train-step")
+@_where
+@click.option("--steps", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many steps to take.")
+def train_step(workbook: Path, steps: int, **where: Any) -> None:
+    """Take a step of gradient descent: the button Train step of a workbook with a sheet Backprop.
+
+    Picture, target and learning rate are those of the workbook; each step appends its loss to the curve.
+
+    \b
+    Examples:
+      conv-sheet train-step backprop.xlsm
+      conv-sheet train-step backprop.xlsm --steps 10
+    """
+    _button("train", workbook, where, steps=steps)
 
 
 @main.command("random-kernels")
@@ -395,7 +416,11 @@ def train(
         run = fit(chosen.network, start, pictures, held_out, settings, progress, checkpoint)
     if not run.history:
         raise ConvSheetError("interrupted before the first epoch ended: nothing is learned yet, and nothing written")
-    weights = {name: run.best[name].round(_DECIMALS) for name, shape in chosen.network.parameters.items() if shape}
+    weights = {
+        name: run.best[name] if (run.best[name] == start[name]).all() else run.best[name].round(_DECIMALS)
+        for name, shape in chosen.network.parameters.items()
+        if shape
+    }
     lessons.save_weights(out, weights)
     if plot:
         curves.draw(run.history, run.best_epoch, plot)

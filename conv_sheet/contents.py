@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from conv_sheet import extras
+from conv_sheet import backprop, extras
 from conv_sheet.errors import ShapeError
 from conv_sheet.grid import Placed
 from conv_sheet.layers import Array
@@ -47,6 +47,9 @@ class Contents:
     """What the user has chosen on the lesson's own sheets, by defined name; what is not here is as at first."""
     gallery: Mapping[str, Array] = field(default_factory=dict)
     """Pictures on the sheet `Images` by label, where the network has that sheet; those that are not here are empty."""
+
+    curve: backprop.Curve = ()
+    """Losses of the training so far, where the network has a sheet `Backprop`."""
 
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
@@ -115,6 +118,21 @@ class Contents:
         """Every tensor that belongs to the engine: whose it is, and its place."""
         own = [(stage.name, placed) for stage, _, placed in numpy_sheet.owned(self.layout)]
         return own + [(placed.blocks[0].sheet, placed) for placed, _ in self._extra]
+
+    @cached_property
+    def board(self) -> backprop.Board:
+        """The sheet `Backprop`, of a network that has one."""
+        return backprop.board(self.layout)
+
+    @cached_property
+    def descent(self) -> backprop.Descent:
+        """What is chosen there."""
+        return backprop.descent(self.board, self.chosen)
+
+    @cached_property
+    def learning(self) -> backprop.Learning:
+        """What the engine makes of it."""
+        return backprop.learning(self.board, self.image, self.tensors, self.descent)
 
     @property
     def prediction(self) -> str | None:

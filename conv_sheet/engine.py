@@ -27,6 +27,8 @@ _NUMPY_MODES: dict[str, Literal["constant", "reflect", "edge", "wrap"]] = {
     "replicate": "edge",
     "circular": "wrap",
 }
+_ROUNDING = 2.0**-44
+"""Difference, relative to the values, that sums of the same products in another order do not reach."""
 
 
 # Options and shapes
@@ -553,8 +555,13 @@ def max_pool2d_backward(
 
 
 def _first_largest(candidates: Array) -> npt.NDArray[np.bool_]:
-    """Where the largest value along the first axis stands first: what `argmax` says, in a quarter of its time."""
-    winners: npt.NDArray[np.bool_] = candidates == candidates.max(axis=0)
+    """Where the largest value along the first axis stands first: what `argmax` says, in a quarter of its time.
+
+    Values that differ by rounding alone are equal here, as they are to spreadsheet programs: BLAS may give equal
+    windows sums that differ in the last bit.
+    """
+    largest = candidates.max(axis=0)
+    winners: npt.NDArray[np.bool_] = candidates >= largest - _ROUNDING * np.abs(largest)
     free = np.ones(winners.shape[1:], dtype=bool)
     for wins in winners:
         wins &= free

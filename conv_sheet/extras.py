@@ -7,7 +7,7 @@ from conv_sheet.grid import Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.network import Network
-from conv_sheet.sheets import channels, images, kernels, saliency, stride
+from conv_sheet.sheets import backprop, channels, dropout, field, images, kernels, pooling, saliency, stride
 from conv_sheet.sheets.page import Page, Setting
 
 if TYPE_CHECKING:
@@ -30,15 +30,18 @@ class Extra(Protocol):
 EXTRAS: dict[str, Extra] = {
     images.NAME: images,
     channels.NAME: channels,
+    dropout.NAME: dropout,
+    field.NAME: field,
     kernels.NAME: kernels,
     saliency.NAME: saliency,
     stride.NAME: stride,
+    pooling.NAME: pooling,
 }
 """Every such sheet by name."""
 
 
 def of(network: Network) -> list[Extra]:
-    """The sheets that a network's spec asks for, in its order, and `Saliency` where it suits.
+    """The sheets that a network's spec asks for, in its order, those of backpropagation first, and `Saliency` last.
 
     Raises SpecError for a name that is none.
     """
@@ -46,4 +49,5 @@ def of(network: Network) -> list[Extra]:
     if unknown:
         raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
     unasked = [saliency.NAME] if saliency.suits(network) and saliency.NAME not in network.sheets else []
-    return [EXTRAS[name] for name in (*network.sheets, *unasked)]
+    learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if network.backprop else []
+    return [*learning, *(EXTRAS[name] for name in (*network.sheets, *unasked))]

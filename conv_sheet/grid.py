@@ -135,6 +135,11 @@ class Block:
         """Absolute address with the sheet's title, for other sheets and defined names."""
         return f"{quote(self.sheet)}!{self.absolute}"
 
+    @property
+    def foreign(self) -> str:
+        """Relative address with the sheet's title, for formulas on other sheets."""
+        return f"{quote(self.sheet)}!{self.relative}"
+
     def other(self, y: int = 0, x: int = 0) -> str:
         """Relative address of one value as other sheets write it."""
         return f"{quote(self.sheet)}!{self.cell(y, x)}"

@@ -4,7 +4,7 @@ Pure: the same network gives the same layout, so a workbook needs to carry only 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from math import prod
@@ -95,6 +95,11 @@ class Layout:
     def input(self) -> Placed:
         return self.stages[0].out
 
+    def on(self, sheet: str) -> "Layout":
+        """The same places on another sheet."""
+        moved = (replace(s, own={short: placed.on(sheet) for short, placed in s.own.items()}) for s in self.stages)
+        return replace(self, stages=tuple(moved))
+
     def site(self, stage: Stage) -> Site:
         """Where a stage stands and what it reads."""
         assert stage.source is not None
@@ -182,7 +187,7 @@ def _groups(network: Network) -> list[_Group]:
         if node.layer.keeps_values and _reads_maps(following, shapes[made_by[source]]):
             made_by[node.name] = made_by[source]
             continue
-        if node.layer.folds and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
+        if node.layer.folds and not network.backprop and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
             groups[-1] = _Group((*last.nodes, node), last.source, last.reads)
             made_by[node.name] = last.name
             continue

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from conv_sheet.backprop import TARGET
 from conv_sheet.contents import Contents
 from conv_sheet.digits import digit
 from conv_sheet.errors import DataError, SpecError
@@ -120,12 +121,14 @@ def first_contents(
         image, label = sample(number, network.input_shape), f"digit {number}"
     else:
         image, label = default_picture(network), network.picture or f"digit {DEFAULT_DIGIT}"
+    known = network.backprop and str(number) in network.classes
+    settings: dict[str, float | str] = {TARGET: str(number)} if known else {}
     if images.NAME not in network.sheets:
-        return Contents(network, image, tensors)
+        return Contents(network, image, tensors, settings=settings)
     gallery = {f"digit {n}": sample(n, network.input_shape) for n in range(10)} | {label: image}
     if network.picture:
         gallery[network.picture] = default_picture(network)
-    return Contents(network, image, tensors, gallery=gallery, settings={images.CHOICE: label})
+    return Contents(network, image, tensors, gallery=gallery, settings=settings | {images.CHOICE: label})
 
 
 def sample(number: int, shape: tuple[int, ...]) -> Array:

@@ -13,10 +13,11 @@ import tomli_w
 
 from conv_sheet.errors import DataError, ShapeError, SpecError
 from conv_sheet.layers import KINDS, Array, Layer, Shape
+from conv_sheet.layers.base import flag
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _T = TypeVar("_T")
-_KEYS = {"title", "description", "input", "picture", "classes", "layers", "sheets", "try"}
+_KEYS = {"title", "description", "input", "picture", "classes", "backprop", "layers", "sheets", "try"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Network:
     """Names of the sheets that a workbook has beside those of every network (see `extras`)."""
     picture: str = ""
     """Name of what the input shows at first (see `pictures`); empty for a digit."""
+    backprop: bool = False
+    """Whether a workbook shows how the network learns, too."""
 
     # -- spec ------------------------------------------------------------------------------------------------------
 
@@ -124,6 +127,7 @@ class Network:
             tries=tuple(_try(t) for t in spec.get("try", [])),
             sheets=_texts("sheets", spec.get("sheets", [])),
             picture=_text("picture", spec.get("picture", "")),
+            backprop=flag("backprop", spec.get("backprop", False)),
         )
 
     def to_toml(self) -> str:
@@ -136,6 +140,8 @@ class Network:
             spec["picture"] = self.picture
         if self.classes:
             spec["classes"] = list(self.classes)
+        if self.backprop:
+            spec["backprop"] = True
         if self.sheets:
             spec["sheets"] = list(self.sheets)
         spec["layers"] = [

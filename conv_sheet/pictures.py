@@ -19,10 +19,10 @@ Colour = tuple[float, float, float]
 _FINE = 8  # points along each side of a pixel whose mean is the pixel
 _LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue: ITU-R Recommendation BT.601
 
-BLACK, NIGHT, WHITE = (0.0, 0.0, 0.0), (0.0, 0.0, 0.25), (1.0, 1.0, 1.0)
+BLACK, GREY, WHITE = (0.0, 0.0, 0.0), (0.25, 0.25, 0.25), (1.0, 1.0, 1.0)
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 0.75, 0.25), (0.0, 0.25, 1.0)
 YELLOW, CREAM, BROWN = (1.0, 1.0, 0.0), (1.0, 1.0, 0.75), (0.5, 0.25, 0.0)
-SKY, GRASS = (0.5, 0.75, 1.0), (0.25, 0.5, 0.0)
+SKY, GRASS, NIGHT = (0.5, 0.75, 1.0), (0.25, 0.5, 0.0), (0.0, 0.0, 0.25)
 
 
 class Shape(Protocol):
@@ -85,6 +85,27 @@ def _everywhere(colour: Colour) -> tuple[Colour, Shape]:
     return colour, box(-_AROUND, -_AROUND, _AROUND, _AROUND)
 
 
+_VERTICAL, _HORIZONTAL = box(37.5, 12.5, 62.5, 87.5), box(12.5, 37.5, 87.5, 62.5)
+
+FORMS = ("circle", "square", "triangle")
+COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
+
+
+def form(name: str, x: float = 50, y: float = 50, size: float = 34, turn: float = 0) -> Shape:
+    """A circle, square or triangle around a point; `size` is half its width, `turn` an angle in degrees.
+
+    >>> form("square", 50, 50, 20, turn=45).covers(np.array([50.0, 70.0]), np.array([76.0, 70.0])).tolist()
+    [True, False]
+    """
+    if name == "circle":
+        return Disc(x, y, size)
+    start, reach = {"square": (45, size * np.sqrt(2)), "triangle": (-90, size * 1.2)}[name]
+    count = 4 if name == "square" else 3
+    angles = np.radians(start + turn + np.arange(count) * 360 / count)
+    corners = zip(x + reach * np.cos(angles), y + reach * np.sin(angles), strict=True)
+    return Polygon(*((float(right), float(down)) for right, down in corners))
+
+
 PICTURES: dict[str, Painting] = {
     "house": (
         _everywhere(SKY),
@@ -102,6 +123,14 @@ PICTURES: dict[str, Painting] = {
         (RED, Disc(28, 34, 20)),
         (YELLOW, Disc(46, 66, 19)),
     ),
+    "vertical": (_everywhere(WHITE), (BLACK, _VERTICAL)),
+    "horizontal": (_everywhere(WHITE), (BLACK, _HORIZONTAL)),
+    "cross": (_everywhere(WHITE), (BLACK, _VERTICAL), (BLACK, _HORIZONTAL)),
+    **{
+        f"{colour} {name}": (_everywhere(GREY), (light, form(name)))
+        for colour, light in COLOURS.items()
+        for name in FORMS
+    },
 }
 """Every picture by name."""
 

@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from conv_sheet import extras
+from conv_sheet.backprop import board, read_curve
 from conv_sheet.contents import Contents
 from conv_sheet.errors import WorkbookError
 from conv_sheet.grid import Block, Placed, column_letters, quote
@@ -122,6 +123,7 @@ def from_blocks(network: Network, block: ReadBlock, formulas: frozenset[Position
         drawn=_drawn(block),
         settings=settings,
         gallery=gallery,
+        curve=read_curve(block(board(layout).curve)) if network.backprop else (),
     )
     return replace(held, written={placed.name: _written(placed, block) for _, placed in held.owned})
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from conv_sheet import actions
 from conv_sheet.actions import Action
+from conv_sheet.backprop import CURVE_NAME, board, curve_cells
 from conv_sheet.contents import Contents
 from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.files import require_closed
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import xlwings
 
 Cells = NDArray[Any]
-"""What to write into a block: numbers, texts, formulas."""
+"""What to write into a block: numbers, texts, formulas, None for nothing."""
 
 
 # -- an open workbook --------------------------------------------------------------------------------------------------
@@ -55,6 +56,16 @@ def reset() -> None:
 def random_kernels() -> None:
     """Called by the macro RandomKernels."""
     _pressed(actions.random_kernels)
+
+
+def train_step() -> None:
+    """Called by the macro TrainStep."""
+    _pressed(actions.train_step)
+
+
+def train_steps() -> None:
+    """Called by the macro TrainSteps10."""
+    _pressed(actions.train_steps)
 
 
 def _pressed(action: Action) -> None:
@@ -138,6 +149,8 @@ def _require_in_place(book: "xlwings.Book", layout: Layout) -> None:
     expected = [("status", STATUS), *((f"{stage.name}_distance", distance_cell(stage)) for stage in layout.stages)]
     for stage in layout.stages:
         expected += [list(placed.names())[-1] for placed in stage.own.values()]
+    if layout.network.backprop:
+        expected.append((CURVE_NAME, board(layout).curve))
     for name, block in expected:
         found = _name(book, name)
         if (found.sheet.name, found.row, found.column) != (block.sheet, block.row, block.column):
@@ -181,6 +194,8 @@ def _writes(held: Contents, after: Contents) -> Iterator[tuple[Block, Cells]]:
             yield from _planes(placed, after.typed[name])
     if after.drawn is not None and after.drawn != held.drawn:
         yield DRAWN, np.array([[float(after.drawn)]])
+    if after.curve != held.curve:
+        yield after.board.curve, curve_cells(after.curve)
     for _, placed in after.owned:
         yield from _planes(placed, after.engine[placed.name])
 

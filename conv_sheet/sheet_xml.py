@@ -31,7 +31,8 @@ class Typed(NamedTuple):
     value: float
 
 
-CellValue = float | str | bool | Formula | Typed
+CellValue = float | str | bool | Formula | Typed | None
+"""What a cell may hold; None for nothing."""
 MAX_TEXT = 32_767
 
 _NAMESPACES = (
@@ -249,6 +250,8 @@ def _content(prefix: bytes, row: int, column: int, value: CellValue, formula: bo
     cell = f"{column_letters(column)}{row}"
     if isinstance(value, Typed):
         value = value.value
+    if value is None:
+        return b"n", b""
     if isinstance(value, Formula):
         kind, content = _content(prefix, row, column, value.value, formula=True)
         return kind, b"<%sf>%s</%sf>" % (prefix, escape_text(value.text).encode(), prefix) + content

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conv_sheet.augment import Array, Augmentation, sample
 from conv_sheet.errors import ShapeError, SpecError
 
-STILL = Augmentation(degrees=0.0, translate=0.0, scale=(1.0, 1.0), shear=0.0)
+STILL = Augmentation(degrees=0.0, translate=0.0, scale=(1.0, 1.0), shear=0.0, elastic=0.0)
 
 
 class Highest:

@@ -37,6 +37,7 @@ name = "conv1"
 kind = "Conv2d"
 out_channels = 2
 kernel_size = 3
+initial.bias = [0.123456789, 0]
 [[layers]]
 kind = "ReLU"
 [[layers]]
@@ -255,7 +256,8 @@ def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: 
     often = ("--epochs", "60", "--batch-size", "8", "--no-augment", "--freeze", "conv1")
     done("train", "mine.toml", "--data", "data", "--optimizer", optimizer, *often)
     weights, start = lessons.load_weights(Path("mine.npz")), network().initial(0)
-    np.testing.assert_array_equal(weights["conv1.weight"], start["conv1.weight"])
+    for name in ("conv1.weight", "conv1.bias"):
+        np.testing.assert_array_equal(weights[name], start[name])
     assert (weights["fc.weight"] != start["fc.weight"]).any()
     assert "100.00% right" in done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data")
 

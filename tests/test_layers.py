@@ -3,10 +3,10 @@
 import ast
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, combinations, pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import conv_sheet
 from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import DataError, SpecError, WorkbookError
+from conv_sheet.extras import EXTRAS
 from conv_sheet.formula import FUNCTIONS, MAX_ARGUMENTS, MAX_LENGTH, functions_in
 from conv_sheet.layers import KINDS, Array, Formula, Limits, Shape, Site, Tensors
 from conv_sheet.layers.dropout import PRIME, random, random_formula
@@ -113,13 +114,14 @@ class Case:
         layer: nn.Module = kind(*self.reads[:needs_input], **options, **more)
         return nn.Sequential(nn.Flatten(), layer) if self.flat else layer
 
-    def features(self) -> Iterator[str]:
-        """What a batch of cases should have at least once."""
-        yield f"flat {self.flat}"
+    def settings(self) -> list[str]:
+        """Each option with its value, or with whether it is the default; and where the layer stands."""
+        settings = [f"flat {self.flat}"]
         for field in fields(KINDS[self.kind]):
-            value = self.options.get(field.name, field.default)
-            if value != field.default:
-                yield f"{field.name} {value}" if isinstance(value, str | bool) else field.name
+            value = self.options[field.name]
+            shown = value if isinstance(value, str | bool) else "default" if value == field.default else "other"
+            settings.append(f"{field.name} {shown}")
+        return settings
 
 
 class NegatedMaxPool2d(nn.MaxPool2d):
@@ -353,26 +355,28 @@ def batch(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
     return drawn
 
 
-def network_of(case: Case) -> Network | None:
-    try:
-        return Network.from_spec(case.spec)
-    except SpecError:
-        return None
-
-
 def covering(kind: str) -> list[Network]:
-    """Small networks that have every option of a kind away from its default at least once."""
-    networks = [(case, network_of(case)) for case in batch(cases(kind), 80)]
-    fitting = [(case, network) for case, network in networks if network and 2 < prod(network.output.out_shape) < 200]
-    missing = {feature for case, _ in fitting for feature in case.features()}
-    names = {field.name for field in fields(KINDS[kind])} & {feature.split()[0] for feature in missing}
-    assert names == {field.name for field in fields(KINDS[kind])}
+    """Small networks of one layer that have every pair of settings which was drawn, in as few as will do."""
+    pairs_of: dict[int, set[tuple[str, ...]]] = {}
+    networks: list[Network] = []
+    for case in batch(cases(kind), 80):
+        try:
+            network = Network.from_spec(case.spec)
+        except SpecError:
+            continue
+        if 2 < prod(network.output.out_shape) < 200:
+            settings = case.settings()
+            pairs_of[len(networks)] = set(combinations(settings, min(2, len(settings))))
+            networks.append(network)
+    missing = set().union(*pairs_of.values())
+    options = fields(KINDS[kind])
+    untouched = {f"{field.name} {value}" for field in options for value in ("default", field.default)}
+    assert {field.name for field in options} <= {setting.split()[0] for setting in set(chain(*missing)) - untouched}
     chosen = []
-    for case, network in sorted(fitting, key=lambda pair: -len(list(pair[0].features()))):
-        found = missing & set(case.features())
-        if found:
-            missing -= {*sorted(found)[:2], f"flat {case.flat}"}
-            chosen.append(network)
+    while missing:
+        best = max(pairs_of, key=lambda number: len(pairs_of[number] & missing))
+        missing -= pairs_of[best]
+        chosen.append(networks[best])
     return chosen
 
 
@@ -439,7 +443,7 @@ DEEP = {
     "more arguments than a function takes": deep(
         (1, 31, 33), {"kind": "MaxPool2d", "kernel_size": [16, 17], "dilation": 2}
     ),
-    "more maps than a sum": deep((200, 2, 1), {"kind": "Flatten"}, {"kind": "Linear", "out_features": 2}),
+    "more maps than a sum": deep((300, 2, 1), {"kind": "Flatten"}, {"kind": "Linear", "out_features": 2}),
     "one output": deep(
         (1, 2, 2),
         {"kind": "Conv2d", "out_channels": 2, "kernel_size": 1},
@@ -508,6 +512,18 @@ def test_a_third_and_a_fourth_program_agree(
 ) -> None:
     book = books[group][0]
     assert_agrees(program.recalculate(book.path, tmp_path / "answer.xlsx"), book.held)
+
+
+def test_values_far_from_zero_are_no_errors(tmp_path: Path) -> None:
+    image = np.array([[[-1e6, -1000, -700.5, 0, 710, 1e6]]])
+    networks = [deep(image.shape, {"kind": kind}) for kind in ("Sigmoid", "Tanh")]
+    networks.append(deep(image.shape, {"kind": "Flatten"}, {"kind": "Softmax"}))
+    held = [Contents(network, image, {}) for network in networks]
+    paths = [written(tmp_path, one, f"{number}.xlsx") for number, one in enumerate(held)]
+    answers = libreoffice.recalculate(paths, tmp_path / "out")
+    answers += [gnumeric.recalculate(path, tmp_path / f"gnumeric-{path.name}") for path in paths]
+    for answer, one in zip(answers, held * 2, strict=True):
+        assert_agrees(answer, one)
 
 
 def test_one_wrong_formula_of_any_kind_is_found(books: dict[str, list[Book]], tmp_path: Path) -> None:
@@ -588,11 +604,12 @@ def test_a_kind_of_ones_own_is_all_that_it_takes(monkeypatch: pytest.MonkeyPatch
     assert_agrees(formualizer.recalculate(made.path, tmp_path / "answer.xlsx"), made.held)
 
 
-def test_nothing_outside_the_layers_asks_for_a_kind() -> None:
+def test_nothing_but_a_lesson_about_a_kind_asks_for_it() -> None:
     package = Path(conv_sheet.__file__).parent
     names = {kind.__name__ for kind in KINDS.values()}
-    outside = [path for path in package.rglob("*.py") if path.parent.name != "layers"]
-    assert len(outside) > 20
-    for path in outside:
+    lessons = {Path(vars(sheet)["__file__"]) for sheet in EXTRAS.values()}
+    others = [path for path in package.rglob("*.py") if path.parent.name != "layers" and path not in lessons]
+    assert len(others) > 20
+    for path in others:
         used = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
         assert not used & names, path

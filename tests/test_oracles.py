@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from tests import oracles
-from tests.oracles import OracleError, cells, gnumeric, libreoffice, validator
+from tests.oracles import OracleError, cells, formualizer, gnumeric, libreoffice, validator
 
 TRUTH, LIE = 6, 99
 
@@ -99,6 +99,17 @@ def test_gnumeric_cannot_read_a_broken_workbook(tmp_path: Path) -> None:
     with pytest.raises(OracleError):
         gnumeric.recalculate(broken, out)
     assert not out.exists()
+
+
+def test_formualizer_trusts_no_stored_value(liar: Path, tmp_path: Path) -> None:
+    out = formualizer.recalculate(liar, tmp_path / "out.xlsx")
+    assert cells.values(out, "Network") == {"A1": 2, "A2": TRUTH}
+
+
+def test_formualizer_says_where_it_finds_errors(liar: Path, tmp_path: Path) -> None:
+    changed = cells.set_cells(liar, tmp_path / "changed.xlsx", {"Network!A2": "=NOSUCH(A1)"})
+    with pytest.raises(OracleError, match=r"#NAME\?.*Network!A2"):
+        formualizer.recalculate(changed, tmp_path / "out.xlsx")
 
 
 def test_changed_cells_leave_no_stored_value(liar: Path, tmp_path: Path) -> None:

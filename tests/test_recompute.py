@@ -80,9 +80,11 @@ def test_everything_else_stays_byte_for_byte(edited: Path, tmp_path: Path, progr
     ours = {part for title, part in Package.open(path).worksheets.items() if title != "My notes"}
     assert {name for name in before if before[name] != after[name]} <= ours
     formulas = read(path).formulas
+    blocks = [block for _, placed in read_contents(read(path)).owned for block in placed.blocks]
+    engines = {(block.sheet, *at) for block in blocks for at in block.positions()}
     for title, sheet in read(path).values.items():
         for at, value in sheet.items():
-            if title != "NumPy" and at not in formulas[title] and (title, *at) != ("Start", 4, 3):
+            if at not in formulas[title] and (title, *at) not in engines | {("Start", 4, 3)}:
                 assert typed[title][at] == value, (title, at)
 
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from conv_sheet import engine
 from conv_sheet.formula import number
-from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, real
+from conv_sheet.grid import Placed
+from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, pointwise, real
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class ReLU(_Folding):
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return engine.relu_backward(grad, y), {}
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return pointwise(site, upstream, lambda x, y, grad: f"IF({y}>0,{grad},0)")
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient where the output is above 0, else 0"}
+
     def fold(self, expression: str) -> str:
         return f"MAX(0,{expression})"
 
@@ -70,6 +77,12 @@ class LeakyReLU(Layer):
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return engine.leaky_relu_backward(grad, x, self.negative_slope), {}
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return pointwise(site, upstream, lambda x, y, grad: f"IF({x}>0,{grad},{number(self.negative_slope)}*{grad})")
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": f"gradient, where the input is not above 0 times {number(self.negative_slope)}"}
+
     def formulas(self, site: Site) -> dict[str, Formula]:
         def out(plane: int, y: int, x: int) -> str:
             value = site.source.blocks[plane].cell(y, x)
@@ -100,6 +113,12 @@ class Sigmoid(_Folding):
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return engine.sigmoid_backward(grad, y), {}
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return pointwise(site, upstream, lambda x, y, grad: f"{grad}*{y}*(1-{y})")
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient × output × (1 − output)"}
+
     def fold(self, expression: str) -> str:
         return f"1/(1+EXP(-MAX(-700,{expression})))"
 
@@ -123,6 +142,12 @@ class Tanh(_Folding):
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return engine.tanh_backward(grad, y), {}
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return pointwise(site, upstream, lambda x, y, grad: f"{grad}*(1-{y}*{y})")
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient × (1 − output²)"}
 
     def fold(self, expression: str) -> str:
         return f"TANH({expression})"

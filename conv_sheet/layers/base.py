@@ -183,6 +183,10 @@ class Layer:
         """Settings, by short name, that differ while the network is trained; drawn anew for each batch."""
         return {}
 
+    def draws(self, params: Tensors) -> bool:
+        """Whether chance treats each image of a batch in another way."""
+        return False
+
     def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
         """Start values of the parameters, uniform within 1/√fan_in as PyTorch's Conv2d and Linear draw them."""
         shapes = self.parameters(shape)
@@ -208,6 +212,17 @@ class Layer:
 
     def words_of(self, inner: str) -> str:
         """The formula in words around other words; of layers that fold."""
+        raise NotImplementedError
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        """Formula of the gradient of the `input` and of each parameter that training changes.
+
+        `upstream`, the gradient of the output, stands on the sheet of these formulas, and the site on another one.
+        """
+        raise SpecError(f"there is no backpropagation sheet for the kind {self.kind}: leave the layer or the sheet out")
+
+    def gradient_words(self) -> dict[str, str]:
+        """The same in words, for a learner."""
         raise NotImplementedError
 
     def torch(self, shape: Shape) -> str:
@@ -257,6 +272,19 @@ class Layer:
         """The options that differ from their defaults, as a spec writes them."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def pointwise(site: Site, upstream: Placed, formula: Callable[[str, str, str], str]) -> dict[str, Formula]:
+    """Gradient formulas of a layer that makes each output from one input.
+
+    `formula` has the cells of the input, of the output and of the output's gradient.
+    """
+
+    def gradient(plane: int, y: int, x: int) -> str:
+        source, out = (placed.blocks[plane].other(y, x) for placed in (site.source, site["out"]))
+        return formula(source, out, upstream.blocks[plane].cell(y, x))
+
+    return {"input": gradient}
 
 
 def arguments(options: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from conv_sheet import engine
 from conv_sheet.errors import ShapeError, SpecError
 from conv_sheet.formula import pieces, total
+from conv_sheet.grid import Placed
 from conv_sheet.layers.base import (
     Array,
     Border,
@@ -28,6 +29,9 @@ from conv_sheet.layers.base import (
 )
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+_Meetings = list[tuple[int, int, int]]
+"""Along one axis: index of an input value, place in the kernel, and index of the output that gets their product."""
 
 _Terms = Callable[[int, int, int], list[tuple[int, str]]]
 """Terms of the sum at (output map, row, column), each with its number among all that this map can have."""
@@ -119,6 +123,58 @@ class _Kernels(Layer):
             return total(summands + ([bias[o]] if bias else []))
 
         return {"out": out} if len(parts) == 1 else {"partial": partial, "out": out}
+
+    def _meetings(self, shape: Shape) -> tuple[_Meetings, _Meetings]:
+        """What meets along rows and along columns."""
+        raise NotImplementedError
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        shape, kernels, outs_in_group = (
+            site.source.shape,
+            self.kernels(site.source.shape),
+            self.out_channels // self.groups,
+        )
+        pairs = [
+            (o, o // outs_in_group * len(planes) + i, plane)
+            for o, planes in enumerate(kernels)
+            for i, plane in enumerate(planes)
+        ]
+        rows, columns = self._meetings(shape)
+
+        def source(c: int, y: int, x: int) -> str:
+            products = [
+                f"{upstream.blocks[o].cell(row, column)}*{site['weight'].blocks[plane].part(ky, kx, 1, 1).reference}"
+                for o, i, plane in pairs
+                if i == c
+                for at, ky, row in rows
+                if at == y
+                for to, kx, column in columns
+                if to == x
+            ]
+            return total(products)
+
+        def weight(plane: int, ky: int, kx: int) -> str:
+            ((o, i),) = [(o, i) for o, i, of in pairs if of == plane]
+            products = [
+                f"{site.source.blocks[i].other(y, x)}*{upstream.blocks[o].fixed(row, column)}"
+                for y, at, row in rows
+                if at == ky
+                for x, to, column in columns
+                if to == kx
+            ]
+            return total(products)
+
+        bias: dict[str, Formula] = (
+            {"bias": lambda plane, y, o: f"SUM({upstream.blocks[o].absolute})"} if self.bias else {}
+        )
+        return {"input": source, "weight": weight} | bias
+
+    def gradient_words(self) -> dict[str, str]:
+        bias = {"bias": "sum of the gradients"} if self.bias else {}
+        return {
+            "input": "sum of gradient × kernel, over all outputs that read the value",
+            "weight": "sum of input window × gradient",
+        } | bias
 
     def torch(self, shape: Shape) -> str:
         options = {k: v for k, v in self.options().items() if k != "out_channels"}
@@ -232,6 +288,37 @@ class Conv2d(_Kernels):
 
         return terms
 
+    def _meetings(self, shape: Shape) -> tuple[_Meetings, _Meetings]:
+        border, (_, height, width) = self.border(shape), self.output_shape(shape)
+        numbers = [np.arange(1.0, size + 1) for size in shape[1:]]
+        rows = engine.pad2d(numbers[0][None, None, :, None], (border.top, border.bottom, 0, 0), border.mode)
+        columns = engine.pad2d(numbers[1][None, None, None, :], (0, 0, border.left, border.right), border.mode)
+
+        def meetings(padded: Array, outputs: int, kernel: int, stride: int, dilation: int) -> _Meetings:
+            """Every place of the padded input is one of the input, or zero."""
+            stands = [int(number) - 1 for number in padded.ravel()]
+            pairs = [
+                (stands[out * stride + place * dilation], place, out)
+                for out in range(outputs)
+                for place in range(kernel)
+            ]
+            return [meeting for meeting in pairs if meeting[0] >= 0]
+
+        down, right = zip(*self._pairs, strict=True)
+        return meetings(rows, height, *down), meetings(columns, width, *right)
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        formulas, (rows, columns) = super().gradient_formulas(site, upstream), self.fields(site.source.shape)
+        each, outs_in_group = self._each(site.source.shape), self.out_channels // self.groups
+
+        def weight(plane: int, ky: int, kx: int) -> str:
+            o, i = divmod(plane, each)
+            block, grads = site.source.blocks[o // outs_in_group * each + i], upstream.blocks[o]
+            window = block.part(ky * rows.dilation - rows.before, kx * columns.dilation - columns.before, *grads.shape)
+            return f"SUMPRODUCT({window.foreign},{grads.absolute})"
+
+        return formulas if (rows.stride, columns.stride) != (1, 1) else formulas | {"weight": weight}
+
     def words(self, shape: Shape) -> str:
         return self._words("window × kernel", shape)
 
@@ -338,6 +425,16 @@ class ConvTranspose2d(_Kernels):
             ]
 
         return terms
+
+    def _meetings(self, shape: Shape) -> tuple[_Meetings, _Meetings]:
+        rows, columns = self.fields(shape)
+
+        def meetings(field: Field, size: int, outputs: int) -> _Meetings:
+            taps = ((index, field.size - 1 - place, out) for out in range(outputs) for place, index in field.taps(out))
+            return [meeting for meeting in taps if 0 <= meeting[0] < size]
+
+        _, height, width = self.output_shape(shape)
+        return meetings(rows, shape[1], height), meetings(columns, shape[2], width)
 
     def words(self, shape: Shape) -> str:
         return self._words("value × kernel, of all that reach here", shape)

@@ -9,7 +9,8 @@ import numpy as np
 
 from conv_sheet import engine
 from conv_sheet.formula import pieces, total
-from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, flag, vector
+from conv_sheet.grid import Placed
+from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, flag, pointwise, vector
 
 _MOST_OUTPUTS_AS_MAPS = 16
 _LONGEST_TERM = len("SUMPRODUCT($XFD$1000000:$XFD$1000000,$XFD$1000000:$XFD$1000000)")
@@ -43,6 +44,13 @@ class Flatten(Layer):
             return block.cell(row, column)
 
         return {"out": out}
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        height, width = site.source.blocks[0].shape
+        return {"input": lambda plane, y, x: upstream.blocks[0].cell((plane * height + y) * width + x, 0)}
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "the gradients of the column, back in the shape of the maps"}
 
     def words(self, shape: Shape) -> str:
         return "all maps in one column, row by row"
@@ -106,6 +114,29 @@ class Linear(Layer):
 
         return {"out": out}
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        placed, grad, maps = site["weight"], upstream.blocks[0], len(site.source.blocks)
+
+        def weight(plane: int, y: int, x: int) -> str:
+            if placed.transposed:
+                return f"{site.source.blocks[0].other(y, 0)}*{grad.fixed(x, 0)}"
+            output, block = divmod(plane, maps)
+            return f"{site.source.blocks[block].other(y, x)}*{grad.fixed(output, 0)}"
+
+        def source(plane: int, y: int, x: int) -> str:
+            if placed.transposed:
+                weights = [placed.blocks[0].other(y, output) for output in range(self.out_features)]
+            else:
+                weights = [block.other(y, x) for block in placed.blocks[plane::maps]]
+            return total([f"{value}*{grad.fixed(output, 0)}" for output, value in enumerate(weights)])
+
+        bias: dict[str, Formula] = {"bias": lambda plane, y, x: grad.cell(y, 0)} if self.bias else {}
+        return {"input": source, "weight": weight} | bias
+
+    def gradient_words(self) -> dict[str, str]:
+        bias = {"bias": "gradient"} if self.bias else {}
+        return {"input": "sum of weight × gradient", "weight": "input × gradient"} | bias
+
     def torch(self, shape: Shape) -> str:
         return f"nn.Linear({shape[0]}, {self.out_features}{'' if self.bias else ', bias=False'})"
 
@@ -158,6 +189,13 @@ class Softmax(Layer):
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return f"{own['exp']}/SUM({','.join(windows)})"
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        grads, shares = upstream.blocks[0].absolute, site["out"].blocks[0].reference
+        return pointwise(site, upstream, lambda x, y, grad: f"{y}*({grad}-SUMPRODUCT({grads},{shares}))")
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "output × (gradient − sum of output × gradient)"}
 
     def fields(self, shape: Shape) -> None:
         return None

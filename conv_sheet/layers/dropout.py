@@ -9,6 +9,7 @@ import numpy as np
 
 from conv_sheet import engine
 from conv_sheet.errors import DataError
+from conv_sheet.grid import Placed
 from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, real
 
 PRIME = 1_048_571
@@ -77,6 +78,9 @@ class Dropout(Layer):
     def while_training(self, rng: np.random.Generator) -> dict[str, Array]:
         return {"active": np.array(1.0), "seed": np.array(float(rng.integers(1, _LARGEST_SEED)))}
 
+    def draws(self, params: Tensors) -> bool:
+        return bool(params["active"])
+
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
         return {"random": shape, "mask": shape}
 
@@ -88,12 +92,12 @@ class Dropout(Layer):
         return {"random": drawn, "mask": np.where(drawn < params["p"], 0.0, 1.0)}
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        if not params["active"]:
+        if not self.draws(params):
             return x
         return engine.dropout(x, self.intermediate_values(x, params)["mask"], float(params["p"]))
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        if not params["active"]:
+        if not self.draws(params):
             return grad, {}
         return engine.dropout_backward(grad, self.intermediate_values(x, params)["mask"], float(params["p"])), {}
 
@@ -111,6 +115,19 @@ class Dropout(Layer):
             "mask": lambda plane, y, x: f"IF({drawn.blocks[plane].cell(y, x)}<{p},0,1)",
             "out": out,
         }
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        active, p = site["active"].blocks[0].reference, site["p"].blocks[0].reference
+        mask = site["mask"].blocks
+
+        def passed(plane: int, y: int, x: int) -> str:
+            grad = upstream.blocks[plane].cell(y, x)
+            return f"IF({active}=0,{grad},{grad}*{mask[plane].other(y, x)}/(1-{p}))"
+
+        return {"input": passed}
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient × mask ÷ (1 − p) while active, else the gradient"}
 
     def words(self, shape: Shape) -> str:
         return "value × mask ÷ (1 − p) while active, else the value; mask: 0 where random < p"

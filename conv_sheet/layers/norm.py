@@ -9,6 +9,7 @@ import numpy as np
 from conv_sheet import engine
 from conv_sheet.errors import DataError
 from conv_sheet.formula import number
+from conv_sheet.grid import Placed
 from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, arguments, flag, maps, real
 
 
@@ -69,6 +70,33 @@ class BatchNorm2d(Layer):
             return f"{normal}*{site['weight'].at(c)}+{site['bias'].at(c)}" if self.affine else normal
 
         return {"out": out}
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        source, grads = site.source.blocks, upstream.blocks
+
+        def setting(name: str, c: int) -> str:
+            block, y, x = site[name].place(c)
+            return block.part(y, x, 1, 1).reference
+
+        def deviation(c: int) -> str:
+            return f"SQRT({setting('running_var', c)}+{number(self.eps)})"
+
+        def passed(c: int, y: int, x: int) -> str:
+            scaled = f"{grads[c].cell(y, x)}/{deviation(c)}"
+            return f"{scaled}*{setting('weight', c)}" if self.affine else scaled
+
+        def weight(plane: int, y: int, c: int) -> str:
+            mean = setting("running_mean", c)
+            return f"SUMPRODUCT({source[c].foreign}-{mean},{grads[c].absolute})/{deviation(c)}"
+
+        own: dict[str, Formula] = {"weight": weight, "bias": lambda plane, y, c: f"SUM({grads[c].absolute})"}
+        return {"input": passed} | (own if self.affine else {})
+
+    def gradient_words(self) -> dict[str, str]:
+        own = {"weight": "sum of normalised input × gradient", "bias": "sum of the gradients"}
+        return {"input": "gradient ÷ √(variance + eps)" + (" × weight" if self.affine else "")} | (
+            own if self.affine else {}
+        )
 
     def torch(self, shape: Shape) -> str:
         return f"nn.BatchNorm2d({', '.join([str(shape[0]), *arguments(self.options())])})"

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any, ClassVar
 
 from conv_sheet import engine
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.formula import nested
-from conv_sheet.grid import Placed
+from conv_sheet.formula import nested, total
+from conv_sheet.grid import Block, Placed
 from conv_sheet.layers.base import (
     Array,
     Border,
@@ -97,6 +98,15 @@ class _Pool(Layer):
         windows = self._windows(site.source)
         return {"out": lambda plane, y, x: self.over(windows(plane, y, x), {})}
 
+    def _readers(self, source: Placed) -> tuple[list[list[int]], list[list[int]]]:
+        """Along rows and along columns: for each output the input values in its window, border left out."""
+        sizes, outputs = source.shape[1:], self.output_shape(source.shape)[1:]
+        rows, columns = (
+            [[index for _, index in field.taps(out) if 0 <= index < size] for out in range(count)]
+            for field, size, count in zip(self.fields(source.shape), sizes, outputs, strict=True)
+        )
+        return rows, columns
+
     def words(self, shape: Shape) -> str:
         rows, columns = self.fields(shape)
         return f"{self._value} of each {rows.size}×{columns.size} window"
@@ -117,6 +127,8 @@ class _Extreme(_Pool):
     """A pool that takes one value of each window: padding is a text, which its function passes over."""
 
     _function: ClassVar[str]
+    _worse: ClassVar[str]
+    """How the other values of a window compare to the one that it gives."""
     _padded: ClassVar[str]
 
     dilation: int | tuple[int, int] = 1
@@ -141,6 +153,32 @@ class _Extreme(_Pool):
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return nested(self._function, windows)
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        rows, columns = self._readers(site.source)
+
+        def wins(block: Block, out: str, y: int, x: int, window: tuple[list[int], list[int]]) -> str:
+            """Whether a value is the one that its window gives, and none before it is."""
+            ys, xs = window
+            before = [*_areas(block, ys[: ys.index(y)], xs), *_areas(block, [y], xs[: xs.index(x)])]
+            equal = f"{block.other(y, x)}={out}"
+            return f"AND({equal},{nested(self._function, before)}{self._worse}{out})" if before else equal
+
+        def source(c: int, y: int, x: int) -> str:
+            block, outs, grads = site.source.blocks[c], site["out"].blocks[c], upstream.blocks[c]
+            shares = [
+                f"IF({wins(block, outs.other(row, column), y, x, (ys, xs))},{grads.cell(row, column)},0)"
+                for row, ys in enumerate(rows)
+                if y in ys
+                for column, xs in enumerate(columns)
+                if x in xs
+            ]
+            return total(shares)
+
+        return {"input": source}
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": f"gradient for the first {self._value} of each window, 0 for the others"}
+
 
 @dataclass(frozen=True)
 class MaxPool2d(_Extreme):
@@ -153,6 +191,7 @@ class MaxPool2d(_Extreme):
     kind: ClassVar[str] = "MaxPool2d"
     _value: ClassVar[str] = "largest value"
     _function: ClassVar[str] = "MAX"
+    _worse: ClassVar[str] = "<"
     _padded: ClassVar[str] = "-inf"
 
     def forward(self, x: Array, params: Tensors) -> Array:
@@ -173,6 +212,7 @@ class MinPool2d(_Extreme):
     kind: ClassVar[str] = "MinPool2d"
     _value: ClassVar[str] = "smallest value"
     _function: ClassVar[str] = "MIN"
+    _worse: ClassVar[str] = ">"
     _padded: ClassVar[str] = "inf"
 
     def forward(self, x: Array, params: Tensors) -> Array:
@@ -226,6 +266,30 @@ class AvgPool2d(_Pool):
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return f"AVERAGE({','.join(windows)})"
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        fields, sizes = self.fields(site.source.shape), site.source.shape[1:]
+        inside = self._readers(site.source)
+
+        def counted(axis: int, out: int) -> int:
+            if not self.count_include_pad:
+                return len(inside[axis][out])
+            return sum(index < sizes[axis] + fields[axis].before for _, index in fields[axis].taps(out))
+
+        def source(c: int, y: int, x: int) -> str:
+            shares = [
+                f"{upstream.blocks[c].cell(row, column)}/{counted(0, row) * counted(1, column)}"
+                for row, ys in enumerate(inside[0])
+                if y in ys
+                for column, xs in enumerate(inside[1])
+                if x in xs
+            ]
+            return total(shares)
+
+        return {"input": source}
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient ÷ number of values in the window"}
+
 
 @dataclass(frozen=True)
 class AdaptiveAvgPool2d(Layer):
@@ -263,11 +327,25 @@ class AdaptiveAvgPool2d(Layer):
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return f"AVERAGE({','.join(windows)})"
 
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        count = prod(site.source.shape[1:])
+        return {"input": lambda plane, y, x: f"{upstream.blocks[plane].fixed()}/{count}"}
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient ÷ number of values in the map"}
+
     def words(self, shape: Shape) -> str:
         return "mean of a whole map"
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
         return cells[0], "1", "1"
+
+
+def _areas(block: Block, rows: list[int], columns: list[int]) -> list[str]:
+    """Addresses, for other sheets, of the values in some rows and columns; one for all where they are neighbours."""
+    if rows and columns and rows[-1] - rows[0] == len(rows) - 1 and columns[-1] - columns[0] == len(columns) - 1:
+        return [block.part(rows[0], columns[0], len(rows), len(columns)).foreign]
+    return [block.other(row, column) for row, column in product(rows, columns)]
 
 
 KINDS = (MaxPool2d, MinPool2d, AvgPool2d, AdaptiveAvgPool2d)

@@ -1,17 +1,25 @@
 """The buttons of a workbook, and what stands behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from conv_sheet.grid import Block
+from conv_sheet.network import Network
 from conv_sheet.sheets.page import Page, Push
 
 CAPTIONS = {"Recompute": "Recompute", "Reset": "Reset", "RandomKernels": "Random kernels"}
 """Macros by name, with what stands on their buttons."""
-FUNCTIONS = {"Recompute": "main", "Reset": "reset", "RandomKernels": "random_kernels"}
-"""The function of `conv_sheet.recompute` that each macro calls."""
+TRAINING = {"TrainStep": "Train step", "TrainSteps10": "Train 10 steps"}
+"""Those of networks that show how they learn."""
+_FUNCTIONS = {"Recompute": "main", "Reset": "reset", "RandomKernels": "random_kernels"}
+_TRAINING_FUNCTIONS = {"TrainStep": "train_step", "TrainSteps10": "train_steps"}
 
 
-def add(sheet: Page, row: int, columns: Sequence[tuple[int, int]]) -> None:
+def functions(network: Network) -> dict[str, str]:
+    """The function of `conv_sheet.recompute` that each macro calls."""
+    return _FUNCTIONS | _TRAINING_FUNCTIONS if network.backprop else _FUNCTIONS
+
+
+def add(sheet: Page, row: int, columns: Sequence[tuple[int, int]], captions: Mapping[str, str] = CAPTIONS) -> None:
     """Put the buttons into one row, each over the columns from first to last."""
-    for (macro, caption), (first, last) in zip(CAPTIONS.items(), columns, strict=True):
+    for (macro, caption), (first, last) in zip(captions.items(), columns, strict=True):
         sheet.buttons.append(Push(Block(sheet.title, row, first, 1, last - first + 1), caption, macro))

@@ -1,5 +1,6 @@
 """The sheet `Dropout`: a map before and after, the mask between, and what a hundred masks do to the sum on average."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,15 +27,15 @@ SIDE = 10
 """Masks along each side of the square of masks."""
 
 _LINES = (
-    "In training every value is dropped with probability p; what is kept is divided by 1 − p, so that the sum stays the "
-    "same on average and the next layer need not know.",
+    "In training every value is dropped with probability p; what is kept is divided by 1 − p, so that on average the "
+    "sum stays what it was, and the next layer need not know.",
     "In use nothing is dropped and nothing is divided: the layer passes values on (nn.Dropout after eval()). "
     "Every training step draws another mask, here: every seed.",
 )
 _WRONG = (
     "Not divided by 1 − p: the next layer would learn from sums that are smaller than those it meets in use.",
-    "A mean over another count of cells than the mask has: the share that is kept then looks wrong, however right the mask.",
-    "RAND() for the mask: it draws anew at every keystroke, so that no number can be compared with another. A seed can.",
+    "A mean over another count of cells than the mask has: then the share that is kept looks wrong, and is not.",
+    "RAND() for the mask: it draws anew at every keystroke, so that nothing can be compared with anything.",
     "Left switched on in use: the same picture gets another answer each time. Try it: 1 into active, then other seeds.",
 )
 _ORIGIN = (
@@ -83,9 +84,10 @@ class _Places:
     def table(self) -> Block:
         return Block(DROPOUT, self.masks.row - 1, self.masks.last_column + 3, 1, _TEXT_WIDTH + 2 * _NUMBER_WIDTH)
 
-    @cached_property
-    def average(self) -> Block:
-        return Block(DROPOUT, self.table.row + 1, self.table.last_column - _NUMBER_WIDTH + 1, 1, 1)
+    def counted(self, line: int, column: int) -> Block:
+        """A number of the table."""
+        first = self.table.column + _TEXT_WIDTH + column * _NUMBER_WIDTH
+        return Block(DROPOUT, self.table.row + line, first, 1, 1)
 
     @cached_property
     def numbers(self) -> Block:
@@ -118,18 +120,18 @@ def engine(held: "Contents") -> list[tuple[Placed, Array]]:
     return []
 
 
-def deviations(values: Array, first: int, p: float, seeds: Array) -> Array:
+def deviations(values: Array, first: int, p: float, seeds: Iterable[float]) -> Array:
     """How far dropping some of the values takes their sum from what it was, as a part of it, for each seed.
 
     `first` is the number, from 1, of the first value among all that the layer drops from.
 
-    >>> deviations(np.ones(1000), 1, 0.5, np.arange(400.0)).mean().round(2) + 0.0
+    >>> deviations(np.ones(1000), 1, 0.5, range(400)).mean().round(2) + 0.0
     0.0
     """
     total = values.sum()
     count = first - 1 + values.size
     kept = (values.ravel()[random(count, seed)[first - 1 :] >= p].sum() / (1 - p) for seed in seeds)
-    return np.array([after / total - 1 if total else 0.0 for after in kept])
+    return np.array([after / total - 1 if total else 0.0 for after in kept], dtype=np.float64)
 
 
 def page(held: "Contents") -> Page:
@@ -142,7 +144,7 @@ def page(held: "Contents") -> Page:
     _switches(sheet, held, places)
     before = _planes(sheet, held, places)
     _masks(sheet, held, places, before)
-    _words(sheet, held, places)
+    _words(sheet, places)
     return sheet
 
 
@@ -169,7 +171,9 @@ def _switches(sheet: Page, held: "Contents", places: _Places) -> None:
     first = places.ask.column + 19
     formula = f'IF({places.setting("active")}=0,"{off}","{on}")'
     sheet.span(row, first, first + 24, text, style.LINE, formula)
-    sheet.span(row, first + 25, places.planes[-1].last_column, "click one of the three to change it on Network", style.NOTE)
+    sheet.span(
+        row, first + 25, places.planes[-1].last_column, "click one of the three to change it on Network", style.NOTE
+    )
 
 
 def _planes(sheet: Page, held: "Contents", places: _Places) -> Array:
@@ -177,7 +181,7 @@ def _planes(sheet: Page, held: "Contents", places: _Places) -> Array:
     own, chosen, ask = places.stage.own, _chosen(held), places.ask.fixed()
     made = held.layout.values(places.stage, held.activations, held.tensors)
     source = held.layout.by_name[places.stage.source or ""]
-    before = held.layout.values(source, held.activations, held.tensors)["out"][chosen]
+    before: Array = held.layout.values(source, held.activations, held.tensors)["out"][chosen]
     p, cell = _own(held, places, "p"), places.setting("p")
     drawn, mask = made["random"][chosen], made["mask"][chosen]
     blocks = places.planes
@@ -208,13 +212,13 @@ def _planes(sheet: Page, held: "Contents", places: _Places) -> Array:
 def _masks(sheet: Page, held: "Contents", places: _Places, before: Array) -> None:
     """The sum behind each of a hundred masks, the average of them, and what it would be without the division."""
     p, seed, first = _own(held, places, "p"), _own(held, places, "seed"), _chosen(held) * before.size + 1
-    masks, numbers, average = places.masks, places.numbers, places.average
+    masks, numbers = places.masks, places.numbers
     cells = {short: places.setting(short) for short in ("p", "seed")}
     block, total = places.planes[0].absolute, places.sums[0].fixed()
     sheet.span(masks.row - 3, 2, places.table.last_column, "On average, nothing changes", style.HEADING)
     text = "The sum after ÷ the sum before, − 1: for this seed, and for the 99 after it, from left to right."
     sheet.span(masks.row - 2, 2, places.table.last_column, text, style.LINE)
-    apart = deviations(before, first, p, seed + np.arange(masks.height * masks.width))
+    apart = deviations(before, first, p, [seed + number for number in range(SIDE**2)])
 
     def after(y: int, x: int) -> str:
         drawn = random_formula(numbers.absolute, f"({cells['seed']}+{y * SIDE + x})")
@@ -222,12 +226,49 @@ def _masks(sheet: Page, held: "Contents", places: _Places, before: Array) -> Non
 
     parts.compute(sheet, masks, apart, style.CHANGE, after)
     parts.signed(sheet, Block(DROPOUT, masks.row - 1, masks.last_column, 1, 1), (masks,))
-    sheet.names[AVERAGE] = average
-    this, mean, rows = float(apart[0]), float(apart.mean()), masks.relative
-    lines = (
-        ("value × mask ÷ (1 − p)", (this, masks.cell()), (mean, f"AVERAGE({rows})")),
-        *[("value × mask, not divided", *((_undivided(v, p), f"(1+{c})*(1-{cells['p']})-1") for v, c in ((this, masks.cell()), (mean, average.cell()))))],
+    _table(sheet, places, apart, p)
+    sheet.span(
+        numbers.row - 3, numbers.column, numbers.last_column, "Where the random numbers come from", style.HEADING
     )
-    heads = ("change of the sum", "this mask", "100 masks")
-    for line, texts in enumerate(((heads[0], heads[1], heads[2]), *lines)):
-        pass
+    parts.caption(sheet, numbers, "number n of each value", style.CLASS)
+    own = np.arange(first, first + before.size, dtype=np.float64).reshape(before.shape)
+    parts.compute(
+        sheet,
+        numbers,
+        own,
+        style.MASK,
+        lambda y, x: f"({places.ask.fixed()}-1)*{before.size}+{y * numbers.width + x + 1}",
+    )
+    for row, text in enumerate(_ORIGIN, numbers.last_row + 2):
+        sheet.span(row, numbers.column, numbers.last_column, text, style.LABEL)
+
+
+def _table(sheet: Page, places: _Places, apart: Array, p: float) -> None:
+    """What this mask and a hundred of them do to the sum, with the division and without it."""
+    masks, cell = places.masks, places.setting("p")
+    names = places.table.column, places.table.column + _TEXT_WIDTH - 1
+    texts = ("how far the sum goes from what it was", "value × mask ÷ (1 − p)", "value × mask, not divided")
+    for line, text in enumerate(texts):
+        sheet.span(places.table.row + line, *names, text, style.LINE if line else style.HEAD_LEFT)
+    columns = (
+        ("this mask", float(apart[0]), masks.cell()),
+        (f"{apart.size} masks", float(apart.mean()), f"AVERAGE({masks.relative})"),
+    )
+    for column, (head, value, formula) in enumerate(columns):
+        divided, bare = places.counted(1, column), places.counted(2, column)
+        sheet.put(*places.counted(0, column).position(0, 0), head, style.HEAD)
+        sheet.put(divided.row, divided.column, value, style.DEVIATION, formula)
+        sheet.put(
+            bare.row, bare.column, (1 + value) * (1 - p) - 1, style.DEVIATION, f"(1+{divided.cell()})*(1-{cell})-1"
+        )
+        for line in range(3):
+            parts.widen(sheet, places.counted(line, column), _NUMBER_WIDTH)
+    sheet.names[AVERAGE] = places.counted(1, 1)
+
+
+def _words(sheet: Page, places: _Places) -> None:
+    """What often goes wrong, and how a seed becomes random numbers."""
+    first, last = places.table.column, places.numbers.column - 3
+    sheet.span(places.table.row + 4, first, last, "What often goes wrong", style.HEADING)
+    for row, text in enumerate(_WRONG, places.table.row + 5):
+        sheet.span(row, first, last, f"–  {text}", style.LINE)

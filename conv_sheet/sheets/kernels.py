@@ -6,11 +6,13 @@ import numpy as np
 
 from conv_sheet import engine as numbers
 from conv_sheet import style
+from conv_sheet.errors import ShapeError
 from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
 from conv_sheet.sheets.page import Mark, Page, Setting, table
+from conv_sheet.sheets.words import Live, either, tell
 
 if TYPE_CHECKING:
     from conv_sheet.contents import Contents
@@ -125,6 +127,10 @@ class _Places(NamedTuple):
 
 def _places(layout: Layout) -> _Places:
     source = layout.input.blocks[0]
+    if min(source.shape) < 3:
+        raise ShapeError(
+            f"the sheet {KERNELS} needs a picture of 3×3 pixels at least, not {source.height}×{source.width}"
+        )
     return _Places(Block(KERNELS, _TOP, _LEFT, source.height, source.width))
 
 
@@ -202,15 +208,20 @@ def _kernel(sheet: Page, places: _Places, held: "Contents") -> None:
     parts.glyph(sheet, places.kernel.part(0, 4, 3, 1), "=")
     sheet.names["chosen_kernel"] = places.kernel
     captions = gallery.part(3, 0, 1, gallery.width)
-    words = CATALOGUE[str(held.chosen[CHOICE])].words
-    _text(sheet, panel.part(9, 0, 3, _PANEL_WIDTH), words, f"INDEX({captions.absolute},1,{first})")
+    words = Live(CATALOGUE[str(held.chosen[CHOICE])].words, f"INDEX({captions.absolute},1,{first})")
+    tell(sheet, panel.part(9, 0, 3, _PANEL_WIDTH), words, style.TEXT)
     total, cell = float(weights.sum()), places.total.fixed()
     sheet.put(*places.total.position(0, 0), total, style.DECIMAL, f"SUM({places.kernel.relative})")
     sheet.merges.append(places.total)
     sheet.span(places.total.row, panel.column + 3, panel.last_column, "is the sum of the weights", style.LINE)
+    tell(sheet, panel.part(14, 0, 3, _PANEL_WIDTH), _meaning(total, cell), style.TEXT)
+
+
+def _meaning(total: float, cell: str) -> Live:
+    """What the sum of the weights does to flat parts of a picture."""
     zero, one, other = _SUMS
-    formula = f'IF(ABS({cell})<{ZERO:.0E},"{zero}",IF(ABS({cell}-1)<{ZERO:.0E},"{one}","{other}"))'
-    _text(sheet, panel.part(14, 0, 3, _PANEL_WIDTH), _sum_words(total), formula)
+    rest = either(abs(total - 1) < ZERO, f"ABS({cell}-1)<{ZERO:.0E}", one, other)
+    return either(abs(total) < ZERO, f"ABS({cell})<{ZERO:.0E}", zero, rest)
 
 
 def _map(sheet: Page, places: _Places, held: "Contents") -> None:
@@ -245,16 +256,3 @@ def _gallery(sheet: Page, places: _Places, held: "Contents") -> None:
     parts.signed(sheet, mine.part(1, 3, 1, 1), (mine,))
     names = gallery.part(-1, 0, 1, gallery.width)
     sheet.marks.append(Mark(names, f"{names.cell()}={places.choice.fixed()}", style.AMBER))
-
-
-def _text(sheet: Page, block: Block, value: str, formula: str) -> None:
-    """A formula's text over several rows and columns."""
-    for position in block.positions():
-        sheet.put(*position, None, style.TEXT)
-    sheet.put(block.row, block.column, value, style.TEXT, formula)
-    sheet.merges.append(block)
-
-
-def _sum_words(total: float) -> str:
-    zero, one, other = _SUMS
-    return zero if abs(total) < ZERO else one if abs(total - 1) < ZERO else other

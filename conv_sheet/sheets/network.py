@@ -1,6 +1,6 @@
 """The sheet `Network`: the whole calculation from left to right, every activation a live formula."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from conv_sheet.style import Scale, Style
 
 SCALE_ROW = 5
 POOL_TEXTS = {"-inf": "−∞", "inf": "+∞", "none": "–"}
-_COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
+COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
     "reflect": "reflect",
     "replicate": "edge",
     "circular": "wrap",
@@ -29,26 +29,48 @@ def page(
     """The sheet, with the engine's activations as the values of its formulas; `follows` is that of `Contents`."""
     sheet = frame(NETWORK, layout)
     buttons.add(sheet, SCALE_ROW, ((2, 5), (6, 8), (9, 12)))
+    calculation(sheet, layout, activations, tensors)
+    if follows is not None:
+        _follow(sheet, layout, follows)
+    sheet.names = dict(layout.names())
+    return sheet
+
+
+def calculation(
+    sheet: Page,
+    layout: Layout,
+    activations: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    copied: Callable[[str, Placed], Formula] | None = None,
+) -> None:
+    """Put the stages of a network on a sheet in the places of `Network`.
+
+    Picture and parameters are typed there; on another sheet they are made of those, each by the formula for its full
+    name (the picture's is `input`) and its place.
+    """
     for stage in layout.stages:
-        _head(sheet, stage)
-        for full_name, placed in stage.parameters():
-            _parameter(sheet, stage, full_name, placed, tensors[full_name])
-            _label_parameter(sheet, stage, full_name, placed, layout.network.classes)
+        head(sheet, stage.columns, stage_texts(stage, typed=not copied))
         values = layout.values(stage, activations, tensors)
+        for full_name, placed in stage.parameters():
+            if copied:
+                compute(sheet, stage.name, placed, tensors[full_name], style.SCORE, copied(full_name, placed))
+            else:
+                _parameter(sheet, stage, full_name, placed, tensors[full_name])
+            if placed.shape:
+                scale(sheet, placed, None)
+            _label_parameter(sheet, stage, full_name, placed, layout.network.classes)
         if stage.nodes:
             formulas = _formulas(layout, stage)
             for short, placed in stage.computed():
-                _computed(sheet, stage, placed, values[short], formulas[short])
+                compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
+        elif copied:
+            compute(sheet, stage.name, stage.out, values["out"], style.ACTIVATION, copied("input", stage.out))
         else:
             _input(sheet, stage, values["out"])
-            if follows is not None:
-                _follow(sheet, layout, follows)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
         _border(sheet, stage.out, stage.border, values["out"])
-        _scale(sheet, stage.out, scale_of(layout, stage))
-    sheet.names = dict(layout.names())
-    return sheet
+        scale(sheet, stage.out, scale_of(layout, stage))
 
 
 def frame(title: str, layout: Layout) -> Page:
@@ -93,22 +115,28 @@ def _non_negative(layout: Layout, stage: Stage) -> bool:
     return _non_negative(layout, layout.by_name[stage.source or "input"]) if sign is None else sign
 
 
-def _head(sheet: Page, stage: Stage) -> None:
-    first, last = stage.columns
-    sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
+def stage_texts(stage: Stage, typed: bool) -> tuple[str, str, str, str]:
+    """What stands above a stage: its title, its shapes, its line of PyTorch, and its formula in words.
+
+    `typed` is whether the picture is typed there.
+    """
     if not stage.nodes:
-        shape = shape_text(stage.out.shape)
-        texts = (shape, f"x = torch.rand(1, {', '.join(map(str, stage.out.shape))})", "type 0 … 1 into any pixel")
-    else:
-        start, end = stage.nodes[0], stage.nodes[-1]
-        code = ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes)
-        inner = start.layer.words(start.in_shape)
-        words = stage.activation.words_of(inner) if stage.activation else inner
-        texts = (f"{shape_text(start.in_shape)} → {shape_text(end.out_shape)}", code, f"each cell = {words}")
-    for row, text, look in zip(
-        (SHAPE_ROW, TORCH_ROW, WORDS_ROW), texts, (style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS), strict=True
-    ):
-        sheet.span(row, first, last, text, look)
+        shape, sizes = shape_text(stage.out.shape), ", ".join(map(str, stage.out.shape))
+        words = "type 0 … 1 into any pixel" if typed else "the picture of Network"
+        return stage_title(stage), shape, f"x = torch.rand(1, {sizes})", words
+    start, end = stage.nodes[0], stage.nodes[-1]
+    shapes = f"{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
+    code = ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes)
+    inner = start.layer.words(start.in_shape)
+    words = stage.activation.words_of(inner) if stage.activation else inner
+    return stage_title(stage), shapes, code, f"each cell = {words}"
+
+
+def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str], row: int = TITLE_ROW) -> None:
+    """Put title, shapes, PyTorch and words over some columns, one below the other."""
+    looks = style.STAGE_TITLE, style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS
+    for number, (text, look) in enumerate(zip(texts, looks, strict=True)):
+        sheet.span(row + number, *columns, text, look)
 
 
 def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
@@ -123,13 +151,13 @@ def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
     return formulas | {"out": folded}
 
 
-def _computed(sheet: Page, stage: Stage, placed: Placed, values: Array, formula: Formula) -> None:
-    look = value_style(stage, placed)
+def compute(sheet: Page, owner: str, placed: Placed, values: Array, look: Style, formula: Formula) -> None:
+    """Put a tensor of formulas on the sheet, with the engine's values as theirs."""
     planes = placed.planes(values).tolist()
     for plane, (block, rows) in enumerate(zip(placed.blocks, planes, strict=True)):
         for y, line in enumerate(rows):
             for x, value in enumerate(line):
-                sheet.put(*block.position(y, x), value, look, formula(plane, y, x), owner=stage.name)
+                sheet.put(*block.position(y, x), value, look, formula(plane, y, x), owner=owner)
 
 
 def value_style(stage: Stage, placed: Placed) -> Style:
@@ -179,8 +207,6 @@ def _parameter(sheet: Page, stage: Stage, name: str, placed: Placed, values: Arr
             choices=f'"{",".join(map(str, limits.choices))}"' if limits.choices else None,
         )
     )
-    if not setting:
-        _scale(sheet, placed, None)
 
 
 def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, classes: tuple[str, ...]) -> None:
@@ -228,7 +254,7 @@ def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:
     if not any(border.sides):
         return
     _, height, width = placed.shape
-    mode = _COPY_MODES.get(border.mode)
+    mode = COPY_MODES.get(border.mode)
     if mode:
         rows = np.pad(np.arange(height), (border.top, border.bottom), mode=mode)
         columns = np.pad(np.arange(width), (border.left, border.right), mode=mode)
@@ -248,12 +274,12 @@ def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:
                 sheet.put(*block.position(y, x), POOL_TEXTS.get(border.mode, 0.0), style.PADDING)
 
 
-def _scale(sheet: Page, placed: Placed, scale: Scale | None) -> None:
+def scale(sheet: Page, placed: Placed, colours: Scale | None) -> None:
     """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
-    if scale is None:
+    if colours is None:
         bound = _largest(sheet, placed.name, placed.blocks)
-        scale = style.diverging(bound.absolute)
-    sheet.scales.append((placed.blocks, scale))
+        colours = style.diverging(bound.absolute)
+    sheet.scales.append((placed.blocks, colours))
 
 
 def _largest(sheet: Page, owner: str, blocks: tuple[Block, ...]) -> Block:

@@ -46,6 +46,8 @@ class Setting(NamedTuple):
     high: float = 0
     choices: tuple[str, ...] = ()
     whole: bool = True
+    listed: Block | None = None
+    """Cells that hold the choices too, since a list in a rule may have 255 characters only."""
 
     def allows(self, value: object) -> bool:
         """Whether the cell may hold this."""
@@ -77,11 +79,21 @@ class Verdict(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A fill for the cells of a block where a formula, written as for its first cell, is true."""
+    """A fill, lines around each cell, or a colour of the text where a formula, as for the first cell, is true.
 
-    block: Block
+    The blocks may stand on another sheet. LibreOffice shows lines and a colour scale together only where both are for
+    the same blocks.
+    """
+
+    block: Block | tuple[Block, ...]
     formula: str
-    fill: str
+    fill: str | None = None
+    line: str | None = None
+    color: str | None = None
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.block,) if isinstance(self.block, Block) else self.block
 
 
 class Palette(NamedTuple):
@@ -97,6 +109,16 @@ class Bars(NamedTuple):
     title: str
     values: Block
     labels: Block
+    anchor: str
+    width: float
+    height: float
+
+
+class Line(NamedTuple):
+    """A line chart of values over numbers, with its top left corner at a cell; empty rows are not drawn."""
+
+    numbers: Block
+    values: Block
     anchor: str
     width: float
     height: float
@@ -126,6 +148,7 @@ class Page:
     validations: list[Validation] = field(default_factory=list)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     bars: list[Bars] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     buttons: list[Push] = field(default_factory=list)
     names: dict[str, Block] = field(default_factory=dict)
     freeze: str | None = None
@@ -134,6 +157,8 @@ class Page:
     default_height: float | None = None
     hidden: bool = False
     repeat_rows: int = 0
+    prints: Block | None = None
+    """What is printed; None for everything."""
 
     def put(
         self, row: int, column: int, value: Value, style: Style, formula: str | None = None, owner: str = ""
@@ -157,6 +182,8 @@ class Page:
         self.put(at.row, at.column, value, style)
         self.names[setting.name] = at
         choices = f'"{",".join(setting.choices)}"' if setting.choices else None
+        if setting.listed:
+            choices = setting.listed.reference
         self.validations.append(
             Validation(
                 (at,), setting.name, setting.hint, setting.hint, setting.low, setting.high, choices, setting.whole

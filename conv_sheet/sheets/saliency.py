@@ -16,8 +16,9 @@ from conv_sheet.layout import Layout, Stage
 from conv_sheet.network import Network
 from conv_sheet.sheets import buttons, parts
 from conv_sheet.sheets.numpy import AGREE
-from conv_sheet.sheets.page import Page, Push, Setting, Validation, Verdict
+from conv_sheet.sheets.page import Page, Push, Setting, Verdict
 from conv_sheet.sheets.start import DISTANCE, largest_distance
+from conv_sheet.sheets.words import Live, either, say, tell
 
 if TYPE_CHECKING:
     from conv_sheet.contents import Contents
@@ -59,7 +60,7 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     if not classes:
         raise SpecError("sheets: saliency shows what speaks for a class, and the spec names no classes")
     hint = f"Choose a class, or {PREDICTED} for the one that the network says; then press Recompute."
-    return (Setting(SETTING, _CHOICE, PREDICTED, hint, choices=(PREDICTED, *classes)),)
+    return (Setting(SETTING, _CHOICE, PREDICTED, hint, choices=(PREDICTED, *classes), listed=_Places(layout).offered),)
 
 
 def engine(held: "Contents") -> list[tuple[Placed, Array]]:
@@ -77,10 +78,16 @@ def page(held: "Contents") -> Page:
     places = _Places(held.layout)
     sheet = parts.frame(SALIENCY, places.last_column, style.NETWORK_ZOOM)
     sheet.widths |= _WIDTHS
-    sheet.heights |= {_BUTTON_ROW: 27, _CHOICE.row: 24, _STATUS_ROW: 22, _TITLE_ROW: 24, _WORDS_ROW: places.words_height}
+    sheet.heights |= {
+        _BUTTON_ROW: 27,
+        _CHOICE.row: 24,
+        _STATUS_ROW: 22,
+        _TITLE_ROW: 24,
+        _WORDS_ROW: places.words_height,
+    }
     question = "Which pixels speak for a class, and which against it? Red is for, blue is against."
     parts.head(sheet, "What the network looks at", [question], places.last_column)
-    _choice(sheet, held, places)
+    _choice(sheet, held)
     _status(sheet, held, places)
     _classes(sheet, held, places)
     _picture(sheet, held, places)
@@ -121,12 +128,6 @@ def _basis(held: "Contents") -> Array:
     return np.array([_chosen(held) + 1.0, *(sum(total for _, total in group) for group in _weights(held))])
 
 
-def _class(held: "Contents", number: float) -> str:
-    """Name of a class by its number, from 1; `?` where no such number stands."""
-    classes = held.network.classes
-    return classes[int(number) - 1] if 1 <= number <= len(classes) else "?"
-
-
 @dataclass(frozen=True)
 class _Places:
     """Where everything stands: from left to right the classes, the picture, and its maps; below them the filters.
@@ -140,6 +141,11 @@ class _Places:
     def names(self) -> Block:
         """Names of the classes; behind them their outputs and marks, above them the predicted one."""
         return Block(SALIENCY, _TOP + 1, 2, len(self.layout.network.classes), 1)
+
+    @property
+    def offered(self) -> Block:
+        """The names, and before them what stands for the predicted one."""
+        return self.names.part(-1, 0, self.names.height + 1, 1)
 
     @property
     def outputs(self) -> Block:
@@ -177,7 +183,7 @@ class _Places:
     def words_height(self) -> float:
         """Points that the words above a map need: the fewer columns they have, the more lines."""
         first, last = _columns(self.occlusion)
-        return 15.0 * -(-24 // (last - first + 1))
+        return 15.0 * -(-20 // (last - first + 1))
 
     @property
     def last_column(self) -> int:
@@ -234,24 +240,23 @@ def _columns(placed: Placed) -> tuple[int, int]:
     return area.column, max(area.last_column, area.column + _NARROWEST - 1)
 
 
-def _named(basis: Block) -> Block:
-    """The cell with the name of the class whose number stands first in a basis."""
-    return Block(SALIENCY, basis.row, 3, 1, 1)
+def _named(held: "Contents", basis: Block, number: float) -> Live:
+    """The cell with the name of the class whose number stands first in a basis; `?` where no such number stands."""
+    classes = held.network.classes
+    name = classes[int(number) - 1] if 1 <= number <= len(classes) else "?"
+    return Live(name, Block(SALIENCY, basis.row, 3, 1, 1).cell())
 
 
 # -- the sheet, from top to bottom -------------------------------------------------------------------------------------
 
 
-def _choice(sheet: Page, held: "Contents", places: _Places) -> None:
+def _choice(sheet: Page, held: "Contents") -> None:
     (setting,) = settings(held.layout)
     sheet.buttons.append(Push(Block(SALIENCY, _BUTTON_ROW, 2, 1, 1), buttons.CAPTIONS["Recompute"], "Recompute"))
     sheet.put(_BUTTON_ROW, 3, "No button here? A terminal does the same: conv-sheet recompute FILE", style.NOTE)
     sheet.put(_CHOICE.row, 2, "class", style.LINE)
-    sheet.put(_CHOICE.row, _CHOICE.column, held.chosen[setting.name], style.CHOICE_TEXT)
+    sheet.setting(setting, held.chosen[setting.name], style.CHOICE_TEXT)
     sheet.put(_CHOICE.row, _MAPS, setting.hint, style.NOTE)
-    sheet.names[setting.name] = _CHOICE
-    offered = places.names.part(-1, 0, places.names.height + 1, 1).absolute
-    sheet.validations.append(Validation((_CHOICE,), "Class", setting.hint, setting.hint, choices=offered))
 
 
 def _status(sheet: Page, held: "Contents", places: _Places) -> None:
@@ -261,20 +266,14 @@ def _status(sheet: Page, held: "Contents", places: _Places) -> None:
     apart = float(np.sqrt(np.nansum((was - is_) ** 2)))
     moved = largest_distance(held.layout, held.activations, held.tensors, held.shown)
     same = f"AND({DISTANCE.reference}<={AGREE:.0E},SQRT(SUMXMY2({made.absolute},{now.absolute}))<={AGREE:.0E})"
-    fresh = "These maps are Python's, of picture and weights as they are now, for class "
-    stale = "Stale: the sheet Network has changed since Python made these maps. Press Recompute."
-    other, wanted = "Stale: these maps are for class ", ". Press Recompute to have them for class "
-    before, after = _class(held, was[0]), _class(held, is_[0])
-    if max(apart, moved) <= AGREE:
-        text = f"{fresh}{after}."
-    else:
-        text = stale if was[0] == is_[0] else f"{other}{before}{wanted}{after}."
-    formula = (
-        f'IF({same},"{fresh}"&{_named(now).cell()}&".",IF({made.cell()}={now.cell()},"{stale}",'
-        f'"{other}"&{_named(made).cell()}&"{wanted}"&{_named(now).cell()}&"."))'
-    )
-    sheet.span(_STATUS_ROW, 2, places.last_column, text, style.STATUS, formula)
-    sheet.verdicts.append(Verdict(Block(SALIENCY, _STATUS_ROW, 2, 1, places.last_column - 1), same))
+    before, after = _named(held, made, was[0]), _named(held, now, is_[0])
+    fresh = say("These maps are Python's, of picture and weights as they are now, for class ", after, ".")
+    changed = "Stale: the sheet Network has changed since Python made these maps. Press Recompute."
+    other = say("Stale: these maps are for class ", before, ". Press Recompute to have them for class ", after, ".")
+    stale = either(bool(was[0] == is_[0]), f"{made.cell()}={now.cell()}", changed, other)
+    line = Block(SALIENCY, _STATUS_ROW, 2, 1, places.last_column - 1)
+    tell(sheet, line, either(max(apart, moved) <= AGREE, same, fresh, stale), style.STATUS)
+    sheet.verdicts.append(Verdict(line, same))
 
 
 def _classes(sheet: Page, held: "Contents", places: _Places) -> None:
@@ -307,7 +306,7 @@ def _picture(sheet: Page, held: "Contents", places: _Places) -> None:
 def _maps(sheet: Page, held: "Contents", places: _Places) -> None:
     """What Python made for the class that was chosen then."""
     (made,), (side, stride) = places.made.blocks, saliency.patch(held.network)
-    name, of_class = _class(held, held.shown[places.made.name][0]), _named(made).cell()
+    name = _named(held, made, held.shown[places.made.name][0])
     step = f", {stride} further each time" if stride > 1 else ""
     slope = "slope of the score by each pixel. Red: more ink raises the score. Blue: more ink lowers it"
     fall = f"how far the probability falls when {side}×{side} zeros cover a place{step}. Red: the class needs it"
@@ -317,7 +316,7 @@ def _maps(sheet: Page, held: "Contents", places: _Places) -> None:
     )
     for kind, text, placed, look in maps:
         values = held.shown[placed.name]
-        _title(sheet, placed, f"{kind} for {name}", text, f'"{kind} for "&{of_class}')
+        _title(sheet, placed, say(f"{kind} for ", name), text)
         sheet.fill(placed.blocks, placed.planes(values).tolist(), look)
         parts.signed(sheet, Block(SALIENCY, _TOP - 1, placed.area.last_column, 1, 1), placed.blocks)
         sheet.names |= dict(placed.names())
@@ -367,16 +366,17 @@ def _made(sheet: Page, held: "Contents", places: _Places) -> None:
         zip(is_.tolist(), (f"MATCH(1,{places.marks.absolute},0)", *sums), strict=True)
     ):
         sheet.put(*now.position(0, x), value, style.SCORE, formula)
-    for block, text, number in ((made, "when Python ran", was[0]), (now, "now", is_[0])):
-        known = f"AND({block.cell()}>=1,{block.cell()}<={names.height})"
-        name = f'IF({known},INDEX({names.absolute},{block.cell()}),"?")'
-        sheet.put(block.row, 2, text, style.LABEL)
-        sheet.put(block.row, 3, _class(held, number), style.LABEL, name)
+    for basis, text, number in ((made, "when Python ran", was[0]), (now, "now", is_[0])):
+        first = basis.cell()
+        name = f'IF(AND({first}>=1,{first}<={names.height}),INDEX({names.absolute},{first}),"?")'
+        sheet.put(basis.row, 2, text, style.LABEL)
+        sheet.put(basis.row, 3, _named(held, basis, number).value, style.LABEL, name)
     sheet.names |= dict(places.made.names())
 
 
-def _title(sheet: Page, placed: Placed, text: str, words: str, formula: str | None = None) -> None:
+def _title(sheet: Page, placed: Placed, title: str | Live, words: str) -> None:
     first, last = _columns(placed)
+    text, formula = title if isinstance(title, Live) else (title, None)
     sheet.span(_TITLE_ROW, first, last, text, style.STAGE_TITLE, formula)
     sheet.span(_WORDS_ROW, first, last, words, style.STAGE_WORDS)
     if len(placed.blocks) > 1:

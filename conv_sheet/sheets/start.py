@@ -33,6 +33,10 @@ READING = (
     "The sheet NumPy holds what Python made of the same network, place for place, and the distance between the two.",
     "Tensors have names: type conv1_weight_1_1 (or any other) into the box left of the formula bar to jump there.",
 )
+LEARNING = (
+    "The sheet Backprop runs from right to left: every gradient stands where its number stands on Network.",
+    "The sheet Updated is Network one step of training later; Plus and Minus have one weight changed, as a check.",
+)
 LEGEND = {
     "pixel": "a pixel, 0 is paper and 1 is ink: type over it",
     "weight +": "a weight above zero: type over it",
@@ -66,7 +70,7 @@ def page(
     _status(sheet, [stage.name for stage in layout.stages], apart, status, seed)
     row = _answer(sheet, layout, activations, SEED.row + 2)
     row = _tries(sheet, layout, places, row)
-    row = _lines(sheet, "How to read it", READING, row)
+    row = _lines(sheet, "How to read it", READING + LEARNING * network.backprop, row)
     row = _legend(sheet, row)
     _table(sheet, network, row)
     return sheet

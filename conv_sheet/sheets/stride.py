@@ -13,7 +13,7 @@ from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
 from conv_sheet.sheets.page import Mark, Page, Setting, table
-from conv_sheet.sheets.words import Live, either, say
+from conv_sheet.sheets.words import Live, either, say, tell
 from conv_sheet.style import Style
 
 if TYPE_CHECKING:
@@ -194,13 +194,14 @@ def _options(sheet: Page, now: Choice) -> None:
     _heading(sheet, _line(-1), "The options of nn.Conv2d")
     _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", now.span, f"{_D}*({_K}-1)+1")
     _heading(sheet, _line(6), "How large is the output?")
-    _paragraph(sheet, _line(7), say("⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1"), style.CODE)
+    tell(sheet, _line(7), say("⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1"), style.CODE)
     numbered = say(f"⌊({SIZE} + 2·", p, " − ", d, "·(", k, " − 1) − 1) / ", s, "⌋ + 1")
-    _paragraph(sheet, _line(8), numbered, style.CODE)
+    tell(sheet, _line(8), numbered, style.CODE)
     size = f"IF({_SPAN}>{SIZE}+2*{_P},0,INT(({SIZE}+2*{_P}-{_D}*({_K}-1)-1)/{_S})+1)"
     _result(sheet, _SIZE_AT, "rows and columns of the output", now.out, size)
     sheet.names[OUTPUT_SIZE] = _SIZE_AT
-    _paragraph(sheet, _line(10, 4), _verdict(now), style.TEXT)
+    tell(sheet, _line(10, 4), _verdict(now), style.TEXT)
+    sheet.marks.append(Mark(_line(10, 4), f"{_SIZE}=0", style.BAD))
 
 
 def _verdict(now: Choice) -> Live:
@@ -211,10 +212,10 @@ def _verdict(now: Choice) -> Live:
         *("Impossible: a window spans ", span, " rows and columns, the padded picture has only ", padded),
         ". Take a smaller kernel, less dilation or more padding.",
     )
-    smaller = say("The output has ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), " fewer than the picture.")
-    larger = say("The output has ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), " more than the picture.")
+    smaller = say("That is ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), " fewer than the picture has.")
+    larger = say("That is ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), " more than the picture has.")
     other = either(now.out < SIZE, f"{out.formula}<{SIZE}", smaller, larger)
-    size = either(now.out == SIZE, f"{out.formula}={SIZE}", "The output is as large as the picture.", other)
+    size = either(now.out == SIZE, f"{out.formula}={SIZE}", "That is as many as the picture has.", other)
     lost = say(" No window reaches the last ", rest, " of the padded picture: ⌊ ⌋ rounds down.")
     lost = either(rest.value == 0, f"{rest.formula}=0", "", lost)
     empty = " The outermost windows see nothing but padding."
@@ -239,7 +240,7 @@ def _looked_at(sheet: Page, held: "Contents", now: Choice, values: Array) -> Non
     weights = Live(now.kernel_size**2, f"{_K}*{_K}")
     there = say("The sum of ", weights, " products: the amber cells of the picture, each times its weight.")
     missing = say("There is no such cell: the output has ", Live(now.out, _SIZE), " rows and columns.")
-    _paragraph(sheet, _line(21, 3), either(exists, test, there, missing), style.TEXT)
+    tell(sheet, _line(21, 3), either(exists, test, there, missing), style.TEXT)
 
 
 def _padded(sheet: Page, held: "Contents", now: Choice) -> None:
@@ -300,7 +301,9 @@ def _kernel(sheet: Page, held: "Contents", now: Choice) -> None:
 
 def _output(sheet: Page, now: Choice, values: Array) -> None:
     """A formula for every cell that the output can have; those that it does not have now stay empty."""
-    parts.caption(sheet, _OUT.part(-2, 0, 1, 1), "the output", style.CLASS)
+    parts.caption(
+        sheet, _OUT.part(-2, 0, 1, 1), "the output; in amber where its windows begin in the picture", style.CLASS
+    )
     across, down = _OUT.part(-1, 0, 1, _GRID), _OUT.part(0, -1, _GRID, 1)
     for along, outer in ((across, _OUT.part(-2, 0, 1, _GRID)), (down, _OUT.part(0, -2, _GRID, 1))):
         for number, (at, beyond) in enumerate(zip(along.positions(), outer.positions(), strict=True), 1):
@@ -319,8 +322,6 @@ def _output(sheet: Page, now: Choice, values: Array) -> None:
     here = f"AND(COUNT({_FIRST_ROW})=1,{row}={_FIRST_ROW},{column}={_FIRST_COLUMN})"
     sheet.marks += [Mark(_OUT, here, style.AMBER), Mark(_OUT, f"COUNT({_OUT.cell()})=1", style.PALE)]
     sheet.names[OUTPUT] = _OUT
-    note = "In amber: the row and column of the picture with which a window begins."
-    sheet.span(_OUT.last_row + 1, _OUT.column, _OUT.last_column, note, style.NOTE)
     parts.glyph(sheet, _PADDED, "⋆")
     parts.glyph(sheet, Block(STRIDE, _TOP, _KERNEL.column, _GRID, _SPREAD), "=")
 
@@ -342,11 +343,3 @@ def _result(sheet: Page, at: Block, label: str, value: float | None, formula: st
 def _put(sheet: Page, at: tuple[int, int], value: float | None, look: Style, formula: str | None) -> None:
     """A formula's cell, whose formula gives no text where there is no value."""
     sheet.put(*at, "" if value is None else value, look, formula)
-
-
-def _paragraph(sheet: Page, block: Block, words: Live, look: Style) -> None:
-    """Live words over several rows."""
-    for position in block.positions():
-        sheet.put(*position, None, look)
-    sheet.put(block.row, block.column, words.value, look, words.formula)
-    sheet.merges.append(block)

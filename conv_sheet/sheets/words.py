@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+from conv_sheet.grid import Block
+from conv_sheet.sheets.page import Page
+from conv_sheet.style import Style
+
 
 class Live(NamedTuple):
     """A value, and the formula that gives it."""
@@ -28,6 +32,14 @@ def either(now: bool, test: str, then: str | Live, otherwise: str | Live) -> Liv
     """
     yes, no = (say(piece) if isinstance(piece, str) else piece for piece in (then, otherwise))
     return Live(yes.value if now else no.value, f"IF({test},{yes.formula},{no.formula})")
+
+
+def tell(sheet: Page, block: Block, words: Live, look: Style) -> None:
+    """Put a sentence into a block of cells, merged into one."""
+    for position in block.positions():
+        sheet.put(*position, None, look)
+    sheet.put(*block.position(0, 0), words.value, look, words.formula)
+    sheet.merges.append(block)
 
 
 def _quoted(text: str) -> str:

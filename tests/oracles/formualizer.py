@@ -11,6 +11,6 @@ def recalculate(path: Path, out: Path) -> Path:
     """The workbook `path` as `out` (an .xlsx), each formula computed by formualizer."""
     out.unlink(missing_ok=True)
     summary = formualizer.recalculate_file(str(path), output=str(out))
-    if summary["unknown_functions"] or not out.exists():
-        raise OracleError(f"formualizer cannot compute {path}: {summary}")
+    if summary["status"] != "success":
+        raise OracleError(f"formualizer finds errors in {path}: {summary['error_summary']}")
     return out

@@ -124,7 +124,8 @@ def _of(
     """The test, where its model has one node of a supported operator; no test for what is spelled out in others."""
     node = model.graph.node[0]
     if len(model.graph.node) == 1 and node.op_type in _MODULES:
-        values = inputs | {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        values = {**inputs, **stored}
         attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
         yield NodeTest(
             name, node.op_type, attributes, tuple(values[name] for name in node.input if name), tuple(outputs)

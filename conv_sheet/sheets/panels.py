@@ -1,0 +1,300 @@
+"""The panels below the gradients: the loss, a step of gradient descent, its curve, a check, a step by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING
+
+from conv_sheet import style
+from conv_sheet.backprop import (
+    BACKPROP,
+    CHECK,
+    COLUMN,
+    CURVE,
+    HAND,
+    LOSS,
+    MINUS,
+    PLANE,
+    PLUS,
+    RATE,
+    ROW,
+    STEP,
+    TARGET,
+    UPDATED,
+    Board,
+    Curve,
+    Descent,
+    H,
+    Learning,
+    Passed,
+    chosen,
+    curve_cells,
+)
+from conv_sheet.formula import number
+from conv_sheet.grid import Block
+from conv_sheet.layout import NETWORK
+from conv_sheet.pictures import PICTURES, draw
+from conv_sheet.sheets import buttons
+from conv_sheet.sheets.network import head
+from conv_sheet.sheets.page import Line, Page, Setting, Validation, Verdict
+
+if TYPE_CHECKING:
+    from conv_sheet.contents import Contents
+
+AGREE = 1e-6
+"""Largest difference, relative to gradients above 1, at which two ways to a gradient are said to agree."""
+_UNDERFLOW = "1E-300"
+_CHART_HEIGHT_CM = 6.6
+_CHART_WIDTH_CM = 9.5
+_SIZES = 8
+"""Columns from the name of a block of weights to its size."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A panel below the network: a head, and lines of a label and a value each."""
+
+    sheet: Page
+    board: Board
+    settings: Mapping[str, Setting]
+    chosen: Mapping[str, float | str]
+    number: int
+
+    def head(self, title: str, about: str, code: str, words: str) -> None:
+        head(self.sheet, self.board.columns(self.number), (title, about, code, words), self.board.top)
+
+    def typed(self, line: int, label: str, name: str, listed: Block | None = None) -> None:
+        """A line with a cell to type into; `listed` are the cells that hold its choices."""
+        cell, setting = self._label(line, label), self.settings[name]
+        self.sheet.span(cell.row, cell.column, self.board.columns(self.number)[1], self.chosen[name], style.TYPED)
+        choices, hint = listed.absolute if listed else None, setting.hint
+        rule = Validation((cell,), label, hint, hint, setting.low, setting.high, choices, setting.whole)
+        self.sheet.validations.append(rule)
+
+    def result(self, line: int, label: str, value: float, formula: str, look: style.Style = style.RESULT) -> None:
+        """A line with a formula."""
+        cell = self._label(line, label)
+        self.sheet.span(cell.row, cell.column, self.board.columns(self.number)[1], value, look, formula)
+
+    def verdict(self, line: int, text: str, formula: str, good: str) -> None:
+        """A line with a text that follows, green where `good` is true and red where it is not."""
+        first, last = self.board.columns(self.number)
+        row = self.board.value(self.number, line).row
+        self.sheet.span(row, first, last, text, style.LINE, formula)
+        self.sheet.verdicts.append(Verdict(Block(BACKPROP, row, first, 1, last - first + 1), good))
+
+    def _label(self, line: int, text: str) -> Block:
+        cell = self.board.value(self.number, line)
+        self.sheet.span(cell.row, self.board.columns(self.number)[0], cell.column - 1, text, style.LINE)
+        return cell
+
+
+def add(sheet: Page, held: "Contents", settings: tuple[Setting, ...]) -> None:
+    """Put all panels on the sheet `Backprop`."""
+    board, learning, by_name = held.board, held.learning, {setting.name: setting for setting in settings}
+    last = board.names_of_planes.last_column + 10
+    sheet.widths |= dict.fromkeys(range(board.layout.last_column + 1, last), style.CELL_WIDTH)
+    sheet.heights |= {board.top: 24, board.top + 1: 16, board.top + 2: 28, board.top + 3: 28}
+
+    def panel(number: int) -> _Panel:
+        return _Panel(sheet, board, by_name, held.chosen, number)
+
+    _loss(panel(LOSS), learning.now)
+    _rate(panel(STEP), learning)
+    _curve(panel(CURVE), held.curve)
+    _check(panel(CHECK), learning, held.descent)
+    _hand(panel(HAND))
+    _planes(sheet, board, learning, held.descent)
+    right = max(board.layout.last_column, board.columns(HAND)[1])
+    bottom = max(row for row, column in sheet.cells if column <= right)
+    if board.network.classes and set(board.network.classes) <= set(PICTURES):
+        bottom = _pictures(sheet, board, bottom + 3)
+    sheet.prints = Block(BACKPROP, 1, 1, bottom, right)
+
+
+def _loss(panel: _Panel, now: Passed) -> None:
+    board = panel.board
+    panel.head(
+        "1  How wrong is it?",
+        "the loss: cross-entropy of one picture",
+        "loss = F.cross_entropy(scores, target)\nloss.backward()",
+        "loss = −ln(probability of the target); every gradient above says how the loss rises with that number",
+    )
+    labels = Block(BACKPROP, board.goal.row, board.last.label_column(), len(board.labels), 1)
+    panel.typed(0, "target", TARGET, labels)
+    panel.result(1, "probability of the target", now.probability, _target_share(board, NETWORK), style.PERCENT)
+    panel.result(2, "loss", now.loss, _loss_formula(board, NETWORK, board.value(LOSS, 1).fixed()))
+    count = len(board.labels)
+    panel.result(3, f"loss of a mere guess, ln({count})", log(count), f"LN({count})")
+
+
+def _loss_formula(board: Board, sheet: str, probability: str) -> str:
+    """-ln(probability of the target), also where that probability is too small for a cell."""
+    stage = board.layout.on(sheet).stages[-1]
+    assert stage.source is not None
+    scores = board.layout.on(sheet).by_name[stage.source].out.blocks[0].reference
+    exps = stage.own["exp"].blocks[0].reference
+    rare = f"LN(SUM({exps}))+MAX({scores})-SUMPRODUCT({scores},{board.goal.absolute})"
+    return f"IF({probability}>{_UNDERFLOW},-LN({probability}),{rare})"
+
+
+def _target_share(board: Board, sheet: str) -> str:
+    """The probability that the network on a sheet gives the target."""
+    shares = board.layout.on(sheet).stages[-1].out.blocks[0].reference
+    return f"SUMPRODUCT({shares},{board.goal.absolute})"
+
+
+def _rate(panel: _Panel, learning: Learning) -> None:
+    board = panel.board
+    panel.head(
+        "2  One step down",
+        "gradient descent: the sheet Updated is Network after it",
+        "optimizer = SGD(model.parameters(), lr)\noptimizer.step()",
+        "each new weight = weight − learning rate × its gradient",
+    )
+    panel.typed(0, "learning rate", RATE)
+    after, share = learning.after, board.value(STEP, 1).fixed()
+    panel.result(1, "probability after the step", after.probability, _target_share(board, UPDATED), style.PERCENT)
+    panel.result(2, "loss after the step", after.loss, _loss_formula(board, UPDATED, share))
+    now, then = board.loss.fixed(), board.loss_after.fixed()
+    fell = learning.after.loss < learning.now.loss
+    texts = "the loss falls", "the loss does not fall: try a smaller learning rate"
+    panel.verdict(3, texts[not fell], f'IF({then}<{now},"{texts[0]}","{texts[1]}")', f"{then}<{now}")
+    first, last = board.columns(STEP)
+    buttons.add(
+        panel.sheet,
+        board.value(STEP, 5).row,
+        ((first, first + 3), (first + 4, first + 9), (first + 10, last)),
+        {**buttons.TRAINING, "Reset": buttons.CAPTIONS["Reset"]},
+    )
+    note = "No buttons here? conv-sheet train-step FILE"
+    panel.sheet.span(board.value(STEP, 6).row, first, last, note, style.NOTE)
+
+
+def _curve(panel: _Panel, curve: Curve) -> None:
+    """The losses of the steps that were taken, written by Python, and their chart."""
+    sheet, board = panel.sheet, panel.board
+    panel.head(
+        "3  How it went",
+        "the loss after each step of training",
+        "losses.append(loss.item())",
+        "drawn by the buttons; Reset and Random kernels start it anew",
+    )
+    table = board.curve
+    sheet.put(table.row - 1, table.column, "step", style.LABEL)
+    sheet.put(table.row - 1, table.column + 1, "loss", style.LABEL)
+    for (row, column), value in table.items(curve_cells(curve)):
+        sheet.put(row, column, value, style.ENGINE_COUNT if column == table.column else style.ENGINE_SCORE)
+    steps, losses = table.part(0, 0, table.height, 1), table.part(0, 1, table.height, 1)
+    anchor = Block(BACKPROP, board.first_line - 1, board.columns(CURVE)[0], 1, 1).cell()
+    sheet.lines.append(Line(steps, losses, anchor, _CHART_WIDTH_CM, _CHART_HEIGHT_CM))
+
+
+def _check(panel: _Panel, learning: Learning, descent: Descent) -> None:
+    board = panel.board
+    panel.head(
+        "4  Is it right?",
+        "a numerical gradient: the sheets Plus and Minus",
+        "torch.autograd.gradcheck(f, weight)",
+        "(loss with the weight h larger − loss with it h smaller) ÷ 2h",
+    )
+    panel.typed(0, "block of weights", PLANE, board.names_of_planes)
+    for line, (label, name) in enumerate((("row", ROW), ("column", COLUMN), ("h", H)), 1):
+        panel.typed(line, label, name)
+    plus, minus = (_loss_formula(board, title, _target_share(board, title)) for title in (PLUS, MINUS))
+    panel.result(4, "loss with weight + h", learning.plus.loss, plus, style.LONG_RESULT)
+    panel.result(5, "loss with weight − h", learning.minus.loss, minus, style.LONG_RESULT)
+    high, low, numerical, formula = (board.value(CHECK, line).fixed() for line in (4, 5, 6, 7))
+    slope = (learning.plus.loss - learning.minus.loss) / (2 * descent.h)
+    panel.result(6, "numerical gradient", slope, f"({high}-{low})/(2*{board.settings[H].fixed()})", style.LONG_RESULT)
+    gradient = chosen(board, learning.gradients, descent) if learning.inside else 0.0
+    panel.result(7, "gradient by formula", gradient, _chosen_gradient(board), style.LONG_RESULT)
+    agree = abs(slope - gradient) <= AGREE * max(1.0, abs(gradient))
+    texts = (
+        "the two agree",
+        "they differ: is h too large, or a kink (ReLU, max) close?",
+        "the block has no such row or column",
+    )
+    close = f"ABS({numerical}-{formula})<={number(AGREE)}*MAX(1,ABS({formula}))"
+    text = texts[2] if not learning.inside else texts[0] if agree else texts[1]
+    inside = board.inside.fixed()
+    said = f'IF({inside}=0,"{texts[2]}",IF({close},"{texts[0]}","{texts[1]}"))'
+    panel.verdict(8, text, said, f"AND({inside}=1,{close})")
+
+
+def _chosen_gradient(board: Board) -> str:
+    """The gradient in the chosen row and column of the chosen plane; 0 where there is none."""
+    row, column = board.settings[ROW], board.settings[COLUMN]
+    plane, blocks = board.number.fixed(), [p.block.on(BACKPROP) for p in board.planes]
+
+    def place(cell: Block, steps: list[int]) -> str:
+        if set(steps) == {1}:
+            return cell.fixed()
+        return f"({cell.fixed()}-1)*CHOOSE({plane},{','.join(map(str, steps))})+1"
+
+    at = ",".join(place(cell, [b.step[axis] for b in blocks]) for axis, cell in enumerate((row, column)))
+    area = f"CHOOSE({plane},{','.join(b.absolute for b in blocks)})"
+    return f"IF({board.inside.fixed()}=0,0,INDEX({area},{at}))"
+
+
+def _planes(sheet: Page, board: Board, learning: Learning, descent: Descent) -> None:
+    """The blocks that can be chosen, with their sizes; above them the number of the chosen one."""
+    names, (name, row, column) = board.names_of_planes, (board.settings[n] for n in (PLANE, ROW, COLUMN))
+    sheet.put(names.row - 1, names.column, "blocks of weights, their rows and columns", style.LABEL)
+    for y, plane in enumerate(board.planes):
+        sheet.put(names.row + y, names.column, plane.name, style.LABEL)
+        sheet.put(names.row + y, names.column + _SIZES, plane.block.height, style.ENGINE_COUNT)
+        sheet.put(names.row + y, names.column + _SIZES + 1, plane.block.width, style.ENGINE_COUNT)
+    number_formula = f"MATCH({name.fixed()},{names.absolute},0)"
+    sheet.put(board.number.row, board.number.column, descent.plane + 1, style.ENGINE_COUNT, number_formula)
+    heights, widths = (
+        Block(BACKPROP, names.row, names.column + _SIZES + i, names.height, 1).absolute for i in range(2)
+    )
+    chosen_plane = board.number.fixed()
+    fits = f"{row.fixed()}<=INDEX({heights},{chosen_plane}),{column.fixed()}<=INDEX({widths},{chosen_plane})"
+    sheet.put(board.inside.row, board.inside.column, int(learning.inside), style.ENGINE_COUNT, f"IF(AND({fits}),1,0)")
+
+
+def _hand(panel: _Panel) -> None:
+    """Which block to copy over which, for those who have no buttons."""
+    sheet, board = panel.sheet, panel.board
+    panel.head(
+        "5  The same by hand",
+        "a step without buttons",
+        "with torch.no_grad(): w -= lr * w.grad",
+        "copy these cells of Updated and paste them onto the same of Network, as values (Paste Special)",
+    )
+    (first, last), row = board.columns(HAND), board.first_line - 1
+    columns = [(first, first + 3), (first + 4, first + 9), (first + 10, last)]
+    for (column, end), text in zip(columns, ("weights", f"copy from {UPDATED}", "paste at"), strict=True):
+        sheet.span(row, column, end, text, style.LABEL)
+    for line, (tensor, area) in enumerate(board.areas()):
+        row = board.value(HAND, line).row
+        cell = Block(NETWORK, area.row, area.column, 1, 1)
+        sheet.span(row, *columns[0], tensor, style.LINE)
+        for (column, end), place in zip(columns[1:], (area, cell), strict=True):
+            sheet.span(row, column, end, place.foreign, style.LINK_LINE)
+            sheet.links[row, column] = place.foreign
+
+
+def _pictures(sheet: Page, board: Board, top: int) -> int:
+    """Pictures of the classes, to be copied over the picture; the last row of them."""
+    _, height, width = board.network.input_shape
+    first, last = board.columns(LOSS)[0], board.columns(STEP)[1]
+    place = Block(NETWORK, board.layout.input.blocks[0].row, board.layout.input.blocks[0].column, 1, 1)
+    texts = (
+        "6  Other pictures",
+        "what the classes look like",
+        "for x, target in pictures: …",
+        f"copy one, paste it at {place.foreign} as values, choose its target, train: does it still know the first?",
+    )
+    head(sheet, (first, last), texts, top)
+    sheet.heights |= {top: 24, top + 1: 16, top + 2: 28, top + 3: 28}
+    for order, name in enumerate(board.network.classes):
+        planes = draw(name, board.network.input_shape)
+        column = first + order * (width + 2)
+        blocks = tuple(Block(BACKPROP, top + 6 + c * (height + 1), column, height, width) for c in range(len(planes)))
+        sheet.put(blocks[0].row - 1, column, name, style.CLASS)
+        sheet.fill(blocks, planes.tolist(), style.ACTIVATION)
+        sheet.scales.append((blocks, style.INK_SCALE))
+    return blocks[-1].last_row

@@ -1,0 +1,62 @@
+"""What the tests of the lessons' own sheets share: a lesson as the command line builds it, and a hand on its cells."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+
+from conv_sheet import lessons
+from conv_sheet.contents import Contents
+from conv_sheet.formula import FUNCTIONS, functions_in
+from conv_sheet.layers import Array
+
+
+def contents(name: str) -> Contents:
+    """A lesson with its own picture and weights."""
+    lesson = lessons.load(name)
+    return Contents(lesson.network, lessons.default_picture(lesson.network), lesson.tensors())
+
+
+def put(book: Any, **cells: object) -> None:
+    """Type into cells of an open workbook, by their names; an array fills as many as it has values."""
+    for name, value in cells.items():
+        area = book.names[name].refers_to_range
+        if isinstance(value, np.ndarray):
+            area.value = value.tolist()
+        else:
+            area[0, 0].value = value
+
+
+def shown(book: Any, name: str) -> list[list[object]]:
+    """What the cells of a name show in an open workbook; None where that is nothing."""
+    rows = book.names[name].refers_to_range.options(ndim=2).value
+    return [[None if value == "" else value for value in row] for row in rows]
+
+
+def numbers(book: Any, name: str) -> Array:
+    """The numbers that the cells of a name show in an open workbook."""
+    return np.array(shown(book, name), dtype=float)
+
+
+def texts(book: Any, sheet: str) -> str:
+    """Everything that is written on a sheet of an open workbook."""
+    rows = book.sheets[sheet].range((1, 1), (60, 90)).options(ndim=2).value
+    return "\n".join(value for row in rows for value in row if isinstance(value, str))
+
+
+def strange_formulas(path: Path) -> list[str]:
+    """Cells whose formula calls a function that not every spreadsheet program has, or needs array entry."""
+    return [
+        f"{sheet.title}!{cell.coordinate}"
+        for sheet in openpyxl.load_workbook(path)
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.data_type == "f" and not (isinstance(cell.value, str) and functions_in(cell.value) <= FUNCTIONS)
+    ]
+
+
+def tries(path: Path) -> dict[str, str]:
+    """What `Start` proposes to try: the name in each of its links, and the cells to which the link leads."""
+    links = [cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink]
+    return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}

@@ -1,0 +1,212 @@
+"""The lesson `stride-padding`: every setting compared with PyTorch, in NumPy and in LibreOffice's cells."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+import torch
+import torch.nn.functional as F
+from openpyxl.formula.translate import Translator
+
+from conv_sheet import style
+from conv_sheet.check import check
+from conv_sheet.contents import Contents
+from conv_sheet.errors import WorkbookError
+from conv_sheet.grid import Block
+from conv_sheet.layers import Array
+from conv_sheet.libreoffice import connect
+from conv_sheet.reader import contents, read
+from conv_sheet.sheets import stride
+from conv_sheet.sheets.stride import Choice
+from tests import lessons, networks
+from tests.oracles import cells, gnumeric, libreoffice, validator
+
+EVERY = [Choice(*options) for options in product(range(1, 6), range(1, 4), range(4), range(1, 3))]
+IMPOSSIBLE = [Choice(5, s, 0, 2) for s in range(1, 4)]
+"""A 5×5 kernel with dilation 2 spans nine rows, and the picture has seven."""
+PICTURE, WEIGHT = (np.random.default_rng(7).integers(-9, 10, size).astype(float) for size in ((7, 7), (5, 5)))
+
+
+@pytest.fixture(scope="module")
+def held() -> Contents:
+    return lessons.contents("stride-padding")
+
+
+@pytest.fixture(scope="module")
+def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return networks.written(tmp_path_factory.mktemp("stride"), held, "stride.xlsx")
+
+
+@pytest.fixture(scope="module")
+def book(path: Path) -> Iterator[Any]:
+    with connect(path) as opened:
+        lessons.put(opened, stride_picture=PICTURE, stride_weight=WEIGHT)
+        yield opened
+
+
+def by_torch(picture: Array, weight: Array, choice: Choice) -> Array | None:
+    """What PyTorch makes of it; None where it refuses the options."""
+    size, step, padding, dilation = astuple(choice)
+    kernel = torch.tensor(weight[:size, :size])[None, None]
+    try:
+        maps = F.conv2d(torch.tensor(picture)[None, None], kernel, stride=step, padding=padding, dilation=dilation)
+    except RuntimeError:
+        return None
+    answer: Array = maps[0, 0].numpy()
+    return answer
+
+
+def chosen(choice: Choice) -> dict[str, float | str]:
+    names = (stride.KERNEL_SIZE, stride.STEP, stride.PADDING, stride.DILATION)
+    return dict(zip(names, map(float, astuple(choice)), strict=True))
+
+
+def typed() -> dict[str, float | str]:
+    tables = {stride.PICTURE: PICTURE, stride.WEIGHT: WEIGHT}
+    return {f"{name}_{y + 1}_{x + 1}": float(v) for name, t in tables.items() for (y, x), v in np.ndenumerate(t)}
+
+
+def place(held: Contents, name: str) -> Block:
+    return next(setting.block for setting in stride.settings(held.layout) if setting.name == name)
+
+
+def test_engine_and_formula_of_the_size_are_pytorchs_for_every_setting(held: Contents) -> None:
+    refused = []
+    for choice in EVERY:
+        now = replace(held, settings=chosen(choice) | typed())
+        expected = by_torch(PICTURE, WEIGHT, choice)
+        if expected is None:
+            refused.append(choice)
+            assert choice.out == 0
+        else:
+            assert (choice.out, choice.out) == expected.shape
+            np.testing.assert_allclose(stride.output(now), expected, rtol=0, atol=1e-12)
+    assert refused == IMPOSSIBLE
+
+
+def test_cells_follow_every_setting(book: Any) -> None:
+    for choice in EVERY:
+        lessons.put(book, **chosen(choice))
+        found = np.array(lessons.shown(book, "stride_output"), dtype=float)
+        expected = by_torch(PICTURE, WEIGHT, choice)
+        size = 0 if expected is None else len(expected)
+        assert lessons.numbers(book, "stride_size").item() == size, choice
+        there = np.zeros(found.shape, dtype=bool)
+        there[:size, :size] = True
+        assert np.array_equal(~np.isnan(found), there), choice
+        if expected is not None:
+            np.testing.assert_allclose(found[:size, :size], expected, rtol=0, atol=1e-9, err_msg=str(choice))
+
+
+@pytest.mark.parametrize("choice", IMPOSSIBLE, ids=str)
+def test_the_impossible_says_why(choice: Choice, book: Any) -> None:
+    lessons.put(book, **chosen(choice))
+    says = lessons.texts(book, "Stride")
+    assert "Impossible: a window spans 9 rows and columns, the padded picture has only 7." in says
+    assert "There is no such cell" in says
+    lessons.put(book, padding=1.0)
+    assert "Impossible" not in lessons.texts(book, "Stride")
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (Choice(3, 1, 1, 1), "That is as many as the picture has."),
+        (Choice(3, 1, 0, 1), "That is 2 fewer than the picture has."),
+        (Choice(1, 1, 3, 1), "That is 6 more than the picture has. The outermost windows see nothing but padding."),
+        (Choice(3, 3, 0, 1), "5 fewer than the picture has. No window reaches the last 1 of the padded picture"),
+        (Choice(2, 3, 0, 1), "5 fewer than the picture has. No window reaches the last 2 of the padded picture"),
+        (Choice(4, 2, 3, 2), "⌊(7 + 2·3 − 2·(4 − 1) − 1) / 2⌋ + 1"),
+    ],
+    ids=str,
+)
+def test_words_fit_the_numbers(choice: Choice, says: str, book: Any) -> None:
+    lessons.put(book, **chosen(choice))
+    assert says in lessons.texts(book, "Stride")
+
+
+def seen_by(choice: Choice, row: int, column: int) -> Array:
+    """Which cells of the picture with three rows and columns around it an output depends on: PyTorch's gradient."""
+    padded = torch.zeros(13, 13, dtype=torch.float64, requires_grad=True)
+    inside = slice(3 - choice.padding, 10 + choice.padding)
+    ones = torch.ones(1, 1, choice.kernel_size, choice.kernel_size, dtype=torch.float64)
+    maps = F.conv2d(padded[inside, inside][None, None], ones, stride=choice.stride, dilation=choice.dilation)
+    (answer,) = torch.autograd.grad(maps[0, 0, row - 1, column - 1], padded)
+    seen: Array = answer.numpy()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("choice", "row", "column"),
+    [
+        (Choice(3, 1, 0, 1), 1, 1),
+        (Choice(3, 1, 1, 1), 2, 6),
+        (Choice(4, 2, 3, 2), 3, 2),
+        (Choice(1, 1, 3, 2), 13, 13),
+        (Choice(5, 3, 2, 1), 3, 1),
+        (Choice(2, 3, 1, 2), 1, 3),
+    ],
+    ids=str,
+)
+def test_amber_is_what_the_output_depends_on(
+    choice: Choice, row: int, column: int, path: Path, held: Contents, tmp_path: Path
+) -> None:
+    """The rule of the conditional format, as a formula in cells of its own beside the sheet."""
+    options = chosen(choice) | {stride.ROW: float(row), stride.COLUMN: float(column)}
+    changes: dict[str, cells.Value | None] = {place(held, n).other(): v for n, v in options.items()}
+    picture = place(held, f"{stride.PICTURE}_1_1")
+    padded = picture.part(-3, -3, 13, 13)
+    beside = Block(padded.sheet, padded.row, 100, 13, 13)
+    rules = openpyxl.load_workbook(path)["Stride"].conditional_formatting
+    (rule,) = (r for area in rules if str(area.sqref) == padded.relative for r in area.rules if amber(r))
+    for y, x in np.ndindex(padded.shape):
+        formula = Translator(f"={rule.formula[0]}", padded.cell()).translate_formula(padded.cell(y, x))
+        changes[beside.other(y, x)] = f"=IF({formula[1:]},1,0)"
+    edited = cells.set_cells(path, tmp_path / "edited.xlsx", changes)
+    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
+    shown = cells.values(answer, "Stride")
+    np.testing.assert_array_equal(cells.array(shown, beside.relative), seen_by(choice, row, column))
+    value = by_torch(np.array(stride._PIXELS, dtype=float), np.array(stride._WEIGHTS, dtype=float), choice)
+    assert value is not None
+    assert value[row - 1, column - 1] in shown.values()
+
+
+def amber(rule: Any) -> bool:
+    return bool(rule.dxf and rule.dxf.fill and rule.dxf.fill.bgColor.rgb == f"FF{style.AMBER}")
+
+
+@pytest.mark.parametrize("choice", [Choice(3, 2, 1, 2), Choice(5, 1, 0, 2)], ids=str)
+def test_what_was_chosen_is_read_back_and_agrees(choice: Choice, path: Path, held: Contents, tmp_path: Path) -> None:
+    options = chosen(choice) | {f"{stride.PICTURE}_2_3": -4.5}
+    edited = cells.set_cells(path, tmp_path / "edited.xlsx", {place(held, n).other(): v for n, v in options.items()})
+    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
+    assert contents(read(answer)).chosen[f"{stride.PICTURE}_2_3"] == -4.5
+    for other in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+        assert check(read(other)).ok
+
+
+def test_settings_out_of_range_are_refused(path: Path, held: Contents, tmp_path: Path) -> None:
+    for name, value in ((stride.STEP, 0), (stride.PADDING, 4), (stride.DILATION, 1.5), (stride.KERNEL_SIZE, "3")):
+        cell = place(held, name).other()
+        edited = cells.set_cells(path, tmp_path / "edited.xlsx", {cell: value})
+        with pytest.raises(WorkbookError, match=rf"^{cell} holds .*{name}: A whole number from"):
+            contents(read(edited))
+
+
+def test_the_four_layers_show_one_option_each(held: Contents) -> None:
+    image = torch.tensor(held.image)[None]
+    plain = image[..., 1:-1, 1:-1]
+    expected = {"plain": plain, "padded": plain, "strided": plain[..., ::2, ::2], "dilated": plain[..., ::2, ::2]}
+    for name, maps in expected.items():
+        np.testing.assert_array_equal(held.activations[name], maps.numpy())
+
+
+def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+    assert validator.findings(path) == []
+    assert lessons.strange_formulas(path) == []
+    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
