@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci pictures clean
+.PHONY: help lesson test lint types ci workbooks pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,10 @@ types: $(DEV) ## check the types
 	@$(BIN)/mypy
 
 ci: lint types test ## all of the above, as a change must pass it
+
+workbooks: $(PACKAGE) ## build every lesson into workbooks/
+	@for spec in templates/*.toml; do name=$$(basename $$spec .toml); \
+	$(BIN)/conv-sheet build $$name -o workbooks/$$name.xlsm --force || exit 1; done
 
 pictures: $(DEV) $(PROGRAMS) ## draw the printed pages of workbooks/ into build/pictures/
 	@$(BIN)/python scripts/pictures.py build/pictures workbooks/*.xls[mx]

@@ -182,7 +182,7 @@ def around(blocks: tuple[Block, ...]) -> Block:
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Blocks of one size in regular places: `high` below each other, `down` rows apart, then on `right` columns further.
+    """Blocks of one size in regular places: `high` below each other, `down` rows apart, then `right` columns further.
 
     >>> lattice = Lattice.of([Block("S", row, column, 3, 3) for column in (2, 9) for row in (5, 10)])
     >>> lattice, lattice.place(3)
