@@ -7,7 +7,20 @@ from conv_sheet.grid import Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.network import Network
-from conv_sheet.sheets import backprop, channels, dropout, field, images, kernels, pooling, saliency, stride
+from conv_sheet.sheets import (
+    backprop,
+    channels,
+    dropout,
+    field,
+    filters,
+    images,
+    kernels,
+    loupe,
+    places,
+    pooling,
+    saliency,
+    stride,
+)
 from conv_sheet.sheets.page import Page, Setting
 
 if TYPE_CHECKING:
@@ -32,6 +45,7 @@ EXTRAS: dict[str, Extra] = {
     channels.NAME: channels,
     dropout.NAME: dropout,
     field.NAME: field,
+    filters.NAME: filters,
     kernels.NAME: kernels,
     saliency.NAME: saliency,
     stride.NAME: stride,
@@ -41,7 +55,7 @@ EXTRAS: dict[str, Extra] = {
 
 
 def of(network: Network) -> list[Extra]:
-    """The sheets that a network's spec asks for, in its order, those of backpropagation first, and `Saliency` last.
+    """The loupe, those of backpropagation, those that the spec asks for, in its order, and `Saliency` where it suits.
 
     Raises SpecError for a name that is none.
     """
@@ -50,4 +64,4 @@ def of(network: Network) -> list[Extra]:
         raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
     unasked = [saliency.NAME] if saliency.suits(network) and saliency.NAME not in network.sheets else []
     learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if network.backprop else []
-    return [*learning, *(EXTRAS[name] for name in (*network.sheets, *unasked))]
+    return [loupe, *learning, *(EXTRAS[name] for name in (*network.sheets, *unasked)), places]

@@ -25,7 +25,8 @@ _GAP = 2
 _MIN_WIDTH = 10
 _TILES_IN_COLUMN = 8
 _TALLEST = 72
-"""Rows that the weights of a fully connected layer may take before they go on in the next column."""
+"""Rows that the weights of a fully connected layer may take, where the maps do not take more anyway, before they go on
+in the next column."""
 _LABEL_WIDTH = 3
 
 
@@ -163,13 +164,16 @@ def plan(network: Network) -> Layout:
     top = BAND_ROW + 2 * max((_band_rows(g) for g in groups), default=0)
     top += 1 if top > BAND_ROW else 0
     pitches = _pitches(groups, borders)
+    tallest = max(
+        [_TALLEST, *(min(g.out_shape[0], _TILES_IN_COLUMN) * p for g, p in zip(groups, pitches, strict=True))]
+    )
     stages: list[Stage] = []
     column = _FIRST_COLUMN
     for group, border, pitch in zip(groups, borders, pitches, strict=True):
         if len(group.out_shape) == 3:
             own, last = _place_maps(group, border, pitch, top, column)
         else:
-            own, last = _place_vector(group, top, column)
+            own, last = _place_vector(group, tallest, top, column)
         last = max(last, column + _MIN_WIDTH - 1)
         stages.append(Stage(group.name, group.nodes, group.source, own, border, (column, last)))
         column = last + 1 + _GAP
@@ -297,14 +301,14 @@ def _place_kernels(node: Node, planes: list[int], stack: int, top: int, left: in
     }
 
 
-def _place_vector(group: _Group, top: int, left: int) -> tuple[dict[str, Placed], int]:
+def _place_vector(group: _Group, tallest: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
     node = group.nodes[0]
     own: dict[str, Placed] = {}
     column = left
     shapes = node.parameters
     if "weight" in shapes:
         if len(group.reads) == 3:
-            weight, last = _place_tiles(group, top, column)
+            weight, last = _place_tiles(group, tallest, top, column)
         else:
             outputs, inputs = shapes["weight"]
             block = Block(NETWORK, top + 1, column, inputs, outputs)
@@ -321,12 +325,12 @@ def _place_vector(group: _Group, top: int, left: int) -> tuple[dict[str, Placed]
     return own, column - 2 + _LABEL_WIDTH
 
 
-def _place_tiles(group: _Group, top: int, left: int) -> tuple[Placed, int]:
+def _place_tiles(group: _Group, tallest: int, top: int, left: int) -> tuple[Placed, int]:
     """Weights in the shape of the maps that they weigh: maps of one output side by side, outputs below each other."""
     channels, height, width = group.reads
     outputs = group.nodes[0].parameters["weight"][0]
     pitch, tile_width = height + 2, channels * (width + 1) - 1
-    in_column = max(1, min(outputs, _TALLEST // pitch))
+    in_column = max(1, min(outputs, tallest // pitch))
     blocks = [
         Block(
             NETWORK,

@@ -14,7 +14,7 @@ from conv_sheet.errors import DataError, SpecError
 from conv_sheet.files import atomic_write
 from conv_sheet.layers import Array
 from conv_sheet.network import Network
-from conv_sheet.pictures import draw
+from conv_sheet.pictures import PICTURES, draw
 from conv_sheet.sheets import images
 
 DEFAULT = "fastai"
@@ -125,10 +125,15 @@ def first_contents(
     settings: dict[str, float | str] = {TARGET: str(number)} if known else {}
     if images.NAME not in network.sheets:
         return Contents(network, image, tensors, settings=settings)
-    gallery = {f"digit {n}": sample(n, network.input_shape) for n in range(10)} | {label: image}
+    gallery = {name: _sample(name, network.input_shape) for name in images.samples_of(network)} | {label: image}
     if network.picture:
         gallery[network.picture] = default_picture(network)
     return Contents(network, image, tensors, gallery=gallery, settings=settings | {images.CHOICE: label})
+
+
+def _sample(label: str, shape: tuple[int, ...]) -> Array:
+    """A picture that comes with conv-sheet, by its label on `Images`."""
+    return draw(label, shape) if label in PICTURES else sample(int(label.removeprefix("digit ")), shape)
 
 
 def sample(number: int, shape: tuple[int, ...]) -> Array:

@@ -81,6 +81,7 @@ STAGE_WORDS = Style(size=9, italic=True, color=GREY, fill=PALE, wrap=True, verti
 SCALE = Style(size=7, color=GREY, format='"±"0.00', horizontal="center", vertical="bottom", shrink=True)
 LABEL = Style(size=8, color=GREY)
 AXIS = Style(size=7, color=GREY, horizontal="center")
+NUMBERED = Style(size=8, bold=True, color=EDIT, horizontal="center")
 CLASS = Style(size=9, bold=True)
 CLASS_BESIDE = replace(CLASS, horizontal="left", indent=1)
 DISTANCE = Style(size=9, fill=PALE, format="0.0E+00", horizontal="left")

@@ -13,9 +13,9 @@ from conv_sheet.layers import Array
 
 
 def contents(name: str) -> Contents:
-    """A lesson with its own picture and weights."""
+    """A lesson as the command line builds it."""
     lesson = lessons.load(name)
-    return Contents(lesson.network, lessons.default_picture(lesson.network), lesson.tensors())
+    return lessons.first_contents(lesson.network, lesson.tensors())
 
 
 def put(book: Any, **cells: object) -> None:

@@ -114,8 +114,9 @@ def test_a_choice_that_nothing_has_calculated_is_seen(path: Path, held: Contents
 
 def test_a_kernel_without_a_name_is_refused(path: Path, held: Contents, tmp_path: Path) -> None:
     choice, *weights = kernels.settings(held.layout)
-    for setting, value in ((choice, "blurr"), (weights[4], "nine"), (weights[4], None)):
-        edited = cells.set_cells(path, tmp_path / "edited.xlsx", {setting.block.other(): value})
+    edited = tmp_path / "edited.xlsx"
+    for setting, value in ((choice, "blurr"), (weights[4], "nine"), (weights[4], True)):
+        patch_cells(path, edited, {setting.block.sheet: {setting.block.position(0, 0): value}})
         with pytest.raises(WorkbookError, match=setting.block.other()):
             contents(read(edited))
 

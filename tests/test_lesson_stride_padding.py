@@ -20,6 +20,7 @@ from conv_sheet.errors import WorkbookError
 from conv_sheet.grid import Block
 from conv_sheet.layers import Array
 from conv_sheet.libreoffice import connect
+from conv_sheet.package import patch_cells
 from conv_sheet.reader import contents, read
 from conv_sheet.sheets import stride
 from conv_sheet.sheets.stride import Choice
@@ -141,60 +142,61 @@ def seen_by(choice: Choice, row: int, column: int) -> Array:
     return seen
 
 
-@pytest.mark.parametrize(
-    ("choice", "row", "column"),
-    [
-        (Choice(3, 1, 0, 1), 1, 1),
-        (Choice(3, 1, 1, 1), 2, 6),
-        (Choice(4, 2, 3, 2), 3, 2),
-        (Choice(1, 1, 3, 2), 13, 13),
-        (Choice(5, 3, 2, 1), 3, 1),
-        (Choice(2, 3, 1, 2), 1, 3),
-    ],
-    ids=str,
-)
-def test_amber_is_what_the_output_depends_on(
-    choice: Choice, row: int, column: int, path: Path, held: Contents, tmp_path: Path
-) -> None:
+LOOKED_AT = [
+    (Choice(3, 1, 0, 1), 1, 1),
+    (Choice(3, 1, 1, 1), 2, 6),
+    (Choice(4, 2, 3, 2), 3, 2),
+    (Choice(1, 1, 3, 2), 13, 13),
+    (Choice(5, 3, 2, 1), 3, 1),
+    (Choice(2, 3, 1, 2), 1, 3),
+]
+
+
+def test_amber_is_what_the_output_depends_on(path: Path, held: Contents, tmp_path: Path) -> None:
     """The rule of the conditional format, as a formula in cells of its own beside the sheet."""
-    options = chosen(choice) | {stride.ROW: float(row), stride.COLUMN: float(column)}
-    changes: dict[str, cells.Value | None] = {place(held, n).other(): v for n, v in options.items()}
-    picture = place(held, f"{stride.PICTURE}_1_1")
-    padded = picture.part(-3, -3, 13, 13)
+    padded = place(held, f"{stride.PICTURE}_1_1").part(-3, -3, 13, 13)
     beside = Block(padded.sheet, padded.row, 100, 13, 13)
     rules = openpyxl.load_workbook(path)["Stride"].conditional_formatting
     (rule,) = (r for area in rules if str(area.sqref) == padded.relative for r in area.rules if amber(r))
-    for y, x in np.ndindex(padded.shape):
-        formula = Translator(f"={rule.formula[0]}", padded.cell()).translate_formula(padded.cell(y, x))
-        changes[beside.other(y, x)] = f"=IF({formula[1:]},1,0)"
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", changes)
-    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    shown = cells.values(answer, "Stride")
-    np.testing.assert_array_equal(cells.array(shown, beside.relative), seen_by(choice, row, column))
-    value = by_torch(np.array(stride._PIXELS, dtype=float), np.array(stride._WEIGHTS, dtype=float), choice)
-    assert value is not None
-    assert value[row - 1, column - 1] in shown.values()
+    copied = {
+        beside.other(y, x): Translator(f"=IF({rule.formula[0]},1,0)", padded.cell()).translate_formula(
+            padded.cell(y, x)
+        )
+        for y, x in np.ndindex(padded.shape)
+    }
+    with connect(cells.set_cells(path, tmp_path / "copied.xlsx", copied)) as book:
+        lessons.put(book, stride_picture=PICTURE, stride_weight=WEIGHT)
+        area = book.sheets["Stride"].range((beside.row, beside.column), (beside.last_row, beside.last_column))
+        for choice, row, column in LOOKED_AT:
+            lessons.put(book, **chosen(choice), stride_row=float(row), stride_column=float(column))
+            found = area.options(np.array).value
+            np.testing.assert_array_equal(found, seen_by(choice, row, column), err_msg=str(choice))
+            value = by_torch(PICTURE, WEIGHT, choice)
+            assert value is not None
+            assert lessons.numbers(book, "stride_value").item() == value[row - 1, column - 1]
 
 
 def amber(rule: Any) -> bool:
     return bool(rule.dxf and rule.dxf.fill and rule.dxf.fill.bgColor.rgb == f"FF{style.AMBER}")
 
 
-@pytest.mark.parametrize("choice", [Choice(3, 2, 1, 2), Choice(5, 1, 0, 2)], ids=str)
-def test_what_was_chosen_is_read_back_and_agrees(choice: Choice, path: Path, held: Contents, tmp_path: Path) -> None:
-    options = chosen(choice) | {f"{stride.PICTURE}_2_3": -4.5}
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", {place(held, n).other(): v for n, v in options.items()})
-    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert contents(read(answer)).chosen[f"{stride.PICTURE}_2_3"] == -4.5
-    for other in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp_path: Path) -> None:
+    edited = []
+    for choice in (Choice(3, 2, 1, 2), Choice(5, 1, 0, 2)):
+        options = chosen(choice) | {f"{stride.PICTURE}_2_3": -4.5}
+        typed_in = {place(held, name).other(): value for name, value in options.items()}
+        edited.append(cells.set_cells(path, tmp_path / f"{choice.kernel_size}.xlsx", typed_in))
+    answers = libreoffice.recalculate(edited, tmp_path / "out")
+    assert contents(read(answers[0])).chosen[f"{stride.PICTURE}_2_3"] == -4.5
+    for other in (*answers, *(gnumeric.recalculate(p, tmp_path / f"gnumeric-{p.name}") for p in edited)):
         assert check(read(other)).ok
 
 
 def test_settings_out_of_range_are_refused(path: Path, held: Contents, tmp_path: Path) -> None:
-    for name, value in ((stride.STEP, 0), (stride.PADDING, 4), (stride.DILATION, 1.5), (stride.KERNEL_SIZE, "3")):
-        cell = place(held, name).other()
-        edited = cells.set_cells(path, tmp_path / "edited.xlsx", {cell: value})
-        with pytest.raises(WorkbookError, match=rf"^{cell} holds .*{name}: A whole number from"):
+    for name, value in ((stride.STEP, 0), (stride.PADDING, 4), (stride.DILATION, 1.5), (stride.KERNEL_SIZE, "three")):
+        block, edited = place(held, name), tmp_path / "edited.xlsx"
+        patch_cells(path, edited, {block.sheet: {block.position(0, 0): value}})
+        with pytest.raises(WorkbookError, match=rf"^{block.other()} holds .*{name}: A whole number from"):
             contents(read(edited))
 
 

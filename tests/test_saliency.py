@@ -90,7 +90,7 @@ def test_squares_go_further_where_pixel_by_pixel_would_take_too_long(monkeypatch
 def test_dropout_that_is_on_treats_every_covered_picture_as_it_treats_the_whole_one() -> None:
     layers = [*DIGITS["layers"][:4], {"name": "drop", "kind": "Dropout"}, DIGITS["layers"][4]]
     held = contents(Network.from_spec(DIGITS | {"layers": layers}))
-    on = {**held.tensors, "drop.active": np.array(1.0)}
+    on = {**held.tensors, "conv1.bias": np.ones(2), "drop.active": np.array(1.0)}
     blank = np.zeros_like(held.image)
     np.testing.assert_array_equal(saliency.occlusion(held.network, blank, on, 0), 0.0)
     assert np.abs(saliency.occlusion(held.network, held.image, on, 0)).max() > 0
@@ -155,15 +155,18 @@ def test_picture_and_filters_follow_and_the_maps_are_said_to_be_stale(tmp_path: 
     held = contents(small())
     pixel = address(held.layout.input.blocks[1], 2, 3)
     weight = address(held.layout.by_name["conv1"].own["weight"].blocks[4], 1, 0)
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "typed.xlsx", {pixel: 0.875, weight: 1.625})
+    path = written(tmp_path, held)
+    typed = [
+        cells.set_cells(path, tmp_path / f"{number}.xlsx", {cell: 0.875}) for number, cell in enumerate((pixel, weight))
+    ]
     answers = [
-        gnumeric.recalculate(path, tmp_path / "gnumeric.xlsx"),
-        *libreoffice.recalculate([path], tmp_path / "out"),
+        *libreoffice.recalculate(typed, tmp_path / "out"),
+        gnumeric.recalculate(typed[0], tmp_path / "gnumeric.xlsx"),
     ]
     for answer in answers:
         shown = cells.values(answer, "Saliency")
         assert shown[STATUS] == "Stale: the sheet Network has changed since Python made these maps. Press Recompute."
-        assert {0.875, 1.625} <= set(shown.values())
+        assert 0.875 in shown.values()
         assert not check(read(answer)).formulas
 
 

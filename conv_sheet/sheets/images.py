@@ -10,7 +10,9 @@ from conv_sheet.grid import Block, Placed, around, quote
 from conv_sheet.layers import Array, Formula
 from conv_sheet.layout import Layout
 from conv_sheet.network import Network
-from conv_sheet.sheets.page import Page, Setting, Validation
+from conv_sheet.pictures import PICTURES
+from conv_sheet.sheets import parts
+from conv_sheet.sheets.page import Page, Setting
 
 if TYPE_CHECKING:
     from conv_sheet.contents import Contents
@@ -30,9 +32,15 @@ _CHOICE_WIDTH = 6
 
 
 def labels(network: Network) -> tuple[str, ...]:
-    """What the pictures are called: an empty one, the user's own, the lesson's, and the ten digits."""
-    lesson = (network.picture,) if network.picture else ()
-    return (DRAWING, OWN, *lesson, *(f"digit {number}" for number in range(10)))
+    """What the pictures are called: an empty one, the user's own, the lesson's, and the samples."""
+    samples = samples_of(network)
+    lesson = (network.picture,) if network.picture and network.picture not in samples else ()
+    return (DRAWING, OWN, *lesson, *samples)
+
+
+def samples_of(network: Network) -> tuple[str, ...]:
+    """Labels of the pictures that come with conv-sheet: those that classes are named after, or else the ten digits."""
+    return tuple(name for name in network.classes if name in PICTURES) or tuple(f"digit {n}" for n in range(10))
 
 
 def number(network: Network, label: str) -> int:
@@ -98,16 +106,14 @@ def page(held: "Contents") -> Page:
     sheet.freeze = f"A{_TOP - 1}"
     sheet.heights |= {1: 30, _CHOICE.row: 24, _LIST_ROW: 6}
     sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
-    hint = "Choose in the box, or draw: type 0 (paper) to 1 (ink) into any picture. The sheet Network follows at once."
+    hint = "Choose in the box, or draw: type {} into any picture. The sheet Network follows at once."
+    hint = hint.format(parts.light(layout.network.input_shape[0]))
     sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
     _chooser(sheet, network, choice, chosen)
     for label, placed in places.items():
         sheet.put(placed.blocks[0].row - 1, placed.blocks[0].column, label, style.CLASS)
         sheet.fill(placed.blocks, placed.planes(held.pictures[label]).tolist(), style.PIXEL)
-        sheet.scales.append((placed.blocks, style.INK_SCALE))
-    every = tuple(block for placed in places.values() for block in placed.blocks)
-    error = "A pixel is a number from 0 (paper) to 1 (ink). Press Esc to keep the old one."
-    sheet.validations.append(Validation(every, "Pixel", "A number from 0 (paper) to 1 (ink).", error, low=0, high=1))
+        parts.pixels(sheet, placed.blocks)
     return sheet
 
 

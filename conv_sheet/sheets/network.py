@@ -10,7 +10,7 @@ from conv_sheet.formula import MAX_BLOCKS
 from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array, Border, Formula, Limits
 from conv_sheet.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.sheets import buttons, images
+from conv_sheet.sheets import buttons, images, parts
 from conv_sheet.sheets.page import Page, Validation
 from conv_sheet.style import Scale, Style
 
@@ -65,12 +65,14 @@ def calculation(
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
         elif copied:
             compute(sheet, stage.name, stage.out, values["out"], style.ACTIVATION, copied("input", stage.out))
+            parts.shades(sheet, stage.out.blocks)
         else:
             _input(sheet, stage, values["out"])
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
         _border(sheet, stage.out, stage.border, values["out"])
-        scale(sheet, stage.out, scale_of(layout, stage))
+        if stage.nodes:
+            scale(sheet, stage.out, scale_of(layout, stage))
 
 
 def frame(title: str, layout: Layout) -> Page:
@@ -100,8 +102,6 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     """The colour scale of a stage's output; None where values may be negative and the scale needs a bound."""
-    if not stage.nodes:
-        return style.INK_SCALE
     if stage.last_layer.probabilities:
         return style.PROBABILITY_SCALE
     return style.WARM_SCALE if _non_negative(layout, stage) else None
@@ -169,16 +169,7 @@ def value_style(stage: Stage, placed: Placed) -> Style:
 
 def _input(sheet: Page, stage: Stage, values: Array) -> None:
     sheet.fill(stage.out.blocks, stage.out.planes(values).tolist(), style.PIXEL)
-    sheet.validations.append(
-        Validation(
-            stage.out.blocks,
-            "Pixel",
-            "A number from 0 (paper) to 1 (ink).",
-            "A pixel is a number from 0 (paper) to 1 (ink). Press Esc to keep the old one.",
-            low=0,
-            high=1,
-        )
-    )
+    parts.pixels(sheet, stage.out.blocks)
 
 
 def _follow(sheet: Page, layout: Layout, follows: Array) -> None:

@@ -9,6 +9,7 @@ from conv_sheet.formula import MAX_BLOCKS
 from conv_sheet.grid import Block, Placed, quote
 from conv_sheet.layers import Array
 from conv_sheet.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.sheets import parts
 from conv_sheet.sheets.network import SCALE_ROW, frame, label_maps, label_vector, scale_of, stage_title, value_style
 from conv_sheet.sheets.page import Page, Verdict
 
@@ -59,8 +60,9 @@ def page(
             sheet.fill(placed.blocks, placed.planes(engine[placed.name]).tolist(), look)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
-        scale = scale_of(layout, stage)
-        if scale:
+        if not stage.nodes:
+            parts.shades(sheet, stage.out.on(NUMPY).blocks)
+        elif scale := scale_of(layout, stage):
             sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
     return sheet
 

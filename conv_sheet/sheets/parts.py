@@ -7,7 +7,7 @@ import numpy as np
 from conv_sheet import style
 from conv_sheet.grid import Block
 from conv_sheet.layers import Array
-from conv_sheet.sheets.page import Page, Setting, Value
+from conv_sheet.sheets.page import Page, Setting, Validation, Value
 from conv_sheet.style import Style
 
 
@@ -57,13 +57,21 @@ def choose(sheet: Page, block: Block, values: Array, look: Style, sources: Seque
     compute(sheet, block, values, look, lambda y, x: choice(number, [source.other(y, x) for source in sources]))
 
 
+MOST_CHOICES = 29
+"""Of one CHOOSE: LibreOffice takes 30 arguments, where Excel takes 255."""
+
+
 def choice(number: str, expressions: Sequence[str]) -> str:
     """Formula of one of several expressions, by its number from 1.
 
     >>> choice("$B$2", ["A1", "C1"])
     'CHOOSE($B$2,A1,C1)'
+    >>> choice("$B$2", ["A1"] * 30)[-33:]
+    ',A1,A1,A1,A1),CHOOSE($B$2-29,A1))'
     """
-    return f"CHOOSE({number},{','.join(expressions)})"
+    first, rest = expressions[:MOST_CHOICES], expressions[MOST_CHOICES:]
+    chosen = f"CHOOSE({number},{','.join(first)})"
+    return f"IF({number}<={len(first)},{chosen},{choice(f'{number}-{len(first)}', rest)})" if rest else chosen
 
 
 def signed(sheet: Page, at: Block, blocks: tuple[Block, ...]) -> None:
@@ -77,6 +85,27 @@ def signed(sheet: Page, at: Block, blocks: tuple[Block, ...]) -> None:
 def caption(sheet: Page, block: Block, text: Value, look: Style = style.LABEL, formula: str | None = None) -> None:
     """A line of text in the cell above a block."""
     sheet.put(block.row - 1, block.column, text, look, formula)
+
+
+def light(channels: int) -> str:
+    """What a pixel of a picture with so many channels may be."""
+    return "0 (dark) to 1 (bright)" if channels == len(style.CHANNEL_SCALES) else "0 (paper) to 1 (ink)"
+
+
+def pixels(sheet: Page, blocks: tuple[Block, ...]) -> None:
+    """Colour a picture that can be typed over, one block a channel, as red, green and blue or as ink."""
+    shades(sheet, blocks)
+    room = f"number from {light(len(blocks))}."
+    error = f"A pixel is a {room} Press Esc to keep the old one."
+    sheet.validations.append(Validation(blocks, "Pixel", f"A {room}", error, low=0, high=1))
+
+
+def shades(sheet: Page, blocks: tuple[Block, ...]) -> None:
+    """Colour a picture, one block a channel, as red, green and blue or as ink."""
+    if len(blocks) == len(style.CHANNEL_SCALES):
+        sheet.scales += [((block,), scale) for block, scale in zip(blocks, style.CHANNEL_SCALES, strict=True)]
+    else:
+        sheet.scales.append((blocks, style.INK_SCALE))
 
 
 def glyph(sheet: Page, block: Block, sign: str, gap: int = 0) -> None:

@@ -26,7 +26,7 @@ _AXES = ("row", "column")
 _LATTICE = ("top", "left", "high", "down", "right")
 _CELL = ("cell row", "cell column")
 _SEEN = (
-    *("row apart", "column apart", "source high", "source down", "source right"),
+    *("row apart", "column apart", "source top", "source left", "source high", "source down", "source right"),
     *("seen top", "seen left", "seen height", "seen width", "first map", "last map"),
 )
 _FOUND = (
@@ -91,7 +91,7 @@ def _facts(number: int, sight: Sight, owned: int) -> dict[str, float | str]:
         "reads": sight.reads.name,
         "torch": ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes),
         "words": stage.layer.words(stage.in_shape),
-        "then": stage.activation.words_of("that") if stage.activation else "that",
+        "then": stage.activation.words_of("that") if stage.activation else "the result",
         "room": _room(sight),
         "maps": maps,
         "rows": rows,
@@ -449,13 +449,16 @@ def _run(guide: Guide, names: tuple[str, ...]) -> Block:
 
 def seen() -> str:
     """A formula for conditional formats on `Network`: whether the cell belongs to what the chosen one sees."""
-    numbers = (f"INDEX({SEEN},{n})" for n in range(1, len(_SEEN) + 1))
-    every_row, every_column, high, down, right, top, left, height, width, first, last = numbers
-    y, x = f"(ROW()-{top})", f"(COLUMN()-{left})"
-    channel = f"(INT({y}/{down})+INT({x}/{right})*{high})"
-    rows = f"{y}>=0,INT({y}/{down})<{high},MOD({y},{down})<={height},MOD(MOD({y},{down}),{every_row})=0"
-    columns = f"{x}>=0,MOD({x},{right})<={width},MOD(MOD({x},{right}),{every_column})=0"
-    return f"AND({rows},{columns},{channel}>={first},{channel}<={last})"
+    n = {name: f"INDEX({SEEN},{number})" for number, name in enumerate(_SEEN, 1)}
+    y, x = f"(ROW()-{n['seen top']})", f"(COLUMN()-{n['seen left']})"
+    high, down, right = (n[f"source {what}"] for what in ("high", "down", "right"))
+    channel = f"INT({y}/{down})+INT({x}/{right})*{high}"
+    rules = (
+        f"{y}>=0,INT({y}/{down})<{high},MOD({y},{down})<={n['seen height']},MOD(MOD({y},{down}),{n['row apart']})=0",
+        f"{x}>=0,MOD({x},{right})<={n['seen width']},MOD(MOD({x},{right}),{n['column apart']})=0",
+        f"{channel}>={n['first map']},{channel}<={n['last map']}",
+    )
+    return f"AND({','.join(rules)})"
 
 
 def looked_at() -> str:

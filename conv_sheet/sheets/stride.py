@@ -25,7 +25,8 @@ SIZE = 7
 """Rows and columns of the picture; they count from 1, and those of the padding before them down from 0."""
 KERNEL_SIZE, STEP, PADDING, DILATION = "kernel_size", "stride", "padding", "dilation"
 ROW, COLUMN = "stride_row", "stride_column"
-PICTURE, WEIGHT, OUTPUT, OUTPUT_SIZE = "stride_picture", "stride_weight", "stride_output", "stride_size"
+PICTURE, WEIGHT, OUTPUT = "stride_picture", "stride_weight", "stride_output"
+OUTPUT_SIZE, VALUE = "stride_size", "stride_value"
 LARGEST_KERNEL, WIDEST_STRIDE, WIDEST_PADDING, WIDEST_DILATION = 5, 3, 3, 2
 
 _GRID = SIZE + 2 * WIDEST_PADDING
@@ -237,6 +238,7 @@ def _looked_at(sheet: Page, held: "Contents", now: Choice, values: Array) -> Non
     value = float(values[row - 1, column - 1]) if exists else None
     formula = f'IF({test},INDEX({_OUT.absolute},{_ROW_AT.fixed()},{_COLUMN_AT.fixed()}),"")'
     _result(sheet, _VALUE_AT, "its value", value, formula)
+    sheet.names[VALUE] = _VALUE_AT
     weights = Live(now.kernel_size**2, f"{_K}*{_K}")
     there = say("The sum of ", weights, " products: the amber cells of the picture, each times its weight.")
     missing = say("There is no such cell: the output has ", Live(now.out, _SIZE), " rows and columns.")
