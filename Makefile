@@ -35,6 +35,7 @@ workbooks: $(PACKAGE) ## build every lesson into workbooks/
 
 pictures: $(DEV) $(PROGRAMS) ## draw the printed pages of workbooks/ into build/pictures/
 	@$(BIN)/python scripts/pictures.py build/pictures workbooks/*.xls[mx]
+	@$(BIN)/python -m scripts.readme_picture
 
 clean: ## remove what was built and cached; .venv and .tools stay
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

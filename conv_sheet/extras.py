@@ -16,6 +16,7 @@ from conv_sheet.sheets import (
     images,
     kernels,
     loupe,
+    masks,
     places,
     pooling,
     saliency,
@@ -44,9 +45,11 @@ EXTRAS: dict[str, Extra] = {
     images.NAME: images,
     channels.NAME: channels,
     dropout.NAME: dropout,
+    masks.NAME: masks,
     field.NAME: field,
     filters.NAME: filters,
     kernels.NAME: kernels,
+    loupe.NAME: loupe,
     saliency.NAME: saliency,
     stride.NAME: stride,
     pooling.NAME: pooling,
@@ -55,7 +58,7 @@ EXTRAS: dict[str, Extra] = {
 
 
 def of(network: Network) -> list[Extra]:
-    """The loupe, those of backpropagation, those that the spec asks for, in its order, and `Saliency` where it suits.
+    """The sheets of backpropagation, those that the spec asks for, in its order, and `Saliency` where it suits.
 
     Raises SpecError for a name that is none.
     """
@@ -64,4 +67,5 @@ def of(network: Network) -> list[Extra]:
         raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
     unasked = [saliency.NAME] if saliency.suits(network) and saliency.NAME not in network.sheets else []
     learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if network.backprop else []
-    return [loupe, *learning, *(EXTRAS[name] for name in (*network.sheets, *unasked)), places]
+    asked = [EXTRAS[name] for name in (*network.sheets, *unasked)]
+    return [*learning, *asked, *([places] if loupe.NAME in network.sheets else [])]

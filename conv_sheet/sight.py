@@ -4,13 +4,13 @@ All tensors stand at regular places. So a few numbers a stage say where the valu
 which window of which maps it sees, which kernels weigh them, and where its bias is. Formulas can work with them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, prod
 
 from conv_sheet.grid import Block, Lattice, Placed
-from conv_sheet.layers import Border, Field
+from conv_sheet.layers import Border, Field, Site
 from conv_sheet.layout import Layout, Stage
 
 TILE = 12
@@ -149,6 +149,19 @@ class Sight:
             return 1, 1
         down, right = (f.dilation // gcd(f.dilation, f.spread) for f in (self.rows, self.columns))
         return down, right
+
+    def formula(self, windows: Sequence[Block], total: Block, own: Sequence[Block]) -> str:
+        """Formula of a value, before the activation, over cells that hold what it sees in each panel, the sum of all
+        products, and what the value has of its own.
+        """
+        cells = dict(zip(self.own, own, strict=False))
+        if self.weighted:
+            return "+".join(cell.cell() for cell in (total, *cells.values()))
+        if not self.elementwise:
+            return self.stage.layer.over([w.relative for w in windows], {k: cell.cell() for k, cell in cells.items()})
+        alone = Placed("", (1,) * len(self.reads.shape), (windows[0].part(0, 0, 1, 1),))
+        tensors = {short: Placed("", (1,) * len(self.own[short].shape), (cell,)) for short, cell in cells.items()}
+        return self.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
 
     @cached_property
     def lattice(self) -> Lattice:

@@ -7,9 +7,11 @@ import numpy as np
 import openpyxl
 
 from conv_sheet import lessons
+from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.formula import FUNCTIONS, functions_in
 from conv_sheet.layers import Array
+from conv_sheet.reader import read
 
 
 def contents(name: str) -> Contents:
@@ -60,3 +62,8 @@ def tries(path: Path) -> dict[str, str]:
     """What `Start` proposes to try: the name in each of its links, and the cells to which the link leads."""
     links = [cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink]
     return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}
+
+
+def wrong(path: Path, sheet: str) -> list[str]:
+    """What is not right on one sheet of a workbook."""
+    return [str(difference) for difference in check(read(path)).formulas if difference.owner == sheet]

@@ -26,7 +26,7 @@ CHANNELS = "Channels"
 COLOURS = ("red", "green", "blue")
 MAP, ROW, COLUMN = "channels_map", "channels_row", "channels_column"
 
-_LAYERS = ("conv1", "mix", "depthwise", "pointwise")
+LAYERS = ("conv1", "mix", "depthwise", "pointwise")
 _ASK_ROW = 5
 _TOP = 8
 _TEXT_WIDTH, _NUMBER_WIDTH = 22, 6
@@ -165,9 +165,9 @@ def _behind(block: Block, gap: int, height: int, width: int) -> Block:
 
 def _places(layout: Layout) -> _Places:
     """Raises SpecError for a network that is not the lesson's, give or take its sizes."""
-    missing = [name for name in _LAYERS if name not in layout.by_name]
+    missing = [name for name in LAYERS if name not in layout.by_name]
     if missing:
-        raise SpecError(f"the sheet {NAME!r} shows layers called {', '.join(_LAYERS)}; there is no {missing[0]!r}")
+        raise SpecError(f"the sheet {NAME!r} shows layers called {', '.join(LAYERS)}; there is no {missing[0]!r}")
     conv, mix = layout.by_name["conv1"], layout.by_name["mix"]
     if (
         layout.input.shape[0] != len(COLOURS)
@@ -295,6 +295,8 @@ def _sum(sheet: Page, held: "Contents", places: _Places, chosen: int, sums: Arra
     parts.glyph(sheet, places.partials[1], "=")
     parts.signed(sheet, Block(CHANNELS, _TOP - 2, first.column, 1, 1), (*places.partials, places.total))
     parts.glyph(sheet, places.total, "→")
+    adds = {f"channels_{colour}": block for colour, block in zip(COLOURS, places.partials, strict=True)}
+    sheet.names |= adds | {"channels_sum": places.total, "channels_out": places.out}
     parts.caption(sheet, places.out, "ReLU: what is above zero", style.CLASS)
     parts.compute(
         sheet, places.out, np.maximum(total, 0.0), style.ACTIVATION, lambda y, x: f"MAX(0,{places.total.cell(y, x)})"
@@ -369,6 +371,7 @@ def _matrix(sheet: Page, held: "Contents", places: _Places, at: tuple[int, int])
 
     parts.glyph(sheet, bias, "=")
     parts.compute(sheet, result, weight @ before + added, style.SCORE, sum_of)
+    sheet.names["channels_mixed"] = result
     parts.glyph(sheet, result, "→")
     for o, colour in enumerate(COLOURS):
         sheet.put(matrix.row + o, matrix.column - 1, colour, style.LABEL)
@@ -456,6 +459,7 @@ def _column(sheet: Page, held: "Contents", places: _Places, column: int, sizes: 
     for line, (name, item) in enumerate(_LINES.items(), 1 + len(sizes)):
         at = places.counted(line, column)
         cells[name] = at.cell()
+        sheet.names[f"count_{name}" if column else f"conv1_{name}"] = at
         sheet.span(
             at.row, at.column, at.column + _NUMBER_WIDTH - 1, values[name], item.look, item.formula.format(**cells)
         )

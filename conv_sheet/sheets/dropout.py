@@ -1,6 +1,5 @@
 """The sheet `Dropout`: a map before and after, the mask between, and what a hundred masks do to the sum on average."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from conv_sheet import style
 from conv_sheet.errors import SpecError
 from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
-from conv_sheet.layers.dropout import Dropout, random, random_formula
+from conv_sheet.layers.dropout import Dropout, random
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.sheets import parts
 from conv_sheet.sheets.page import Page, Setting
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
 
 NAME = "dropout"
 DROPOUT = "Dropout"
+MASKS = "Masks"
 MAP = "dropout_map"
 AVERAGE = "dropout_average"
 SIDE = 10
-"""Masks along each side of the square of masks."""
+"""Of the square that shows what a hundred masks do."""
 
 _LINES = (
     "In training every value is dropped with probability p; what is kept is divided by 1 − p, so that on average the "
@@ -38,11 +38,6 @@ _WRONG = (
     "RAND() for the mask: it draws anew at every keystroke, so that nothing can be compared with anything.",
     "Left switched on in use: the same picture gets another answer each time. Try it: 1 into active, then other seeds.",
 )
-_ORIGIN = (
-    "Its number n and the seed s give each value a random number r:",
-    "b = (s · 271,828 + n · 314,159) mod 1,048,571",
-    "r = (b³ mod 1,048,571) / 1,048,571",
-)
 _PLANES = ("before", "random numbers", "mask: 0 where random < p", "before × mask", "after: ÷ (1 − p)")
 _SUMS = ("sum", "mean", "kept", "sum", "sum")
 _TOP = 9
@@ -50,7 +45,7 @@ _TEXT_WIDTH, _NUMBER_WIDTH = 18, 5
 
 
 @dataclass(frozen=True)
-class _Places:
+class Places:
     """Where everything stands, by the size of the maps that are dropped from."""
 
     layout: Layout
@@ -76,41 +71,52 @@ class _Places:
         return [Block(DROPOUT, p.last_row + 2, p.last_column - 2, 1, 1) for p in self.planes]
 
     @cached_property
-    def masks(self) -> Block:
+    def changes(self) -> Block:
         """How far each of a hundred masks takes the sum from what it was."""
         return Block(DROPOUT, self.sums[0].row + 6, 2, SIDE, SIDE)
 
     @cached_property
+    def strip(self) -> Block:
+        """The values of the chosen map in one row, on the sheet `Masks`."""
+        height, width = self.source.blocks[0].shape
+        return Block(MASKS, 7, 3, 1, height * width)
+
+    @cached_property
+    def wall(self) -> Block:
+        """A hundred masks, each one a row below the values; before it stands its seed, behind it what it does."""
+        return Block(MASKS, self.strip.row + 1, self.strip.column, SIDE**2, self.strip.width)
+
+    def result(self, number: int) -> Block:
+        """A column behind the masks: what is kept, the sum after, and how far that is from the sum before."""
+        return Block(MASKS, self.wall.row, self.wall.last_column + 2 + number, self.wall.height, 1)
+
+    @cached_property
     def table(self) -> Block:
-        return Block(DROPOUT, self.masks.row - 1, self.masks.last_column + 3, 1, _TEXT_WIDTH + 2 * _NUMBER_WIDTH)
+        return Block(DROPOUT, self.changes.row - 1, self.changes.last_column + 3, 1, _TEXT_WIDTH + 2 * _NUMBER_WIDTH)
 
     def counted(self, line: int, column: int) -> Block:
         """A number of the table."""
         first = self.table.column + _TEXT_WIDTH + column * _NUMBER_WIDTH
         return Block(DROPOUT, self.table.row + line, first, 1, 1)
 
-    @cached_property
-    def numbers(self) -> Block:
-        """Places of the chosen map's values among all values of the layer, from 1."""
-        last = self.planes[-1]
-        return Block(DROPOUT, self.masks.row, last.column, *last.shape)
-
     def setting(self, short: str) -> str:
         """A setting of the layer on `Network`, as this sheet writes it."""
         return self.stage.own[short].blocks[0].reference
 
 
-def _places(layout: Layout) -> _Places:
-    """Raises SpecError for a network without a Dropout over maps."""
+def places_of(layout: Layout) -> Places:
+    """Raises SpecError for a network without a Dropout over maps, and for a spec with one of the two sheets."""
+    if not {NAME, MASKS.lower()} <= set(layout.network.sheets):
+        raise SpecError(f"the sheets {NAME!r} and {MASKS.lower()!r} need each other: name both")
     for stage in layout.stages:
         if stage.nodes and isinstance(stage.layer, Dropout) and len(stage.out.shape) == 3:
-            return _Places(layout, stage)
+            return Places(layout, stage)
     raise SpecError(f"the sheet {NAME!r} needs a Dropout layer that reads maps")
 
 
 def settings(layout: Layout) -> tuple[Setting, ...]:
     """Which map to look at."""
-    places = _places(layout)
+    places = places_of(layout)
     maps = places.source.shape[0]
     return (Setting(MAP, places.ask, 1, f"Which map: a whole number from 1 to {maps}.", 1, maps),)
 
@@ -120,54 +126,41 @@ def engine(held: "Contents") -> list[tuple[Placed, Array]]:
     return []
 
 
-def deviations(values: Array, first: int, p: float, seeds: Iterable[float]) -> Array:
-    """How far dropping some of the values takes their sum from what it was, as a part of it, for each seed.
-
-    `first` is the number, from 1, of the first value among all that the layer drops from.
-
-    >>> bool(abs(deviations(np.ones(1000), 1, 0.5, range(400)).mean()) < 0.01)
-    True
-    """
-    total = values.sum()
-    count = first - 1 + values.size
-    kept = (values.ravel()[random(count, seed)[first - 1 :] >= p].sum() / (1 - p) for seed in seeds)
-    return np.array([after / total - 1 if total else 0.0 for after in kept], dtype=np.float64)
-
-
 def page(held: "Contents") -> Page:
     """The sheet: five planes above, a hundred masks and what to make of them below."""
-    places = _places(held.layout)
+    places = places_of(held.layout)
     last = places.planes[-1].last_column
     sheet = parts.frame(DROPOUT, last, zoom=60)
     parts.head(sheet, "Dropout: no value can be relied on, the sum can", _LINES, last)
     parts.ask(sheet, settings(held.layout)[0], held.chosen[MAP], "map", 2)
     _switches(sheet, held, places)
-    before = _planes(sheet, held, places)
-    _masks(sheet, held, places, before)
+    _planes(sheet, held, places)
+    _masks(sheet, held, places)
     _words(sheet, places)
     return sheet
 
 
-def _chosen(held: "Contents") -> int:
+def chosen(held: "Contents") -> int:
     """Index of the chosen map, from 0."""
     return int(float(held.chosen[MAP])) - 1
 
 
-def _own(held: "Contents", places: _Places, short: str) -> float:
+def own(held: "Contents", places: Places, short: str) -> float:
+    """What a setting of the layer holds."""
     return float(held.tensors[f"{places.stage.name}.{short}"])
 
 
-def _switches(sheet: Page, held: "Contents", places: _Places) -> None:
+def _switches(sheet: Page, held: "Contents", places: Places) -> None:
     """The layer's settings, which are typed on `Network`: copies that lead there."""
     row = places.ask.row
     for number, short in enumerate(("p", "seed", "active")):
         column = places.ask.column + 3 + 5 * number
         sheet.span(row, column, column + 1, short, style.LINE)
         target = places.stage.own[short].blocks[0]
-        sheet.put(row, column + 2, _own(held, places, short), style.LINKED, places.setting(short))
+        sheet.put(row, column + 2, own(held, places, short), style.LINKED, places.setting(short))
         sheet.links[row, column + 2] = target.other()
     on, off = "on: Network shows the values after", "off, as in use: Network passes the values on as they are"
-    text = off if _own(held, places, "active") == 0 else on
+    text = off if own(held, places, "active") == 0 else on
     first = places.ask.column + 19
     formula = f'IF({places.setting("active")}=0,"{off}","{on}")'
     sheet.span(row, first, first + 24, text, style.LINE, formula)
@@ -176,19 +169,23 @@ def _switches(sheet: Page, held: "Contents", places: _Places) -> None:
     )
 
 
-def _planes(sheet: Page, held: "Contents", places: _Places) -> Array:
-    """The chosen map on its way through the layer; gives the map before."""
-    own, chosen, ask = places.stage.own, _chosen(held), places.ask.fixed()
-    made = held.layout.values(places.stage, held.activations, held.tensors)
+def before(held: "Contents", places: Places) -> Array:
+    """The values of the chosen map (H, W) that are dropped from."""
     source = held.layout.by_name[places.stage.source or ""]
-    before: Array = held.layout.values(source, held.activations, held.tensors)["out"][chosen]
-    p, cell = _own(held, places, "p"), places.setting("p")
-    drawn, mask = made["random"][chosen], made["mask"][chosen]
-    blocks = places.planes
-    parts.choose(sheet, blocks[0], before, style.ACTIVATION, places.source.blocks, ask)
-    parts.choose(sheet, blocks[1], drawn, style.SCORE, own["random"].blocks, ask)
-    parts.choose(sheet, blocks[2], mask, style.MASK, own["mask"].blocks, ask)
-    kept, after = before * mask, before * mask / (1 - p)
+    values: Array = held.layout.values(source, held.activations, held.tensors)["out"][chosen(held)]
+    return values
+
+
+def _planes(sheet: Page, held: "Contents", places: Places) -> None:
+    """The chosen map on its way through the layer."""
+    placed, ask, blocks = places.stage.own, places.ask.fixed(), places.planes
+    made = held.layout.values(places.stage, held.activations, held.tensors)
+    p, cell, values = own(held, places, "p"), places.setting("p"), before(held, places)
+    drawn, mask = (made[short][chosen(held)] for short in ("random", "mask"))
+    parts.choose(sheet, blocks[0], values, style.ACTIVATION, places.source.blocks, ask)
+    parts.choose(sheet, blocks[1], drawn, style.SCORE, placed["random"].blocks, ask)
+    parts.choose(sheet, blocks[2], mask, style.MASK, placed["mask"].blocks, ask)
+    kept, after = values * mask, values * mask / (1 - p)
     parts.compute(
         sheet, blocks[3], kept, style.ACTIVATION, lambda y, x: f"{blocks[0].cell(y, x)}*{blocks[2].cell(y, x)}"
     )
@@ -196,56 +193,51 @@ def _planes(sheet: Page, held: "Contents", places: _Places) -> Array:
     sheet.scales.append(((blocks[0], blocks[3], blocks[4]), style.WARM_SCALE))
     sheet.scales.append(((blocks[1],), style.INK_SCALE))
     sheet.scales.append(((blocks[2],), style.PROBABILITY_SCALE))
-    values = (before.sum(), drawn.mean(), mask.sum(), kept.sum(), after.sum())
-    for block, at, title, word, value in zip(blocks, places.sums, _PLANES, _SUMS, values, strict=True):
+    results = (values.sum(), drawn.mean(), mask.sum(), kept.sum(), after.sum())
+    for block, at, title, word, value in zip(blocks, places.sums, _PLANES, _SUMS, results, strict=True):
         parts.caption(sheet, block, title, style.CLASS)
         sheet.span(at.row, block.column, at.column - 1, word, style.RIGHT)
         function = "AVERAGE" if word == "mean" else "SUM"
-        look = style.NUMBER if word == "kept" else style.TENTHS
+        look = {"kept": style.NUMBER, "mean": style.DECIMAL}.get(word, style.TENTHS)
         sheet.put(at.row, at.column, float(value), look, f"{function}({block.relative})")
         parts.widen(sheet, at, 3)
     for block in blocks[1:-1]:
         parts.glyph(sheet, block, "→")
-    return before
+    sheet.names |= {"dropout_before": blocks[0], "dropout_after": blocks[-1]}
 
 
-def _masks(sheet: Page, held: "Contents", places: _Places, before: Array) -> None:
-    """The sum behind each of a hundred masks, the average of them, and what it would be without the division."""
-    p, seed, first = _own(held, places, "p"), _own(held, places, "seed"), _chosen(held) * before.size + 1
-    masks, numbers = places.masks, places.numbers
-    cells = {short: places.setting(short) for short in ("p", "seed")}
-    block, total = places.planes[0].absolute, places.sums[0].fixed()
-    sheet.span(masks.row - 3, 2, places.table.last_column, "On average, nothing changes", style.HEADING)
-    text = "The sum after ÷ the sum before, − 1: for this seed, and for the 99 after it, from left to right."
-    sheet.span(masks.row - 2, 2, places.table.last_column, text, style.LINE)
-    apart = deviations(before, first, p, [seed + number for number in range(SIDE**2)])
+def kept_by(held: "Contents", places: Places) -> Array:
+    """A hundred masks of the chosen map, each as a row of 0 and 1: for the layer's seed, and the seeds after it."""
+    size, seed = places.strip.width, own(held, places, "seed")
+    first = chosen(held) * size
+    drawn = [random(first + size, seed + number)[first:] for number in range(SIDE**2)]
+    return np.where(np.array(drawn) < own(held, places, "p"), 0.0, 1.0)
 
-    def after(y: int, x: int) -> str:
-        drawn = random_formula(numbers.absolute, f"({cells['seed']}+{y * SIDE + x})")
-        return f"IF({total}=0,0,SUMPRODUCT({block}*({drawn}>={cells['p']}))/(1-{cells['p']})/{total}-1)"
 
-    parts.compute(sheet, masks, apart, style.CHANGE, after)
-    parts.signed(sheet, Block(DROPOUT, masks.row - 1, masks.last_column, 1, 1), (masks,))
-    _table(sheet, places, apart, p)
-    sheet.span(
-        numbers.row - 3, numbers.column, numbers.last_column, "Where the random numbers come from", style.HEADING
+def changed_by(held: "Contents", places: Places) -> Array:
+    """How far each of these masks takes the sum of the chosen map from what it was, as a part of it."""
+    values = before(held, places).ravel()
+    after, total = kept_by(held, places) @ values / (1 - own(held, places, "p")), values.sum()
+    return after / total - 1 if total else np.zeros(SIDE**2)
+
+
+def _masks(sheet: Page, held: "Contents", places: Places) -> None:
+    """What each of a hundred masks does to the sum, and what they do on average."""
+    block, source = places.changes, places.result(2)
+    sheet.span(block.row - 3, 2, places.table.last_column, "On average, nothing changes", style.HEADING)
+    text = (
+        "The sum after ÷ the sum before, − 1: for this seed, and for the 99 after it, whose masks the sheet Masks has."
     )
-    parts.caption(sheet, numbers, "number n of each value", style.CLASS)
-    own = np.arange(first, first + before.size, dtype=np.float64).reshape(before.shape)
-    parts.compute(
-        sheet,
-        numbers,
-        own,
-        style.MASK,
-        lambda y, x: f"({places.ask.fixed()}-1)*{before.size}+{y * numbers.width + x + 1}",
-    )
-    for row, text in enumerate(_ORIGIN, numbers.last_row + 2):
-        sheet.span(row, numbers.column, numbers.last_column, text, style.LABEL)
+    sheet.span(block.row - 2, 2, places.planes[-1].last_column, text, style.LINE)
+    apart = changed_by(held, places)
+    parts.compute(sheet, block, apart, style.CHANGE, lambda y, x: source.other(y * SIDE + x))
+    parts.signed(sheet, Block(DROPOUT, block.row - 1, block.last_column, 1, 1), (block,))
+    _table(sheet, places, apart, own(held, places, "p"))
 
 
-def _table(sheet: Page, places: _Places, apart: Array, p: float) -> None:
+def _table(sheet: Page, places: Places, apart: Array, p: float) -> None:
     """What this mask and a hundred of them do to the sum, with the division and without it."""
-    masks, cell = places.masks, places.setting("p")
+    masks, cell = places.changes, places.setting("p")
     names = places.table.column, places.table.column + _TEXT_WIDTH - 1
     texts = ("how far the sum goes from what it was", "value × mask ÷ (1 − p)", "value × mask, not divided")
     for line, text in enumerate(texts):
@@ -263,12 +255,12 @@ def _table(sheet: Page, places: _Places, apart: Array, p: float) -> None:
         )
         for line in range(3):
             parts.widen(sheet, places.counted(line, column), _NUMBER_WIDTH)
-    sheet.names[AVERAGE] = places.counted(1, 1)
+    sheet.names |= {AVERAGE: places.counted(1, 1), "dropout_changes": masks}
 
 
-def _words(sheet: Page, places: _Places) -> None:
-    """What often goes wrong, and how a seed becomes random numbers."""
-    first, last = places.table.column, places.numbers.column - 3
+def _words(sheet: Page, places: Places) -> None:
+    """What often goes wrong."""
+    first, last = places.table.column, places.planes[-1].last_column
     sheet.span(places.table.row + 4, first, last, "What often goes wrong", style.HEADING)
     for row, text in enumerate(_WRONG, places.table.row + 5):
         sheet.span(row, first, last, f"–  {text}", style.LINE)

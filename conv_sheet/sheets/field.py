@@ -226,6 +226,7 @@ def _large(sheet: Page, held: "Contents", places: _Places) -> None:
     )
     for block in (last, made):
         parts.signed(sheet, _bound(block), (block,))
+    sheet.names |= {"field_kernel": block, "field_at_once": made}
     apart = f"SUMXMY2({last.absolute},{made.absolute})"
     text = Block(FIELD, made.last_row + 3, made.column, 1, made.width)
     formula = f'IF({apart}<={AGREE:.0E},"both ways, the same map","not the same map")'
@@ -278,5 +279,7 @@ def _table(sheet: Page, held: "Contents", places: _Places) -> None:
                 at = places.counted(line, column)
                 look = style.PERCENT if cell[0] < 1 else style.NUMBER
                 sheet.span(at.row, at.column, at.column + _NUMBER_WIDTH - 1, cell[0], look, cell[1])
+    sheet.names |= {"field_small_weights": places.counted(4, 0), "field_large_weights": places.counted(4, 1)}
+    sheet.names["field_part"] = places.counted(5, 0)
     sheet.setting(settings(held.layout)[2], chosen, style.ASKED)
     parts.widen(sheet, maps, _NUMBER_WIDTH)

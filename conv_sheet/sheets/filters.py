@@ -8,7 +8,7 @@ import numpy as np
 
 from conv_sheet import style
 from conv_sheet.errors import SpecError
-from conv_sheet.grid import Block, Placed
+from conv_sheet.grid import Block, Placed, around
 from conv_sheet.layers import Array
 from conv_sheet.layers.conv import Conv2d
 from conv_sheet.layout import Layout, Stage
@@ -130,6 +130,7 @@ def page(held: "Contents") -> Page:
     for number, tile in enumerate(places.tiles):
         _tile(sheet, places, number, tile, weight[number])
     mosaic.colour(sheet, (places.picture, *places.tiles))
+    sheet.names |= {"filter_tiles": around(tuple(places.tiles)), "filter_picture": places.picture}
     _chosen(sheet, held, places, weight)
     return sheet
 
@@ -156,6 +157,8 @@ def _chosen(sheet: Page, held: "Contents", places: _Places, weight: Array) -> No
         parts.caption(sheet, block, colour, style.CLASS)
         parts.choose(sheet, block, weight[number, c], style.SCORE, places.weights[c :: len(COLOURS)], cell)
     parts.signed(sheet, places.slices[-1].part(places.slices[-1].height, 0, 1, 1), tuple(places.slices))
+    sheet.names |= {f"filter_{colour}": block for colour, block in zip(COLOURS, places.slices, strict=True)}
+    sheet.names["filter_map"] = places.map
     values = held.layout.values(stage, held.activations, held.tensors)["out"][number]
     text = f"{stage.name}_out_{number + 1}, what it makes of the picture"
     formula = f'"{stage.name}_out_"&{cell}&", what it makes of the picture"'

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet import style
-from conv_sheet.formula import MAX_BLOCKS, total
+from conv_sheet.formula import MAX_BLOCKS
 from conv_sheet.grid import Block, Placed, around, column_letters
-from conv_sheet.layers import Array, Site
+from conv_sheet.layers import Array
 from conv_sheet.layout import BAND_ROW, NETWORK, Layout
 from conv_sheet.sheets import parts, places
 from conv_sheet.sheets.network import COPY_MODES, POOL_TEXTS
@@ -24,6 +24,7 @@ from conv_sheet.style import Style
 if TYPE_CHECKING:
     from conv_sheet.contents import Contents
 
+NAME = "loupe"
 LOUPE = "Loupe"
 
 _LABEL, _CHOICE, _ROOM, _STEP, _VALUE, _AFTER, _LAST = 2, 5, 9, 16, 31, 34, 42
@@ -54,7 +55,7 @@ _Cells = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Where everything stands: settings and steps, and below them the panels, three screens beside each other each."""
 
     guide: Guide
@@ -280,7 +281,7 @@ def engine(held: "Contents") -> list[tuple[Placed, Array]]:
 def page(held: "Contents") -> Page:
     """The sheet; it also frames the cell and what it sees on `Network`."""
     guide = Guide(held.layout)
-    view, frame = _View(held, guide, Choice.of(guide, held.chosen)), _Frame(guide)
+    view, frame = _View(held, guide, Choice.of(guide, held.chosen)), Frame(guide)
     sheet = parts.frame(LOUPE, frame.last[1], _ZOOM)
     lines = (
         "Choose a layer and one of its cells. Below stands everything that makes it: what it sees, times its weights.",
@@ -317,7 +318,7 @@ def _ask(sheet: Page, view: _View) -> None:
     sheet.span(torch, _LABEL, _STEP - 2, facts["torch"], _TORCH, guide.at("torch"))
 
 
-def _steps(sheet: Page, view: _View, frame: _Frame) -> None:
+def _steps(sheet: Page, view: _View, frame: Frame) -> None:
     """The way from the products to the result, a line a step."""
     guide, facts = view.guide, view.facts
     ok = f"{guide.at('ok')}=1"
@@ -330,12 +331,17 @@ def _steps(sheet: Page, view: _View, frame: _Frame) -> None:
         _step(sheet, frame.own(n), facts[f"own {n}"], own)
         _result(sheet, frame.own(n), view.own(n), f'IF(AND({ok},{own}<>"{NONE}"),{guide.own(n)},"{NONE}")')
     _step(sheet, frame.value, facts["words"], guide.at("words"))
-    formulas = [_formula(sight, frame) for sight in guide.sights]
-    _result(sheet, frame.value, view.value, f'IF({ok},{parts.choice(guide.at("stage"), formulas)},"{NONE}")')
+    cells = [frame.own(n) for n in range(guide.owned)]
+    formulas = [
+        sight.formula(frame.screens(0, zone)[: sight.panels], frame.step(0), cells)
+        for (zone, _), sight in guide.formulas.items()
+    ]
+    _result(sheet, frame.value, view.value, f'IF({ok},{parts.choice(guide.at("formula"), formulas)},"{NONE}")')
     _step(sheet, frame.result, facts["then"], guide.at("then"))
-    folds = [s.stage.activation.fold(frame.value.cell()) if s.stage.activation else frame.value.cell()
-             for s in guide.sights]  # fmt: skip
-    _result(sheet, frame.result, view.result, f'IF({ok},{parts.choice(guide.at("stage"), folds)},"{NONE}")', _ANSWER)
+    value = frame.value.cell()
+    folds = [s.stage.activation.fold(value) if s.stage.activation else value for s in guide.activations.values()]
+    result = f'IF({ok},{parts.choice(guide.at("activation"), folds)},"{NONE}")'
+    _result(sheet, frame.result, view.result, result, _ANSWER)
 
 
 def _step(sheet: Page, at: Block, text: Value, formula: str) -> None:
@@ -346,21 +352,7 @@ def _result(sheet: Page, at: Block, value: Value, formula: str, look: Style | No
     sheet.span(at.row, _VALUE, _AFTER - 1, value, look or _NUMBER, formula)
 
 
-def _formula(sight: Sight, frame: _Frame) -> str:
-    """Formula of a value of a stage, before the activation, over the cells that show what makes it."""
-    own = {short: frame.own(n) for n, short in enumerate(sight.own)}
-    if sight.weighted:
-        return total([frame.step(0).cell(), *(cell.cell() for cell in own.values())])
-    if sight.elementwise:
-        first = frame.screen(0, frame.zones[0][0]).part(0, 0, 1, 1)
-        alone = Placed("", (1,) * len(sight.reads.shape), (first,))
-        tensors = {short: Placed("", (1,) * len(sight.own[short].shape), (cell,)) for short, cell in own.items()}
-        return sight.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
-    windows = [block.relative for block in frame.screens(0, int(not sight.small))[: sight.panels]]
-    return sight.stage.layer.over(windows, {short: cell.cell() for short, cell in own.items()})
-
-
-def _compare(sheet: Page, view: _View, frame: _Frame) -> None:
+def _compare(sheet: Page, view: _View, frame: Frame) -> None:
     """The result beside the cell on `Network`, and whether they are the same."""
     guide, choice, there = view.guide, view.choice, frame.there
     row, column = guide.at("cell row"), guide.at("cell column")
@@ -379,7 +371,7 @@ def _compare(sheet: Page, view: _View, frame: _Frame) -> None:
     sheet.verdicts.append(Verdict(verdict, same))
 
 
-def _headings(sheet: Page, view: _View, frame: _Frame, zone: int) -> None:
+def _headings(sheet: Page, view: _View, frame: Frame, zone: int) -> None:
     """What the screens of a zone show, each with a colour scale of its own; nothing where the other zone is in use."""
     panels, here = frame.zones[zone], view.facts["zone"] == zone
     in_use, weighted = f"{view.guide.at('zone')}={zone}", view.guide.at("weighted")
@@ -400,7 +392,7 @@ def _headings(sheet: Page, view: _View, frame: _Frame, zone: int) -> None:
     sheet.put(frame.heads, frame.sum(panels[0]).column, shown, style.HEADING, formula)
 
 
-def _panel(sheet: Page, view: _View, frame: _Frame, panel: Panel) -> None:
+def _panel(sheet: Page, view: _View, frame: Frame, panel: Panel) -> None:
     """A tile of one input map, its weights, the products, and their sum."""
     guide, at = view.guide, view.guide.at
     window, weights, products = (frame.screen(number, panel) for number in range(3))
@@ -437,7 +429,7 @@ def _panel(sheet: Page, view: _View, frame: _Frame, panel: Panel) -> None:
     sheet.span(at_sum.row, at_sum.column, at_sum.column + 2, added, _NUMBER, formula)
 
 
-def _numbers(sheet: Page, view: _View, frame: _Frame, panel: Panel, axis: int) -> None:
+def _numbers(sheet: Page, view: _View, frame: Frame, panel: Panel, axis: int) -> None:
     """The rows of the input beside a window, or the columns above it."""
     guide, window = view.guide, frame.screen(0, panel)
     taps, start = view.choice.taps(axis), view.sight.panel(panel.number)[1 + axis]
@@ -450,7 +442,7 @@ def _numbers(sheet: Page, view: _View, frame: _Frame, panel: Panel, axis: int) -
         sheet.put(row, column, value, _INDEX, formula)
 
 
-def _marks(sheet: Page, frame: _Frame) -> None:
+def _marks(sheet: Page, frame: Frame) -> None:
     """Lines around what the screens show, and nothing where they show nothing; and the frames on `Network`."""
     for number, zone in product(range(3), frame.zones):
         blocks = tuple(frame.screens(number, zone))

@@ -141,6 +141,17 @@ def _zone(sight: Sight) -> int:
     return 0 if sight.small else 1
 
 
+def _way(sight: Sight) -> tuple[int, str]:
+    """The formula of a stage's values over cells that are the same for all stages."""
+    windows = [Block(PLACES, 1, 1 + n, 1, 1) for n in range(sight.panels)]
+    own = [Block(PLACES, 3, 1 + n, 1, 1) for n in range(len(sight.own))]
+    return _zone(sight), sight.formula(windows, Block(PLACES, 2, 1, 1, 1), own)
+
+
+def _fold(sight: Sight) -> str:
+    return sight.stage.activation.fold("A1") if sight.stage.activation else "A1"
+
+
 @dataclass(frozen=True)
 class Guide:
     """What stands on the sheet for a layout, and where."""
@@ -168,9 +179,24 @@ class Guide:
         return tuple(Panel(i, *key, *shape) for i, (key, shape) in enumerate(sorted(shapes.items())))
 
     @cached_property
+    def formulas(self) -> dict[tuple[int, str], Sight]:
+        """A stage for each formula by which values are made of what stands in panels of one zone."""
+        return {_way(sight): sight for sight in reversed(self.sights)}
+
+    @cached_property
+    def activations(self) -> dict[str, Sight]:
+        """A stage for each activation, and for none."""
+        return {_fold(sight): sight for sight in reversed(self.sights)}
+
+    @cached_property
     def facts(self) -> tuple[dict[str, float | str], ...]:
         """The numbers and texts of each stage, by name."""
-        return tuple(_facts(number, sight, self.owned) for number, sight in enumerate(self.sights, 1))
+        ways, folds = list(self.formulas), list(self.activations)
+        return tuple(
+            {"formula": ways.index(_way(sight)) + 1, "activation": folds.index(_fold(sight)) + 1}
+            | _facts(number, sight, self.owned)
+            for number, sight in enumerate(self.sights, 1)
+        )
 
     @cached_property
     def _rows(self) -> dict[str, int]:

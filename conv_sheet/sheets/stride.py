@@ -207,18 +207,19 @@ def _options(sheet: Page, now: Choice) -> None:
 
 def _verdict(now: Choice) -> Live:
     """What there is to say of the size; why there is no output, if there is none."""
-    padded, span, out = Live(now.padded, f"({SIZE}+2*{_P})"), Live(now.span, _SPAN), Live(now.out, _SIZE)
-    rest = Live(now.left_over, f"MOD({padded.formula}-{_SPAN},{_S})")
+    padded, span = Live(now.padded, f"({SIZE}+2*{_P})"), Live(now.span, _SPAN)
+    rest = f"MOD({padded.formula}-{_SPAN},{_S})"
     impossible = say(
         *("Impossible: a window spans ", span, " rows and columns, the padded picture has only ", padded),
         ". Take a smaller kernel, less dilation or more padding.",
     )
     smaller = say("That is ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), " fewer than the picture has.")
     larger = say("That is ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), " more than the picture has.")
-    other = either(now.out < SIZE, f"{out.formula}<{SIZE}", smaller, larger)
-    size = either(now.out == SIZE, f"{out.formula}={SIZE}", "That is as many as the picture has.", other)
-    lost = say(" No window reaches the last ", rest, " of the padded picture: ⌊ ⌋ rounds down.")
-    lost = either(rest.value == 0, f"{rest.formula}=0", "", lost)
+    other = either(now.out < SIZE, f"{_SIZE}<{SIZE}", smaller, larger)
+    size = either(now.out == SIZE, f"{_SIZE}={SIZE}", "That is as many as the picture has.", other)
+    one, more = "the last row and column are in no window.", "the last 2 rows and columns are in no window."
+    lost = say(" ⌊ ⌋ rounds down: ", either(now.left_over == 1, f"{rest}=1", one, more))
+    lost = either(now.left_over == 0, f"{rest}=0", "", lost)
     empty = " The outermost windows see nothing but padding."
     idle = either(now.padding >= now.span, f"{_P}>={_SPAN}", empty, "")
     return either(now.out == 0, f"{_SIZE}=0", impossible, say(size, lost, idle))
