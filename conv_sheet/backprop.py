@@ -28,8 +28,6 @@ PLUS, MINUS = "Plus", "Minus"
 CURVE_ROWS = 200
 MAX_NUMBERS = 20_000
 """Activations and parameters of the largest network that a spreadsheet program follows on all these sheets at once."""
-MAX_PLANES = 254
-"""Blocks that the function CHOOSE can choose from."""
 MAX_RATE = 1e3
 MAX_WEIGHT = Limits().high
 """What a cell of a weight takes."""
@@ -40,6 +38,9 @@ TARGET, RATE, PLANE, ROW, COLUMN, H = (
 )
 """Defined names of what is typed."""
 CURVE_NAME = "loss_curve"
+FACTS = "block", "rows", "columns", "top", "left", "down", "right"
+"""Of each block of weights: its name and size, its place among the gradients, and how far apart its values stand."""
+_NAME_WIDTH = 8
 LOSS, STEP, CURVE, CHECK, HAND = range(5)
 """The panels below the network, from left to right."""
 PANEL_WIDTH = 14
@@ -233,19 +234,30 @@ class Board:
         return Block(BACKPROP, self.first_line + 1, self.columns(HAND)[1] + 3, CURVE_ROWS, 2)
 
     @property
-    def names_of_planes(self) -> Block:
-        """The names of all planes; right of them stand their rows and columns."""
-        return Block(BACKPROP, self.first_line + 1, self.curve.last_column + 3, len(self.planes), 1)
+    def area(self) -> Block:
+        """The rectangle that holds all gradients."""
+        return around(tuple(block for placed in self.gradients.values() for block in placed.blocks))
+
+    def listed(self, what: str) -> Block:
+        """Where a fact of every plane stands, by the names of `FACTS`, right of the curve."""
+        left = self.curve.last_column + 3
+        column = left + (_NAME_WIDTH + FACTS.index(what) - 1 if what != FACTS[0] else 0)
+        return Block(BACKPROP, self.first_line + 1, column, len(self.planes), 1)
+
+    def facts(self, plane: Plane) -> tuple[str | int, ...]:
+        """What the list says of a plane, in the order of `FACTS`."""
+        block, corner = plane.block, self.area
+        return plane.name, *block.shape, block.row - corner.row + 1, block.column - corner.column + 1, *block.step
 
     @property
     def number(self) -> Block:
         """The number of the chosen plane, from 1."""
-        return Block(BACKPROP, self.first_line - 1, self.names_of_planes.column, 1, 1)
+        return Block(BACKPROP, self.first_line - 1, self.listed("rows").column, 1, 1)
 
     @property
     def inside(self) -> Block:
         """1 where the chosen row and column are in the chosen plane, else 0."""
-        return Block(BACKPROP, self.first_line - 1, self.names_of_planes.column + 1, 1, 1)
+        return Block(BACKPROP, self.first_line - 1, self.listed("columns").column, 1, 1)
 
     def names(self) -> Iterator[tuple[str, Block]]:
         """Defined names of gradients, settings, losses and the curve."""
@@ -270,7 +282,7 @@ class Board:
 def board(layout: Layout) -> Board:
     """The sheet `Backprop` of a network.
 
-    Raises SpecError where the network has no Softmax at its end, or is too large.
+    Raises SpecError where the network has no Softmax at its end or no weights, or is too large.
     """
     network, made = layout.network, Board(layout)
     if not network.output.layer.normalises:
@@ -278,16 +290,13 @@ def board(layout: Layout) -> Board:
             f"backpropagation starts at probabilities, and the last layer {network.output.name!r} is a "
             f"{network.output.layer.kind}: add a Softmax behind it, or leave out backprop"
         )
+    if not made.planes:
+        raise SpecError("the network has no weights that training could change: leave out backprop")
     numbers = sum(prod(p.shape) for stage in layout.stages for p in stage.own.values())
     if numbers > MAX_NUMBERS:
         raise SpecError(
             f"the network has {numbers:,} activations and parameters, and backpropagation in cells ends at "
             f"{MAX_NUMBERS:,}: use a smaller input or fewer channels, or leave out backprop"
-        )
-    if len(made.planes) > MAX_PLANES:
-        raise SpecError(
-            f"the network has {len(made.planes)} kernels and other blocks of weights, and backpropagation in cells "
-            f"ends at {MAX_PLANES}: use fewer channels, or leave out backprop"
         )
     return made
 

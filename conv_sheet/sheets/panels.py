@@ -11,6 +11,7 @@ from conv_sheet.backprop import (
     CHECK,
     COLUMN,
     CURVE,
+    FACTS,
     HAND,
     LOSS,
     MINUS,
@@ -46,8 +47,6 @@ AGREE = 1e-6
 _UNDERFLOW = "1E-300"
 _CHART_HEIGHT_CM = 6.6
 _CHART_WIDTH_CM = 9.5
-_SIZES = 8
-"""Columns from the name of a block of weights to its size."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class _Panel:
         rule = Validation((cell,), label, hint, hint, setting.low, setting.high, choices, setting.whole)
         self.sheet.validations.append(rule)
 
-    def result(self, line: int, label: str, value: float, formula: str, look: style.Style = style.RESULT) -> None:
+    def result(self, line: int, label: str, value: float, formula: str, look: style.Style = style.LOSS) -> None:
         """A line with a formula."""
         cell = self._label(line, label)
         self.sheet.span(cell.row, cell.column, self.board.columns(self.number)[1], value, look, formula)
@@ -92,7 +91,7 @@ class _Panel:
 def add(sheet: Page, held: "Contents", settings: tuple[Setting, ...]) -> None:
     """Put all panels on the sheet `Backprop`."""
     board, learning, by_name = held.board, held.learning, {setting.name: setting for setting in settings}
-    last = board.names_of_planes.last_column + 10
+    last = board.listed(FACTS[-1]).column + 1
     sheet.widths |= dict.fromkeys(range(board.layout.last_column + 1, last), style.CELL_WIDTH)
     sheet.heights |= {board.top: 24, board.top + 1: 16, board.top + 2: 28, board.top + 3: 28}
 
@@ -105,11 +104,11 @@ def add(sheet: Page, held: "Contents", settings: tuple[Setting, ...]) -> None:
     _check(panel(CHECK), learning, held.descent)
     _hand(panel(HAND))
     _planes(sheet, board, learning, held.descent)
-    right = max(board.layout.last_column, board.columns(HAND)[1])
+    right = board.columns(HAND)[1]
     bottom = max(row for row, column in sheet.cells if column <= right)
     if board.network.classes and set(board.network.classes) <= set(PICTURES):
         bottom = _pictures(sheet, board, bottom + 3)
-    sheet.prints = Block(BACKPROP, 1, 1, bottom, right)
+    sheet.prints = Block(BACKPROP, 1, 1, bottom, max(board.layout.last_column, right))
 
 
 def _loss(panel: _Panel, now: Passed) -> None:
@@ -198,17 +197,17 @@ def _check(panel: _Panel, learning: Learning, descent: Descent) -> None:
         "torch.autograd.gradcheck(f, weight)",
         "(loss with the weight h larger − loss with it h smaller) ÷ 2h",
     )
-    panel.typed(0, "block of weights", PLANE, board.names_of_planes)
+    panel.typed(0, "block of weights", PLANE, board.listed("block"))
     for line, (label, name) in enumerate((("row", ROW), ("column", COLUMN), ("h", H)), 1):
         panel.typed(line, label, name)
     plus, minus = (_loss_formula(board, title, _target_share(board, title)) for title in (PLUS, MINUS))
-    panel.result(4, "loss with weight + h", learning.plus.loss, plus, style.LONG_RESULT)
-    panel.result(5, "loss with weight − h", learning.minus.loss, minus, style.LONG_RESULT)
+    panel.result(4, "loss with weight + h", learning.plus.loss, plus, style.LONG_LOSS)
+    panel.result(5, "loss with weight − h", learning.minus.loss, minus, style.LONG_LOSS)
     high, low, numerical, formula = (board.value(CHECK, line).fixed() for line in (4, 5, 6, 7))
     slope = (learning.plus.loss - learning.minus.loss) / (2 * descent.h)
-    panel.result(6, "numerical gradient", slope, f"({high}-{low})/(2*{board.settings[H].fixed()})", style.LONG_RESULT)
+    panel.result(6, "numerical gradient", slope, f"({high}-{low})/(2*{board.settings[H].fixed()})", style.LONG_LOSS)
     gradient = chosen(board, learning.gradients, descent) if learning.inside else 0.0
-    panel.result(7, "gradient by formula", gradient, _chosen_gradient(board), style.LONG_RESULT)
+    panel.result(7, "gradient by formula", gradient, _chosen_gradient(board), style.LONG_LOSS)
     agree = abs(slope - gradient) <= AGREE * max(1.0, abs(gradient))
     texts = (
         "the two agree",
@@ -224,35 +223,36 @@ def _check(panel: _Panel, learning: Learning, descent: Descent) -> None:
 
 def _chosen_gradient(board: Board) -> str:
     """The gradient in the chosen row and column of the chosen plane; 0 where there is none."""
-    row, column = board.settings[ROW], board.settings[COLUMN]
-    plane, blocks = board.number.fixed(), [p.block.on(BACKPROP) for p in board.planes]
 
-    def place(cell: Block, steps: list[int]) -> str:
-        if set(steps) == {1}:
-            return cell.fixed()
-        return f"({cell.fixed()}-1)*CHOOSE({plane},{','.join(map(str, steps))})+1"
+    def place(cell: Block, first: str, apart: str) -> str:
+        return f"{_fact(board, first)}+({cell.fixed()}-1)*{_fact(board, apart)}"
 
-    at = ",".join(place(cell, [b.step[axis] for b in blocks]) for axis, cell in enumerate((row, column)))
-    area = f"CHOOSE({plane},{','.join(b.absolute for b in blocks)})"
-    return f"IF({board.inside.fixed()}=0,0,INDEX({area},{at}))"
+    row, column = place(board.settings[ROW], "top", "down"), place(board.settings[COLUMN], "left", "right")
+    return f"IF({board.inside.fixed()}=0,0,INDEX({board.area.absolute},{row},{column}))"
+
+
+def _fact(board: Board, what: str) -> str:
+    """What the list says of the chosen plane."""
+    return f"INDEX({board.listed(what).absolute},{board.number.fixed()})"
 
 
 def _planes(sheet: Page, board: Board, learning: Learning, descent: Descent) -> None:
-    """The blocks that can be chosen, with their sizes; above them the number of the chosen one."""
-    names, (name, row, column) = board.names_of_planes, (board.settings[n] for n in (PLANE, ROW, COLUMN))
-    sheet.put(names.row - 1, names.column, "blocks of weights, their rows and columns", style.LABEL)
+    """The blocks that can be chosen, and where they are; above them the number of the chosen one."""
+    lists = [board.listed(what) for what in FACTS]
+    for what, block in zip(FACTS, lists, strict=True):
+        sheet.put(block.row - 1, block.column, what, style.LABEL)
     for y, plane in enumerate(board.planes):
-        sheet.put(names.row + y, names.column, plane.name, style.LABEL)
-        sheet.put(names.row + y, names.column + _SIZES, plane.block.height, style.ENGINE_COUNT)
-        sheet.put(names.row + y, names.column + _SIZES + 1, plane.block.width, style.ENGINE_COUNT)
-    number_formula = f"MATCH({name.fixed()},{names.absolute},0)"
-    sheet.put(board.number.row, board.number.column, descent.plane + 1, style.ENGINE_COUNT, number_formula)
-    heights, widths = (
-        Block(BACKPROP, names.row, names.column + _SIZES + i, names.height, 1).absolute for i in range(2)
-    )
-    chosen_plane = board.number.fixed()
-    fits = f"{row.fixed()}<=INDEX({heights},{chosen_plane}),{column.fixed()}<=INDEX({widths},{chosen_plane})"
-    sheet.put(board.inside.row, board.inside.column, int(learning.inside), style.ENGINE_COUNT, f"IF(AND({fits}),1,0)")
+        for block, fact in zip(lists, board.facts(plane), strict=True):
+            look = style.LABEL if isinstance(fact, str) else style.ENGINE_COUNT
+            sheet.put(block.row + y, block.column, fact, look)
+    name, row, column = (board.settings[setting].fixed() for setting in (PLANE, ROW, COLUMN))
+    chosen_number = f"MATCH({name},{lists[0].absolute},0)"
+    fits = f"AND({row}<={_fact(board, 'rows')},{column}<={_fact(board, 'columns')})"
+    for cell, value, formula in (
+        (board.number, descent.plane + 1, chosen_number),
+        (board.inside, int(learning.inside), f"IF({fits},1,0)"),
+    ):
+        sheet.put(cell.row, cell.column, value, style.ENGINE_COUNT, formula)
 
 
 def _hand(panel: _Panel) -> None:
