@@ -55,6 +55,8 @@ def test_every_shift(book: Any, held: Contents) -> None:
     before = pooled(moved(held.image, 0, 0))
     for right, down in SHIFTS:
         lessons.put(book, shift_right=float(right), shift_down=float(down))
+        says = "Pixels have changed" if right % 2 or down % 2 else "Whole windows" if right or down else "Nothing has"
+        assert says in lessons.texts(book, "Pooling")
         for name, expected in pooled(moved(held.image, right, down)).items():
             said = f"{name} {right} {down}"
             found = lessons.numbers(book, f"pooling_{name}")

@@ -226,7 +226,7 @@ def _large(sheet: Page, held: "Contents", places: _Places) -> None:
     )
     for block in (last, made):
         parts.signed(sheet, _bound(block), (block,))
-    sheet.names |= {"field_kernel": block, "field_at_once": made}
+    sheet.names |= {"field_kernel": places.large[-1], "field_at_once": made}
     apart = f"SUMXMY2({last.absolute},{made.absolute})"
     text = Block(FIELD, made.last_row + 3, made.column, 1, made.width)
     formula = f'IF({apart}<={AGREE:.0E},"both ways, the same map","not the same map")'
