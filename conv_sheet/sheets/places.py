@@ -215,8 +215,11 @@ class Guide:
         return Block(PLACES, self._rows[name], 3, 1, len(self.sights))
 
     def taps(self, axis: int) -> Block:
-        """Cells with the input rows (or columns), from 1, that the window has, in the window's order."""
-        size = max((sight.rows, sight.columns)[axis].size for sight in self.sights)
+        """Cells with the input rows (or columns), from 1, that the window has, in the window's order.
+
+        Two at least, because Gnumeric makes #REF! of an INDEX into a single cell.
+        """
+        size = max(2, *((sight.rows, sight.columns)[axis].size for sight in self.sights))
         return Block(PLACES, _TOP + len(self._rows) + 2, 2 + axis, size, 1)
 
     def panel(self, panel: Panel, name: str) -> Block:
@@ -443,7 +446,8 @@ def page(held: "Contents") -> Page:
         for column, value in enumerate(values, row.column):
             sheet.put(row.row, column, value, style.LINE)
         mine = values[choice.number - 1]
-        _number(sheet, guide.block(name), name, mine, f"INDEX({row.absolute},1,{guide.at('stage')})")
+        cells = row.part(0, 0, 1, row.width + 1)  # never a single one, as in `taps`
+        _number(sheet, guide.block(name), name, mine, f"INDEX({cells.absolute},1,{guide.at('stage')})")
     for name, (found, formula) in (_found(guide, choice) | _framed(guide, choice)).items():
         _number(sheet, guide.block(name), name, found, formula)
     for axis in (0, 1):
