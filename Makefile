@@ -33,9 +33,8 @@ workbooks: $(PACKAGE) ## build every lesson into workbooks/
 	@for spec in templates/*.toml; do name=$$(basename $$spec .toml); \
 	$(BIN)/conv-sheet build $$name -o workbooks/$$name.xlsm --force || exit 1; done
 
-pictures: $(DEV) $(PROGRAMS) ## draw the printed pages of workbooks/ into build/pictures/
-	@$(BIN)/python scripts/pictures.py build/pictures workbooks/*.xls[mx]
-	@$(BIN)/python -m scripts.readme_picture
+pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
+	@$(BIN)/python -m scripts.pictures
 
 clean: ## remove what was built and cached; .venv and .tools stay
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

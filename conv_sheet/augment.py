@@ -31,9 +31,9 @@ class Augmentation:
     """
 
     degrees: float = 5.0
-    translate: float = 0.04
+    translate: float = 0.035
     scale: tuple[float, float] = (0.95, 1.05)
-    shear: float = 10.0
+    shear: float = 5.0
     elastic: float = 0.7
     smoothness: float = 4.0
 

@@ -58,14 +58,16 @@ EXTRAS: dict[str, Extra] = {
 
 
 def of(network: Network) -> list[Extra]:
-    """The sheets of backpropagation, those that the spec asks for, in its order, and `Saliency` where it suits.
+    """The sheets of backpropagation, those that the spec asks for, in its order, and those that it need not ask for.
+
+    These are the loupe, and `Saliency` where it suits.
 
     Raises SpecError for a name that is none.
     """
     unknown = [name for name in network.sheets if name not in EXTRAS]
     if unknown:
         raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
-    unasked = [saliency.NAME] if saliency.suits(network) and saliency.NAME not in network.sheets else []
     learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if network.backprop else []
-    asked = [EXTRAS[name] for name in (*network.sheets, *unasked)]
-    return [*learning, *asked, *([places] if loupe.NAME in network.sheets else [])]
+    every = [loupe.NAME, *([saliency.NAME] if saliency.suits(network) else [])]
+    names = dict.fromkeys((*network.sheets, *every))
+    return [*learning, *(EXTRAS[name] for name in names), places]

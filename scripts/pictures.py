@@ -1,15 +1,115 @@
-"""Draws workbooks as LibreOffice prints them: pictures.py <folder> <workbook>..."""
+"""Draws lessons as LibreOffice prints them, and writes docs/lessons.md: pictures.py [lesson…], all if none is named."""
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
+from PIL import Image, ImageChops, ImageOps
+
+from conv_sheet import lessons
+from conv_sheet.builder import write
+from conv_sheet.contents import Contents
+from conv_sheet.grid import Block, around
+from conv_sheet.layout import NETWORK, NUMPY, Layout
+from conv_sheet.sheets.images import IMAGES
+from conv_sheet.sheets.loupe import LOUPE
+from conv_sheet.sheets.saliency import SALIENCY
 from tests.oracles import libreoffice
 
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "lessons.md"
+ORDER = ("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n")
+"""What builds on what; lessons that are not named here come last."""
+_ELSEWHERE = {LOUPE, IMAGES, SALIENCY}
+"""Sheets that are no lesson's own."""
+_DPI, _COLOURS, _MARGIN = 400, 64, 12
+_WIDTH = 1_400
+_TALLEST = 0.75
+"""Height of a picture, as part of its width; what is below is left out."""
+_HEAD = """\
+# Lessons
 
-def main(folder: str, *workbooks: str) -> None:
-    for workbook in workbooks:
-        for picture in libreoffice.to_png(Path(workbook), Path(folder), dpi=100):
-            print(picture)
+Each lesson is a workbook from one command, and its sheet `Start` proposes what is written here. They lie ready to
+download in [workbooks/](../workbooks). This page and its pictures are made by `make pictures`.
+"""
+
+
+def names() -> list[str]:
+    """Every lesson, in the order in which they are taught."""
+    return sorted(lessons.names(), key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def contents(name: str) -> Contents:
+    lesson = lessons.load(name)
+    return lessons.first_contents(lesson.network, lesson.tensors())
+
+
+def own_sheet(held: Contents) -> str:
+    """Title of the sheet that a lesson is about: the first of its own, or `Network`."""
+    titles = [page.title for page in held.pages() if not page.hidden]
+    between = titles[titles.index(NETWORK) + 1 : titles.index(NUMPY)]
+    return next((title for title in between if title not in _ELSEWHERE), NETWORK)
+
+
+def draw(held: Contents, sheet: str, target: Path, width: int = _WIDTH) -> None:
+    """The printed sheet, without its margins, as a PNG file of few colours."""
+    pages = held.pages()
+    for page in pages:
+        page.hidden = page.title != sheet  # what is hidden is not printed
+        if page.title == NETWORK:
+            page.prints = _readable(held.layout)
+    with tempfile.TemporaryDirectory() as folder:
+        book = Path(folder, "book.xlsx")
+        write(held.network.title, pages, book)
+        printed = Image.open(libreoffice.to_png(book, Path(folder), _DPI)[0]).convert("RGB")
+    above_footer = printed.crop((0, 0, printed.width, round(printed.height * 0.95)))
+    blank = Image.new("RGB", above_footer.size, "white")
+    left, top, right, bottom = ImageChops.difference(above_footer, blank).getbbox() or (0, 0, *printed.size)
+    bottom = min(bottom, top + round(_TALLEST * (right - left)))
+    picture = above_footer.crop((left, top, right, bottom))
+    picture.thumbnail((width, picture.height))
+    picture = ImageOps.expand(picture, border=_MARGIN, fill="white")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+def _readable(layout: Layout) -> Block:
+    """Where `Network` shows pictures: up to the first long matrix of weights, or to the vector before it."""
+    stages = list(takewhile(lambda stage: not any(own.transposed for own in stage.own.values()), layout.stages))
+    if stages[-1] is not layout.stages[-1]:
+        stages = [stage for stage in stages if len(stage.out.shape) == 3]
+    blocks = tuple(block for stage in stages for own in stage.own.values() for block in own.blocks)
+    return Block(NETWORK, 1, 1, around(blocks).last_row, stages[-1].columns[1])
+
+
+def text() -> str:
+    """docs/lessons.md."""
+    return "\n".join([_HEAD, *(line for name in names() for line in _section(name))])
+
+
+def _section(name: str) -> Iterator[str]:
+    held = contents(name)
+    network, sheet = held.network, own_sheet(held)
+    yield f"## {network.title}\n"
+    yield f"{network.description}\n"
+    yield f"```sh\nconv-sheet build {name}\n```\n"
+    yield f"![The sheet {sheet} of the lesson {name}](pictures/{name}.png)\n"
+    yield from (f"{number}. {item.text} (`{item.at}`)" for number, item in enumerate(network.tries, 1))
+    yield ""
+
+
+def main(*wanted: str) -> None:
+    for name in wanted or names():
+        held = contents(name)
+        draw(held, own_sheet(held), DOCS / "pictures" / f"{name}.png")
+        print(f"docs/pictures/{name}.png")
+    if not wanted or lessons.DEFAULT in wanted:
+        draw(contents(lessons.DEFAULT), NETWORK, DOCS / "network.png", width=1_900)
+        print("docs/network.png")
+    PAGE.write_text(text(), encoding="utf-8")
+    print(f"docs/{PAGE.name}")
 
 
 if __name__ == "__main__":

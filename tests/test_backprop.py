@@ -327,7 +327,8 @@ def typed_into(held: Contents, other: Contents) -> dict[str, cells.Value | None]
         for block, plane in zip(placed.blocks, placed.planes(other.typed[name]), strict=True)
         for y, x in np.ndindex(*block.shape)
     }
-    return typed | {address(held.board.settings[name], 0, 0): value for name, value in other.settings.items()}
+    choices = ((block, other.settings.get(name)) for name, block in held.board.settings.items())
+    return typed | {address(block, 0, 0): value for block, value in choices if value is not None}
 
 
 def specials() -> dict[str, tuple[Contents, Contents]]:

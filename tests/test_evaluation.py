@@ -49,7 +49,6 @@ out_features = {CLASSES}
 [[layers]]
 kind = "Softmax"
 """
-DATA = Path(__file__).resolve().parents[2] / "shared/data"
 
 
 def network() -> Network:
@@ -339,17 +338,3 @@ def test_without_matplotlib_the_remedy_is_said_before_the_training(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert "pip install 'conv-sheet[plot]'" in refused(*TRAIN, "--plot", "curves.png")
     assert not Path("mine.npz").exists()
-
-
-# -- what the documentation claims -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("lesson", "least"), [("fastai", 0.96)])
-def test_shipped_weights_read_unseen_handwriting(lesson: str, least: float) -> None:
-    if not DATA.exists():
-        pytest.skip("the handwritten digits are not here: they are no part of the project")
-    report = done("evaluate", lesson, "--data", str(DATA), "--hold-out", "0.125")
-    accuracy = float(report.split("%")[0]) / 100
-    assert accuracy >= least
-    claims = (Path(__file__).parents[1] / "docs/training.md").read_text(encoding="utf-8")
-    assert f"{accuracy:.2%}" in claims

@@ -66,6 +66,26 @@ def test_what_is_drawn_is_what_the_network_sees(book: Path, held: Contents, tmp_
     np.testing.assert_array_equal(read_contents(read(answer)).image, expected)
 
 
+@pytest.mark.parametrize("name", lessons.names())
+def test_every_lesson_sees_what_is_drawn(name: str, tmp_path: Path) -> None:
+    lesson = lessons.load(name)
+    held = lessons.first_contents(lesson.network, lesson.tensors())
+    assert {"Images", "Loupe"} <= {page.title for page in held.pages() if not page.hidden}
+    shape = lesson.network.input_shape
+    expected = np.random.default_rng(0).uniform(0, 1, shape).round(2)
+    drawn = images.gallery(held.layout)[images.DRAWING]
+    pixels = {
+        f"Images!{block.cell(y, x)}": float(plane[y, x])
+        for block, plane in zip(drawn.blocks, expected, strict=True)
+        for y, x in np.ndindex(*shape[1:])
+    }
+    answer = recalculated(written(tmp_path, held), tmp_path, {CHOICE: images.DRAWING, **pixels})
+    np.testing.assert_array_equal(seen(answer, held), expected)
+    report = check(read(answer))
+    assert not report.formulas
+    assert report.stale
+
+
 def test_pixels_may_be_typed_over_on_network(book: Path, held: Contents, tmp_path: Path) -> None:
     pixel = held.layout.input.blocks[0].cell(1, 1)
     answer = recalculated(book, tmp_path, {f"Network!{pixel}": 0.375, CHOICE: "digit 2"})

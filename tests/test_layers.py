@@ -3,7 +3,7 @@
 import ast
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import chain, combinations, pairwise
@@ -27,7 +27,7 @@ from conv_sheet.contents import Contents
 from conv_sheet.errors import DataError, SpecError, WorkbookError
 from conv_sheet.extras import EXTRAS
 from conv_sheet.formula import FUNCTIONS, MAX_ARGUMENTS, MAX_LENGTH, functions_in
-from conv_sheet.layers import KINDS, Array, Formula, Limits, Shape, Site, Tensors
+from conv_sheet.layers import KINDS, Array, Limits, Shape, Tensors
 from conv_sheet.layers.dropout import PRIME, random, random_formula
 from conv_sheet.layers.pool import MaxPool2d, MinPool2d
 from conv_sheet.layout import plan
@@ -606,9 +606,8 @@ class RangePool(MaxPool2d):
     def forward(self, x: Array, params: Tensors) -> Array:
         return super().forward(x, params) - MinPool2d(**self.options()).forward(x, params)
 
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        windows = self._windows(site.source)
-        return {"out": lambda *at: f"MAX({windows(*at)[0]})-MIN({windows(*at)[0]})"}
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        return f"MAX({windows[0]})-MIN({windows[0]})"
 
 
 def test_a_kind_of_ones_own_is_all_that_it_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_classifiers_of_small_pictures_have_the_sheet_and_others_do_not() -> Non
     assert titles(small()).count("Saliency") == 1
     assert titles(Network.from_spec(DIGITS | {"sheets": ["saliency"]})).count("Saliency") == 1
     assert "Saliency" not in titles(Network.from_spec(DIGITS | {"classes": []}))
-    assert not extras.of(Network.from_spec(DIGITS | {"input": [3, 64, 64]}))
+    assert sheet not in extras.of(Network.from_spec(DIGITS | {"input": [3, 64, 64]}))
 
 
 def test_a_network_without_classes_cannot_ask_for_it() -> None:

@@ -298,20 +298,3 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"PK")
     with pytest.raises(DataError, match=r"w\.checkpoint\.npz is not an \.npz"):
         trained(SETTINGS, path=path)
-
-
-# -- the weights that come with the lessons ----------------------------------------------------------------------------
-
-
-def test_shipped_weights_recognise_the_ten_sample_digits() -> None:
-    lesson = lessons.load("fastai")
-    images = np.stack([lessons.sample(n, lesson.network.input_shape) for n in range(10)])
-    result = evaluate(lesson.network, lesson.tensors(), Dataset(images, np.arange(10), tuple("0123456789"), "digits"))
-    assert result.mistakes == []
-
-
-def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:
-    lesson = lessons.load("fastai")
-    trained, spec = lesson.tensors(), lesson.network.node("conv1").initial
-    for short, value in spec.items():
-        np.testing.assert_array_equal(trained[f"conv1.{short}"], value)

@@ -34,7 +34,6 @@ from conv_sheet.backprop import (
 from conv_sheet.formula import number
 from conv_sheet.grid import Block
 from conv_sheet.layout import NETWORK
-from conv_sheet.pictures import PICTURES, draw
 from conv_sheet.sheets import buttons
 from conv_sheet.sheets.network import head
 from conv_sheet.sheets.page import Line, Page, Setting, Validation, Verdict
@@ -106,8 +105,6 @@ def add(sheet: Page, held: "Contents", settings: tuple[Setting, ...]) -> None:
     _planes(sheet, board, learning, held.descent)
     right = board.columns(HAND)[1]
     bottom = max(row for row, column in sheet.cells if column <= right)
-    if board.network.classes and set(board.network.classes) <= set(PICTURES):
-        bottom = _pictures(sheet, board, bottom + 3)
     sheet.prints = Block(BACKPROP, 1, 1, bottom, max(board.layout.last_column, right))
 
 
@@ -275,26 +272,3 @@ def _hand(panel: _Panel) -> None:
         for (column, end), place in zip(columns[1:], (area, cell), strict=True):
             sheet.span(row, column, end, place.foreign, style.LINK_LINE)
             sheet.links[row, column] = place.foreign
-
-
-def _pictures(sheet: Page, board: Board, top: int) -> int:
-    """Pictures of the classes, to be copied over the picture; the last row of them."""
-    _, height, width = board.network.input_shape
-    first, last = board.columns(LOSS)[0], board.columns(STEP)[1]
-    place = Block(NETWORK, board.layout.input.blocks[0].row, board.layout.input.blocks[0].column, 1, 1)
-    texts = (
-        "6  Other pictures",
-        "what the classes look like",
-        "for x, target in pictures: …",
-        f"copy one, paste it at {place.foreign} as values, choose its target, train: does it still know the first?",
-    )
-    head(sheet, (first, last), texts, top)
-    sheet.heights |= {top: 24, top + 1: 16, top + 2: 28, top + 3: 28}
-    for order, name in enumerate(board.network.classes):
-        planes = draw(name, board.network.input_shape)
-        column = first + order * (width + 2)
-        blocks = tuple(Block(BACKPROP, top + 6 + c * (height + 1), column, height, width) for c in range(len(planes)))
-        sheet.put(blocks[0].row - 1, column, name, style.CLASS)
-        sheet.fill(blocks, planes.tolist(), style.ACTIVATION)
-        sheet.scales.append((blocks, style.INK_SCALE))
-    return blocks[-1].last_row

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv_sheet import style
-from conv_sheet.grid import Block, quote
+from conv_sheet.grid import Block, around, quote
 from conv_sheet.layers import Array, Field
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.network import Network, Try
 from conv_sheet.sheets import buttons
-from conv_sheet.sheets.numpy import AGREE, stage_distance
+from conv_sheet.sheets.numpy import AGREE, distance_cell, stage_distance
 from conv_sheet.sheets.page import Bars, Page, Validation, Verdict
 from conv_sheet.summary import Row, seen, summary
 
@@ -30,6 +30,7 @@ READING = (
     "The sheet Network runs from left to right: picture, then kernels beside the maps that they make, to the answer.",
     "Blue numbers in boxes are yours: pixels, kernels, biases, weights. Everything else is a formula and follows.",
     "Every map is a picture made of numbers: zoom out for the picture, zoom in for the arithmetic. White is zero.",
+    "The sheet Loupe takes one value apart: choose any, and see its window, its weights, their products and the sum.",
     "The sheet NumPy holds what Python made of the same network, place for place, and the distance between the two.",
     "Tensors have names: type conv1_weight_1_1 (or any other) into the box left of the formula bar to jump there.",
 )
@@ -67,7 +68,7 @@ def page(
         BUTTON_ROW, 7, _RIGHT, "No buttons here? A terminal does the same: conv-sheet recompute FILE", style.NOTE
     )
     apart = largest_distance(layout, activations, tensors, engine)
-    _status(sheet, [stage.name for stage in layout.stages], apart, status, seed)
+    _status(sheet, layout, apart, status, seed)
     row = _answer(sheet, layout, activations, SEED.row + 2)
     row = _tries(sheet, layout, places, row)
     row = _lines(sheet, "How to read it", READING + LEARNING * network.backprop, row)
@@ -111,7 +112,8 @@ def _probabilities(stage: Stage) -> bool:
 def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
     sheet.put(row, _LEFT, "The network's output", style.HEADING)
     if len(last.out.shape) == 3:
-        sheet.put(row + 1, _LEFT, f"{len(last.out.blocks)} maps, at the right end of the sheet Network", style.LINE)
+        count = "1 map" if len(last.out.blocks) == 1 else f"{len(last.out.blocks)} maps"
+        sheet.put(row + 1, _LEFT, f"{count}, at the right end of the sheet Network", style.LINE)
         return row + 3
     for number, value in enumerate(output[:16]):
         sheet.put(
@@ -120,13 +122,13 @@ def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
     return row + 2 + min(len(output), 16)
 
 
-def _status(sheet: Page, names: list[str], apart: float, status: str, seed: int) -> None:
+def _status(sheet: Page, layout: Layout, apart: float, status: str, seed: int) -> None:
     """What Python last said, the seed of its random kernels, and whether formulas and Python agree, live."""
     sheet.put(STATUS.row, _LEFT, "Python's last word", style.LINE)
     sheet.span(STATUS.row, 3, _RIGHT, status, style.STATUS)
     sheet.put(DISTANCE.row, _LEFT, "largest distance", style.LINE)
-    cells = ",".join(f"{name}_distance" for name in names)
-    sheet.put(DISTANCE.row, 3, apart, style.DISTANCE, f"MAX({cells})")
+    distances = around(tuple(map(distance_cell, layout.stages)))
+    sheet.put(DISTANCE.row, 3, apart, style.DISTANCE, f"MAX({distances.reference})")
     sheet.verdicts.append(Verdict(DISTANCE, f"{DISTANCE.fixed()}<={AGREE:.0E}"))
     verdict = f'IF({DISTANCE.cell()}<={AGREE:.0E},"{verdict_text(0)}","{verdict_text(1)}")'
     sheet.span(DISTANCE.row, 4, _RIGHT, verdict_text(apart), style.LINE, verdict)
