@@ -1,0 +1,97 @@
+"""The weights that come with the lessons: what they are worth, and that a spreadsheet program reads as Python does."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conv_sheet import lessons
+from conv_sheet.augment import Augmentation
+from conv_sheet.cli import main
+from conv_sheet.data import Dataset, load_data, split
+from conv_sheet.evaluation import evaluate, prepared
+from conv_sheet.layers import Array
+from conv_sheet.libreoffice import connect
+from conv_sheet.network import Network
+from conv_sheet.sheets.images import CHOICE, DRAWING, IMAGES, gallery
+from tests.lessons import contents, numbers, put, shown
+from tests.networks import written
+
+DATA = Path(__file__).resolve().parents[2] / "shared/data"
+READERS = {"fastai": 0.97, "lenet": 0.98, "dropout": 0.96}
+"""Lessons that read handwritten digits, and the share that they recognise at least."""
+PICTURES = 60
+without_data = pytest.mark.skipif(
+    not DATA.exists(), reason="the handwritten digits are not here: they are no part of the project"
+)
+
+
+def samples(network: Network) -> Dataset:
+    """The ten digits that the project draws itself."""
+    images = np.stack([lessons.sample(n, network.input_shape) for n in range(10)])
+    return Dataset(images, np.arange(10), network.classes, "the sample digits")
+
+
+def handwriting(network: Network) -> Dataset:
+    """The digits that were held out of the training."""
+    return split(prepared(load_data(DATA), network), 0.125, seed=0)[1]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_ten_sample_digits_are_recognised(name: str) -> None:
+    lesson = lessons.load(name)
+    assert evaluate(lesson.network, lesson.tensors(), samples(lesson.network)).mistakes == []
+
+
+@without_data
+@pytest.mark.parametrize("name", READERS)
+def test_unseen_handwriting_is_read_as_well_as_the_documentation_says(name: str) -> None:
+    report = CliRunner().invoke(main, ["evaluate", name, "--data", str(DATA), "--hold-out", "0.125"]).output
+    accuracy = float(report.split("%")[0]) / 100
+    assert accuracy >= READERS[name]
+    assert f"{accuracy:.2%}" in (Path(__file__).parents[1] / "docs/training.md").read_text(encoding="utf-8")
+
+
+def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:
+    lesson = lessons.load("fastai")
+    trained, spec = lesson.tensors(), lesson.network.node("conv1").initial
+    for short, value in spec.items():
+        np.testing.assert_array_equal(trained[f"conv1.{short}"], value)
+
+
+def read_by_libreoffice(name: str, images: Array, folder: Path) -> tuple[Array, list[object]]:
+    """Probabilities (N, classes) and answers that a lesson's workbook has after each picture was drawn into it."""
+    held = contents(name)
+    drawing = gallery(held.layout)[DRAWING].blocks[0]
+    probabilities, answers = [], []
+    with connect(written(folder, held)) as book:
+        put(book, **{CHOICE: DRAWING})
+        for image in images:
+            book.sheets[IMAGES].range(drawing.relative).value = image[0].tolist()
+            probabilities.append(numbers(book, "softmax_out").ravel())
+            answers.append(shown(book, "prediction")[0][0])
+    return np.array(probabilities), answers
+
+
+def assert_same_reading(name: str, images: Array, folder: Path) -> None:
+    lesson = lessons.load(name)
+    network = lesson.network
+    probabilities, answers = read_by_libreoffice(name, images, folder)
+    expected = network.forward(images, lesson.tensors())[network.output.name]
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-9)
+    assert answers == [network.classes[n] for n in expected.argmax(axis=1)]
+    assert len(set(answers)) == 10
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_libreoffice_reads_warped_digits_as_the_engine_does(name: str, tmp_path: Path) -> None:
+    images = np.tile(samples(lessons.load(name).network).images, (PICTURES // 10, 1, 1, 1))
+    strong = Augmentation(degrees=20, translate=0.1, scale=(0.7, 1.2), shear=20, elastic=2)
+    assert_same_reading(name, strong(images, np.random.default_rng(0)), tmp_path)
+
+
+@without_data
+@pytest.mark.parametrize("name", READERS)
+def test_libreoffice_reads_unseen_handwriting_as_the_engine_does(name: str, tmp_path: Path) -> None:
+    assert_same_reading(name, handwriting(lessons.load(name).network).images[:PICTURES], tmp_path)
