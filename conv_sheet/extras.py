@@ -1,6 +1,6 @@
 """Sheets that some lessons have beside those of every network, by the name that a spec's `sheets` gives them."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from conv_sheet.errors import SpecError
 from conv_sheet.grid import Placed
@@ -22,10 +22,8 @@ from conv_sheet.sheets import (
     saliency,
     stride,
 )
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 
 class Extra(Protocol):
@@ -34,10 +32,10 @@ class Extra(Protocol):
     def settings(self, layout: Layout) -> tuple[Setting, ...]:
         """Cells in which the user chooses something, with what they hold at first."""
 
-    def engine(self, held: "Contents") -> list[tuple[Placed, Array]]:
+    def engine(self, held: Held) -> list[tuple[Placed, Array]]:
         """Blocks that belong to the engine, as plain values, and what they should hold."""
 
-    def page(self, held: "Contents") -> Page:
+    def page(self, held: Held) -> Page:
         """The sheet, its formulas with the values that they have now."""
 
 

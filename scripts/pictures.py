@@ -58,7 +58,7 @@ def draw(held: Contents, sheet: str, target: Path, width: int = _WIDTH) -> None:
     pages = held.pages()
     for page in pages:
         page.hidden = page.title != sheet  # what is hidden is not printed
-        if page.title == NETWORK:
+        if page.title == sheet == NETWORK:
             page.prints = _readable(held.layout)
     with tempfile.TemporaryDirectory() as folder:
         book = Path(folder, "book.xlsx")

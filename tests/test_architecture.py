@@ -13,10 +13,9 @@ PURE = ("engine.py", "losses.py", "grid.py", "formula.py", "network.py", "layout
 OUTSIDE = {"openpyxl", "xlwings", "click", "PIL", "pyopenvba"}
 
 
-def imports(source: str, *, top_level_only: bool = False) -> Iterator[str]:
+def imports(source: str) -> Iterator[str]:
     """Modules that a source imports, `conv_sheet.engine` for `from conv_sheet import engine` too."""
-    tree = ast.parse(source)
-    for node in tree.body if top_level_only else ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -62,7 +61,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         for p in PACKAGE.rglob("*.py")
     }
     arrows = {
-        name: {m for m in imports(path.read_text(), top_level_only=True) if m in modules and m != name}
+        name: {m for m in imports(path.read_text()) if m in modules and m != name}
         for name, path in modules.items()
     }
     done: set[str] = set()

@@ -7,7 +7,6 @@ calculate the network with other weights: `Updated` after the step, `Plus` and `
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from conv_sheet import style
 from conv_sheet.backprop import (
@@ -36,11 +35,9 @@ from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array, Formula
 from conv_sheet.layout import NETWORK, Layout, Stage
 from conv_sheet.sheets import panels
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.network import SCALE_ROW, calculation, compute, frame, head, scale, shape_text
 from conv_sheet.sheets.page import Page, Setting
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 
 def settings(layout: Layout) -> tuple[Setting, ...]:
@@ -63,12 +60,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     )
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """What Python writes here is no tensor: the curve."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet, with the engine's numbers as the values of its formulas."""
     made, learning = held.board, held.learning
     sheet = frame(BACKPROP, held.layout)
@@ -96,10 +93,10 @@ class Follower:
     def settings(self, layout: Layout) -> tuple[Setting, ...]:
         return ()
 
-    def engine(self, held: "Contents") -> list[tuple[Placed, Array]]:
+    def engine(self, held: Held) -> list[tuple[Placed, Array]]:
         return []
 
-    def page(self, held: "Contents") -> Page:
+    def page(self, held: Held) -> Page:
         sheet, layout, passed = frame(self.title, held.layout), held.layout.on(self.title), self.passed(held.learning)
         calculation(sheet, layout, passed.activations, passed.tensors, self.weights(held.board))
         sheet.span(SCALE_ROW, *layout.stages[0].columns, self.note, style.FOLLOWER)

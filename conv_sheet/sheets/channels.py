@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,9 @@ from conv_sheet.layers.activation import ReLU
 from conv_sheet.layers.conv import Conv2d
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.sheets import mosaic, parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.numpy import AGREE
 from conv_sheet.sheets.page import Page, Setting, Verdict
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "channels"
 CHANNELS = "Channels"
@@ -202,12 +200,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     )
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: one map taken apart by colours above, the 1×1 convolution and the counts below."""
     places = _places(held.layout)
     sheet = parts.frame(CHANNELS, places.last_column, zoom=60)
@@ -223,7 +221,7 @@ def page(held: "Contents") -> Page:
     return sheet
 
 
-def _ask(sheet: Page, held: "Contents", name: str, label: str, width: int) -> None:
+def _ask(sheet: Page, held: Held, name: str, label: str, width: int) -> None:
     """A setting with its label in the `width` columns before it."""
     setting = next(s for s in settings(held.layout) if s.name == name)
     parts.ask(sheet, setting, held.chosen[name], label, width)
@@ -232,7 +230,7 @@ def _ask(sheet: Page, held: "Contents", name: str, label: str, width: int) -> No
 # -- one map, taken apart ----------------------------------------------------------------------------------------------
 
 
-def _apart(sheet: Page, held: "Contents", places: _Places) -> None:
+def _apart(sheet: Page, held: Held, places: _Places) -> None:
     """Picture, colours, slices, what each adds, the sum, and what ReLU leaves, for the chosen map."""
     _ask(sheet, held, MAP, "take apart map", 5)
     chosen, border = int(float(held.chosen[MAP])) - 1, places.border
@@ -272,7 +270,7 @@ def _plane(sheet: Page, places: _Places, c: int, values: Array) -> None:
     sheet.scales.append(((plane,), style.CHANNEL_SCALES[c]))
 
 
-def _sum(sheet: Page, held: "Contents", places: _Places, chosen: int, sums: Array) -> None:
+def _sum(sheet: Page, held: Held, places: _Places, chosen: int, sums: Array) -> None:
     """The three maps and the bias added up, ReLU, and whether that is the map on `Network`."""
     number, first, bias = places.ask_map.fixed(), places.partials[0], places.bias
     for partial in places.partials[:-1]:
@@ -319,7 +317,7 @@ def _same(sheet: Page, places: _Places) -> None:
 # -- 1×1 ---------------------------------------------------------------------------------------------------------------
 
 
-def _mixture(sheet: Page, held: "Contents", places: _Places) -> None:
+def _mixture(sheet: Page, held: Held, places: _Places) -> None:
     """The 1×1 convolution at one pixel: a row of values, a matrix, three sums, a colour."""
     mix, mixed, end = places.stage("mix"), places.mixed, places.table.column - 3
     picture = _shown(held, mix)
@@ -342,12 +340,12 @@ def _mixture(sheet: Page, held: "Contents", places: _Places) -> None:
     mosaic.colour(sheet, (places.picture, mixed, places.swatch))
 
 
-def _shown(held: "Contents", stage: Stage) -> Array:
+def _shown(held: Held, stage: Stage) -> Array:
     """The maps of a stage as `Network` shows them."""
     return held.layout.values(stage, held.activations, held.tensors)["out"]
 
 
-def _matrix(sheet: Page, held: "Contents", places: _Places, at: tuple[int, int]) -> None:
+def _matrix(sheet: Page, held: Held, places: _Places, at: tuple[int, int]) -> None:
     """What four maps have at the pixel, times the weights, plus the biases."""
     conv, mix = places.stage("conv1"), places.stage("mix")
     pixel, matrix, bias, result = places.pixel, places.matrix, places.mix_bias, places.result
@@ -423,7 +421,7 @@ _LINES = {
 }
 
 
-def _table(sheet: Page, held: "Contents", places: _Places) -> None:
+def _table(sheet: Page, held: Held, places: _Places) -> None:
     """Multiplications of both ways, for the lesson's convolution and for one of the user's sizes."""
     table, conv = places.table, places.stage("conv1")
     first, end = table.column, table.last_column
@@ -443,7 +441,7 @@ def _table(sheet: Page, held: "Contents", places: _Places) -> None:
         _column(sheet, held, places, column, sizes)
 
 
-def _column(sheet: Page, held: "Contents", places: _Places, column: int, sizes: Sizes) -> None:
+def _column(sheet: Page, held: Held, places: _Places, column: int, sizes: Sizes) -> None:
     """The numbers of the table for these sizes: typed in column 1, the network's in column 0."""
     cells: dict[str, str] = {}
     every = settings(held.layout)

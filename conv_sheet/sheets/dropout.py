@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,8 @@ from conv_sheet.layers import Array
 from conv_sheet.layers.dropout import Dropout, random
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.sheets import parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "dropout"
 DROPOUT = "Dropout"
@@ -121,12 +118,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return (Setting(MAP, places.ask, 1, f"Which map: a whole number from 1 to {maps}.", 1, maps),)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: five planes above, a hundred masks and what to make of them below."""
     places = places_of(held.layout)
     last = places.planes[-1].last_column
@@ -140,17 +137,17 @@ def page(held: "Contents") -> Page:
     return sheet
 
 
-def chosen(held: "Contents") -> int:
+def chosen(held: Held) -> int:
     """Index of the chosen map, from 0."""
     return int(float(held.chosen[MAP])) - 1
 
 
-def own(held: "Contents", places: Places, short: str) -> float:
+def own(held: Held, places: Places, short: str) -> float:
     """What a setting of the layer holds."""
     return float(held.tensors[f"{places.stage.name}.{short}"])
 
 
-def _switches(sheet: Page, held: "Contents", places: Places) -> None:
+def _switches(sheet: Page, held: Held, places: Places) -> None:
     """The layer's settings, which are typed on `Network`: copies that lead there."""
     row = places.ask.row
     for number, short in enumerate(("p", "seed", "active")):
@@ -169,14 +166,14 @@ def _switches(sheet: Page, held: "Contents", places: Places) -> None:
     )
 
 
-def before(held: "Contents", places: Places) -> Array:
+def before(held: Held, places: Places) -> Array:
     """The values of the chosen map (H, W) that are dropped from."""
     source = held.layout.by_name[places.stage.source or ""]
     values: Array = held.layout.values(source, held.activations, held.tensors)["out"][chosen(held)]
     return values
 
 
-def _planes(sheet: Page, held: "Contents", places: Places) -> None:
+def _planes(sheet: Page, held: Held, places: Places) -> None:
     """The chosen map on its way through the layer."""
     placed, ask, blocks = places.stage.own, places.ask.fixed(), places.planes
     made = held.layout.values(places.stage, held.activations, held.tensors)
@@ -206,7 +203,7 @@ def _planes(sheet: Page, held: "Contents", places: Places) -> None:
     sheet.names |= {"dropout_before": blocks[0], "dropout_after": blocks[-1]}
 
 
-def kept_by(held: "Contents", places: Places) -> Array:
+def kept_by(held: Held, places: Places) -> Array:
     """A hundred masks of the chosen map, each as a row of 0 and 1: for the layer's seed, and the seeds after it."""
     size, seed = places.strip.width, own(held, places, "seed")
     first = chosen(held) * size
@@ -214,14 +211,14 @@ def kept_by(held: "Contents", places: Places) -> Array:
     return np.where(np.array(drawn) < own(held, places, "p"), 0.0, 1.0)
 
 
-def changed_by(held: "Contents", places: Places) -> Array:
+def changed_by(held: Held, places: Places) -> Array:
     """How far each of these masks takes the sum of the chosen map from what it was, as a part of it."""
     values = before(held, places).ravel()
     after, total = kept_by(held, places) @ values / (1 - own(held, places, "p")), values.sum()
     return after / total - 1 if total else np.zeros(SIDE**2)
 
 
-def _masks(sheet: Page, held: "Contents", places: Places) -> None:
+def _masks(sheet: Page, held: Held, places: Places) -> None:
     """What each of a hundred masks does to the sum, and what they do on average."""
     block, source = places.changes, places.result(2)
     sheet.span(block.row - 3, 2, places.table.last_column, "On average, nothing changes", style.HEADING)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from conv_sheet import engine as numbers
 from conv_sheet import style
@@ -14,11 +13,9 @@ from conv_sheet.layers import Array
 from conv_sheet.layers.conv import Conv2d
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.sheets import parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.numpy import AGREE
 from conv_sheet.sheets.page import Mark, Page, Setting, Verdict
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "field"
 FIELD = "Field"
@@ -136,12 +133,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     )
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: the small kernels above, the large one below, and how many weights each way has."""
     places = _places(held.layout)
     last = places.maps[-1].last_column
@@ -156,7 +153,7 @@ def page(held: "Contents") -> Page:
     return sheet
 
 
-def _small(sheet: Page, held: "Contents", places: _Places) -> None:
+def _small(sheet: Page, held: Held, places: _Places) -> None:
     """Picture and maps as on `Network`, with the kernels between them."""
     names = ["input", *(stage.name for stage in places.stages)]
     stages = held.layout.stages
@@ -195,7 +192,7 @@ def _map(sheet: Page, places: _Places, block: Block, title: str, growth: int) ->
     sheet.marks.append(Mark(block, f"AND({','.join(within)})", line=style.ORANGE))
 
 
-def _large(sheet: Page, held: "Contents", places: _Places) -> None:
+def _large(sheet: Page, held: Held, places: _Places) -> None:
     """The kernels in one, step by step, and the same map at once."""
     picture, made, last = held.image[0], places.made, places.maps[-1]
     _map(sheet, places, places.picture, "the picture", places.growth(0))
@@ -250,7 +247,7 @@ def _joined(sheet: Page, block: Block, values: Array, first: Block, second: Bloc
     parts.compute(sheet, block, values, style.SCORE, products)
 
 
-def _table(sheet: Page, held: "Contents", places: _Places) -> None:
+def _table(sheet: Page, held: Held, places: _Places) -> None:
     """Weights of both ways, for one map and for as many as the user says."""
     large, maps = places.large[-1].height, places.counted(3, 0)
     squares = "+".join(f"{side}^2" for side in places.sides)

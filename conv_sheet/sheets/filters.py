@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,8 @@ from conv_sheet.layers import Array
 from conv_sheet.layers.conv import Conv2d
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.sheets import mosaic, parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Mark, Page, Setting
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "filters"
 FILTERS = "Filters"
@@ -112,12 +109,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return (Setting(FILTER, places.ask, 1, hint, 1, places.count),)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet."""
     places = _places(held.layout)
     last = places.map.last_column
@@ -150,7 +147,7 @@ def _tile(sheet: Page, places: _Places, number: int, tile: Block, weight: Array)
     )
 
 
-def _chosen(sheet: Page, held: "Contents", places: _Places, weight: Array) -> None:
+def _chosen(sheet: Page, held: Held, places: _Places, weight: Array) -> None:
     """The slices of the chosen filter as numbers, and the map that it makes."""
     number, cell, stage = int(float(held.chosen[FILTER])) - 1, places.ask.fixed(), places.stage
     for c, (block, colour) in enumerate(zip(places.slices, COLOURS, strict=True)):

@@ -1,7 +1,6 @@
 """The sheet `Images`: pictures to choose from, and one to draw into. The input on `Network` follows the choice."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,8 @@ from conv_sheet.layout import Layout
 from conv_sheet.network import Network
 from conv_sheet.pictures import PICTURES
 from conv_sheet.sheets import parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "images"
 IMAGES = "Images"
@@ -89,12 +86,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return (Setting(CHOICE, _CHOICE, start, "Choose one of the pictures below.", choices=every),)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet with every picture, all of them to be typed into."""
     layout, network = held.layout, held.network
     (choice,) = settings(layout)
@@ -136,7 +133,7 @@ def _chooser(sheet: Page, network: Network, choice: Setting, chosen: str) -> Non
     sheet.put(_COLUMN.row, _COLUMN.column, float(left), style.LABEL, f"{_LEFT}+MOD({position},{_ACROSS})*{right}")
 
 
-def followed(held: "Contents") -> Array:
+def followed(held: Held) -> Array:
     """Which input values are those of the chosen picture, (C, H, W) of bool: the others were typed over."""
     same: Array = held.image == held.pictures[str(held.chosen[CHOICE])]
     return same

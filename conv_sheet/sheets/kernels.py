@@ -1,6 +1,6 @@
 """The sheet `Kernels`: a kernel chosen by name, what it makes of the picture, and all the kernels that have names."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,11 +11,9 @@ from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Mark, Page, Setting, table
 from conv_sheet.sheets.words import Live, either, tell
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "kernels"
 KERNELS = "Kernels"
@@ -148,12 +146,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return choice, *table(CUSTOM_KERNEL, custom, CATALOGUE[CUSTOM].rows, "Type any number.", 1e6)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def kernel(held: "Contents") -> Array:
+def kernel(held: Held) -> Array:
     """The chosen kernel (3, 3)."""
     name = held.chosen[CHOICE]
     if name != CUSTOM:
@@ -161,7 +159,7 @@ def kernel(held: "Contents") -> Array:
     return np.array([[held.chosen[f"{CUSTOM_KERNEL}_{y}_{x}"] for x in (1, 2, 3)] for y in (1, 2, 3)], dtype=float)
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: picture, choice and kernel, map, and below them the gallery."""
     places = _places(held.layout)
     last = max(places.map.last_column + 1, places.gallery.last_column)
@@ -175,14 +173,14 @@ def page(held: "Contents") -> Page:
     return sheet
 
 
-def _picture(sheet: Page, places: _Places, held: "Contents") -> None:
+def _picture(sheet: Page, places: _Places, held: Held) -> None:
     parts.caption(sheet, places.picture, "the picture, as it stands on the sheet Network", style.CLASS)
     parts.copy(sheet, places.picture, held.image[0], style.ACTIVATION, held.layout.input.blocks[0])
     sheet.scales.append(((places.picture,), style.INK_SCALE))
     sheet.names["kernels_picture"] = places.picture
 
 
-def _choice(sheet: Page, places: _Places, held: "Contents") -> None:
+def _choice(sheet: Page, places: _Places, held: Held) -> None:
     """The drop-down, and where the kernel that it names begins in the gallery."""
     choice, *_ = settings(held.layout)
     name = str(held.chosen[CHOICE])
@@ -195,7 +193,7 @@ def _choice(sheet: Page, places: _Places, held: "Contents") -> None:
     sheet.put(*places.first.position(0, 0), first, style.HIDDEN, formula)
 
 
-def _kernel(sheet: Page, places: _Places, held: "Contents") -> None:
+def _kernel(sheet: Page, places: _Places, held: Held) -> None:
     """The chosen kernel, fetched out of the gallery, with what it does and what its sum means."""
     weights, panel, gallery, first = kernel(held), places.panel, places.gallery, places.first.fixed()
 
@@ -224,7 +222,7 @@ def _meaning(total: float, cell: str) -> Live:
     return either(abs(total) < ZERO, f"ABS({cell})<{ZERO:.0E}", zero, rest)
 
 
-def _map(sheet: Page, places: _Places, held: "Contents") -> None:
+def _map(sheet: Page, places: _Places, held: Held) -> None:
     block = places.map
     values = numbers.conv2d(held.image[np.newaxis, :1], kernel(held)[np.newaxis, np.newaxis])[0, 0]
 
@@ -239,7 +237,7 @@ def _map(sheet: Page, places: _Places, held: "Contents") -> None:
     sheet.names["kernels_map"] = block
 
 
-def _gallery(sheet: Page, places: _Places, held: "Contents") -> None:
+def _gallery(sheet: Page, places: _Places, held: Held) -> None:
     gallery = places.gallery
     sheet.span(gallery.row - 3, _LEFT, gallery.last_column, "All kernels; the last one is yours to type", style.HEADING)
     sheet.heights |= {gallery.row - 3: 24, gallery.row + 3: _CAPTION_HEIGHT}

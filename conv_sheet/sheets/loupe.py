@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,13 @@ from conv_sheet.grid import Block, Placed, around, column_letters
 from conv_sheet.layers import Array
 from conv_sheet.layout import BAND_ROW, NETWORK, Layout
 from conv_sheet.sheets import parts, places
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.network import COPY_MODES, POOL_TEXTS
 from conv_sheet.sheets.numpy import AGREE
 from conv_sheet.sheets.page import Mark, Page, Setting, Value, Verdict
 from conv_sheet.sheets.places import COLUMN, LAYER, MAP, NONE, ROW, Choice, Guide, Panel
 from conv_sheet.sight import Sight
 from conv_sheet.style import Style
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "loupe"
 LOUPE = "Loupe"
@@ -128,7 +126,7 @@ class Frame:
 class _View:
     """The values for a chosen cell, from the engine's arrays."""
 
-    held: "Contents"
+    held: Held
     guide: Guide
     choice: Choice
 
@@ -273,12 +271,12 @@ def _setting(number: int) -> Block:
     return Block(LOUPE, _TOP + number, _CHOICE, 1, 1)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """None: everything here is chosen or a formula."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet; it also frames the cell and what it sees on `Network`."""
     guide = Guide(held.layout)
     view, frame = _View(held, guide, Choice.of(guide, held.chosen)), Frame(guide)

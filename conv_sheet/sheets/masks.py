@@ -1,7 +1,5 @@
 """The sheet `Masks`: a hundred masks of the map that `Dropout` shows, one a row, and what each does to the sum."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from conv_sheet import style
@@ -11,10 +9,8 @@ from conv_sheet.layers.dropout import random_formula
 from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
 from conv_sheet.sheets.dropout import MASKS, Places, before, changed_by, chosen, kept_by, own, places_of
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "masks"
 
@@ -34,12 +30,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return ()
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet."""
     places = places_of(held.layout)
     strip, wall = places.strip, places.wall
@@ -72,7 +68,7 @@ def _seeds(places: Places) -> Block:
     return places.wall.part(0, -1, places.wall.height, 1)
 
 
-def _values(sheet: Page, held: "Contents", places: Places) -> None:
+def _values(sheet: Page, held: Held, places: Places) -> None:
     """The map in a row, the numbers of its values, and the seeds."""
     strip, plane, size = places.strip, places.planes[0], places.strip.width
     numbers, seeds, ask = _numbers(places), _seeds(places), places.ask.other()
@@ -88,7 +84,7 @@ def _values(sheet: Page, held: "Contents", places: Places) -> None:
     sheet.put(strip.row, seeds.column, "values", style.TINY)
 
 
-def _results(sheet: Page, held: "Contents", places: Places) -> None:
+def _results(sheet: Page, held: Held, places: Places) -> None:
     """What each mask keeps, the sum after, and how far that is from the sum before."""
     strip, wall, p, cell = places.strip, places.wall, own(held, places, "p"), places.setting("p")
     masks, values, total = kept_by(held, places), before(held, places).ravel(), places.sums[0].other()

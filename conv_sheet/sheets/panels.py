@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING
 
 from conv_sheet import style
 from conv_sheet.backprop import (
@@ -35,11 +34,9 @@ from conv_sheet.formula import number
 from conv_sheet.grid import Block
 from conv_sheet.layout import NETWORK
 from conv_sheet.sheets import buttons
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.network import head
 from conv_sheet.sheets.page import Line, Page, Setting, Validation, Verdict
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 AGREE = 1e-6
 """Largest difference, relative to gradients above 1, at which two ways to a gradient are said to agree."""
@@ -87,7 +84,7 @@ class _Panel:
         return cell
 
 
-def add(sheet: Page, held: "Contents", settings: tuple[Setting, ...]) -> None:
+def add(sheet: Page, held: Held, settings: tuple[Setting, ...]) -> None:
     """Put all panels on the sheet `Backprop`."""
     board, learning, by_name = held.board, held.learning, {setting.name: setting for setting in settings}
     last = board.listed(FACTS[-1]).column + 1

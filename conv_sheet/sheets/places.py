@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from conv_sheet import style
 from conv_sheet.grid import Block, Lattice, Placed, around
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting, Value
 from conv_sheet.sight import TILE, Sight, Weights, places_of, sights
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 PLACES = "Places"
 LAYER, MAP, ROW, COLUMN = "loupe_layer", "loupe_map", "loupe_row", "loupe_column"
@@ -429,12 +426,12 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return ()
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """None: everything here is typed by the builder or a formula."""
     return []
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: a row a number, the chosen stage's before those of all; then the chosen cell's; then the panels'."""
     guide = Guide(held.layout)
     choice = Choice.of(guide, held.chosen)

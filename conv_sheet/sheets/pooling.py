@@ -1,7 +1,7 @@
 """The sheet `Pooling`: the picture moved by a few pixels, pooled in three ways, beside what it was before it moved."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,9 @@ from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting
 from conv_sheet.sheets.words import either
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "pooling"
 POOLING = "Pooling"
@@ -99,7 +97,7 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     )
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
@@ -114,7 +112,7 @@ def moved(image: Array, right: int, down: int) -> Array:
     return image[np.ix_(rows, columns)]
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: the shift, the moved picture, three pools of it and of the picture as it is, and what changed."""
     places = _places(held.layout)
     sheet = parts.frame(POOLING, places.last_column, style.NETWORK_ZOOM)

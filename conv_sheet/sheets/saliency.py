@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +14,11 @@ from conv_sheet.layers import Array
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.network import Network
 from conv_sheet.sheets import buttons, parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.numpy import AGREE
 from conv_sheet.sheets.page import Page, Push, Setting, Verdict
 from conv_sheet.sheets.start import DISTANCE, largest_distance
 from conv_sheet.sheets.words import Live, either, say, tell
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "saliency"
 SALIENCY = "Saliency"
@@ -63,7 +60,7 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     return (Setting(SETTING, _CHOICE, PREDICTED, hint, choices=(PREDICTED, *classes), listed=_Places(layout).offered),)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Gradient (C, H, W), occlusion (H, W), and of what they were made: number of the class, sums of the weights."""
     places, network, chosen = _Places(held.layout), held.network, _chosen(held)
     return [
@@ -73,7 +70,7 @@ def engine(held: "Contents") -> list[tuple[Placed, Array]]:
     ]
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: the picture and the first layer's weights as formulas, the maps as Python last made them."""
     places = _Places(held.layout)
     sheet = parts.frame(SALIENCY, places.last_column, style.NETWORK_ZOOM)
@@ -103,14 +100,14 @@ def page(held: "Contents") -> Page:
 # -- what the maps are made of -----------------------------------------------------------------------------------------
 
 
-def _chosen(held: "Contents") -> int:
+def _chosen(held: Held) -> int:
     """The chosen class, from 0."""
     choice = held.chosen[SETTING]
     name = held.prediction if choice == PREDICTED else choice
     return held.network.classes.index(str(name))
 
 
-def _weights(held: "Contents") -> list[list[tuple[Block, float]]]:
+def _weights(held: Held) -> list[list[tuple[Block, float]]]:
     """Every block of a parameter with the sum of its values, in groups that one formula can name."""
     blocks: list[tuple[Block, float]] = []
     for name, placed in held.layout.parameters():
@@ -119,7 +116,7 @@ def _weights(held: "Contents") -> list[list[tuple[Block, float]]]:
     return [blocks[i : i + MAX_BLOCKS] for i in range(0, len(blocks), MAX_BLOCKS)]
 
 
-def _basis(held: "Contents") -> Array:
+def _basis(held: Held) -> Array:
     """Of what maps are made now: number of the class, from 1, and the sum of each group of weights.
 
     The distance between Network and NumPy does not tell all: a weight that meets only zeros in this picture changes no
@@ -240,7 +237,7 @@ def _columns(placed: Placed) -> tuple[int, int]:
     return area.column, max(area.last_column, area.column + _NARROWEST - 1)
 
 
-def _named(held: "Contents", basis: Block, number: float) -> Live:
+def _named(held: Held, basis: Block, number: float) -> Live:
     """The cell with the name of the class whose number stands first in a basis; `?` where no such number stands."""
     classes = held.network.classes
     name = classes[int(number) - 1] if 1 <= number <= len(classes) else "?"
@@ -250,7 +247,7 @@ def _named(held: "Contents", basis: Block, number: float) -> Live:
 # -- the sheet, from top to bottom -------------------------------------------------------------------------------------
 
 
-def _choice(sheet: Page, held: "Contents") -> None:
+def _choice(sheet: Page, held: Held) -> None:
     (setting,) = settings(held.layout)
     sheet.buttons.append(Push(Block(SALIENCY, _BUTTON_ROW, 2, 1, 1), buttons.CAPTIONS["Recompute"], "Recompute"))
     sheet.put(_BUTTON_ROW, 3, "No button here? A terminal does the same: conv-sheet recompute FILE", style.NOTE)
@@ -259,7 +256,7 @@ def _choice(sheet: Page, held: "Contents") -> None:
     sheet.put(_CHOICE.row, _MAPS, setting.hint, style.NOTE)
 
 
-def _status(sheet: Page, held: "Contents", places: _Places) -> None:
+def _status(sheet: Page, held: Held, places: _Places) -> None:
     """Whether the maps are of the class, the picture and the weights that are there now."""
     (made,), now = places.made.blocks, places.now
     was, is_ = held.shown[places.made.name], _basis(held)
@@ -276,7 +273,7 @@ def _status(sheet: Page, held: "Contents", places: _Places) -> None:
     sheet.verdicts.append(Verdict(line, same))
 
 
-def _classes(sheet: Page, held: "Contents", places: _Places) -> None:
+def _classes(sheet: Page, held: Held, places: _Places) -> None:
     """What may be chosen, how sure the network is of each class now, and a mark beside what is chosen."""
     names, outputs, last = places.names, places.outputs, held.layout.stages[-1]
     answers, choice = held.activations[held.network.output.name][0], held.chosen[SETTING]
@@ -296,14 +293,14 @@ def _classes(sheet: Page, held: "Contents", places: _Places) -> None:
         sheet.put(names.row + i, 4, float(hit), style.MARK, f"IF({chosen},1,0)")
 
 
-def _picture(sheet: Page, held: "Contents", places: _Places) -> None:
+def _picture(sheet: Page, held: Held, places: _Places) -> None:
     _title(sheet, places.picture, "picture", "the pixels of the sheet Network, as they are now")
     for block, plane, source in zip(places.picture.blocks, held.image, held.layout.input.blocks, strict=True):
         parts.copy(sheet, block, plane, style.ACTIVATION, source)
     sheet.scales.append((places.picture.blocks, style.INK_SCALE))
 
 
-def _maps(sheet: Page, held: "Contents", places: _Places) -> None:
+def _maps(sheet: Page, held: Held, places: _Places) -> None:
     """What Python made for the class that was chosen then."""
     (made,), (side, stride) = places.made.blocks, saliency.patch(held.network)
     name = _named(held, made, held.shown[places.made.name][0])
@@ -336,7 +333,7 @@ def _steepest(sheet: Page, placed: Placed, gradient: Placed, slopes: Array) -> N
     sheet.scales.append((placed.blocks, style.WARM_SCALE))
 
 
-def _filters(sheet: Page, held: "Contents", places: _Places) -> None:
+def _filters(sheet: Page, held: Held, places: _Places) -> None:
     """The first layer's weights as pictures."""
     if places.first_layer is None:
         return
@@ -354,7 +351,7 @@ def _filters(sheet: Page, held: "Contents", places: _Places) -> None:
     parts.signed(sheet, Block(SALIENCY, row + 1, _MAPS, 1, 1), blocks)
 
 
-def _made(sheet: Page, held: "Contents", places: _Places) -> None:
+def _made(sheet: Page, held: Held, places: _Places) -> None:
     """Of what the maps were made, and of what they would be made now."""
     (made,), now, names = places.made.blocks, places.now, places.names
     was, is_ = held.shown[places.made.name], _basis(held)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +11,10 @@ from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
 from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
+from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Mark, Page, Setting, table
 from conv_sheet.sheets.words import Live, either, say, tell
 from conv_sheet.style import Style
-
-if TYPE_CHECKING:
-    from conv_sheet.contents import Contents
 
 NAME = "stride"
 STRIDE = "Stride"
@@ -140,23 +137,23 @@ def _table(name: str, block: Block, start: Sequence[Sequence[float]]) -> tuple[S
     return table(name, block, start, "Any number from -99 to 99.", 99)
 
 
-def engine(held: "Contents") -> list[tuple[Placed, Array]]:
+def engine(held: Held) -> list[tuple[Placed, Array]]:
     """Nothing here is the engine's."""
     return []
 
 
-def choice(held: "Contents") -> Choice:
+def choice(held: Held) -> Choice:
     """The four options."""
     return Choice(*(int(held.chosen[name]) for name in (KERNEL_SIZE, STEP, PADDING, DILATION)))
 
 
-def typed(held: "Contents", name: str, block: Block) -> Array:
+def typed(held: Held, name: str, block: Block) -> Array:
     """The numbers that the user has typed into a block."""
     lines = [[held.chosen[f"{name}_{y + 1}_{x + 1}"] for x in range(block.width)] for y in range(block.height)]
     return np.array(lines, dtype=float)
 
 
-def output(held: "Contents") -> Array:
+def output(held: Held) -> Array:
     """What the convolution makes of the picture, (out, out); empty where no window fits."""
     now = choice(held)
     if not now.out:
@@ -173,7 +170,7 @@ def output(held: "Contents") -> Array:
     return first
 
 
-def page(held: "Contents") -> Page:
+def page(held: Held) -> Page:
     """The sheet: options and words, the padded picture, the kernel, the output."""
     sheet = parts.frame(STRIDE, _OUT.last_column, _ZOOM)
     parts.head(sheet, "Stride, padding, dilation: where the windows stand", _LINES, _OUT.last_column)
@@ -225,7 +222,7 @@ def _verdict(now: Choice) -> Live:
     return either(now.out == 0, f"{_SIZE}=0", impossible, say(size, lost, idle))
 
 
-def _looked_at(sheet: Page, held: "Contents", now: Choice, values: Array) -> None:
+def _looked_at(sheet: Page, held: Held, now: Choice, values: Array) -> None:
     """One output cell: with which row and column of the picture its window begins, and what its value is."""
     row, column = (int(held.chosen[name]) for name in (ROW, COLUMN))
     exists, test = max(row, column) <= now.out, f"MAX({_ROW_AT.fixed()},{_COLUMN_AT.fixed()})<={_SIZE}"
@@ -246,7 +243,7 @@ def _looked_at(sheet: Page, held: "Contents", now: Choice, values: Array) -> Non
     tell(sheet, _line(21, 3), either(exists, test, there, missing), style.TEXT)
 
 
-def _padded(sheet: Page, held: "Contents", now: Choice) -> None:
+def _padded(sheet: Page, held: Held, now: Choice) -> None:
     """The picture in the middle of as much padding as there is; what the output cell in question sees is amber."""
     _title(sheet, _PADDED, "the picture with its padding: type into the boxes")
     for along in (_PADDED.part(-1, 0, 1, _GRID), _PADDED.part(0, -1, _GRID, 1)):
@@ -276,7 +273,7 @@ def _depth(number: int) -> int:
     return max(1 - number, number - SIZE, 0)
 
 
-def _kernel(sheet: Page, held: "Contents", now: Choice) -> None:
+def _kernel(sheet: Page, held: Held, now: Choice) -> None:
     """The kernel as typed, and as it lies on the picture: with dilation, zeros stand between its weights."""
     _title(sheet, _TYPED, "the kernel: type into the boxes")
     sheet.table(WEIGHT, _table(WEIGHT, _TYPED, _WEIGHTS), held.chosen, style.TYPED)
