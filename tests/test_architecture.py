@@ -61,8 +61,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         for p in PACKAGE.rglob("*.py")
     }
     arrows = {
-        name: {m for m in imports(path.read_text()) if m in modules and m != name}
-        for name, path in modules.items()
+        name: {m for m in imports(path.read_text()) if m in modules and m != name} for name, path in modules.items()
     }
     done: set[str] = set()
 
