@@ -34,7 +34,13 @@ def reset(held: Contents) -> Contents:
 
 
 def random_kernels(held: Contents) -> Contents:
-    """Small random kernels for every convolution, by the workbook's seed; what stood there before is kept."""
+    """Small random kernels for every convolution, by the workbook's seed; what stood there before is kept.
+
+    Raises WorkbookError where there is no kernel to draw.
+    """
+    if not _kernels(held.typed):
+        missing = "convolution" if held.network.count() else "weights"
+        raise WorkbookError(f"the network has no {missing}: there are no kernels to draw")
     kept = held.kept if _drawn(held) else held.typed
     drawn = replace(_with(held, _with_random_kernels(held.typed, held.seed)), kept=kept, drawn=held.seed)
     return _settled(drawn, f"Drew random kernels with seed {held.seed}: type another for others. Reset undoes it.")
@@ -94,8 +100,12 @@ def _with(held: Contents, typed: Mapping[str, Array]) -> Contents:
 
 def _with_random_kernels(typed: Mapping[str, Array], seed: int) -> dict[str, Array]:
     rng = np.random.default_rng(seed)
-    kernels = {name: value for name, value in typed.items() if name != "input" and value.ndim == 4}
-    return dict(typed) | {name: rng.normal(0, 0.5, value.shape).round(2) for name, value in kernels.items()}
+    drawn = {name: rng.normal(0, 0.5, value.shape).round(2) for name, value in _kernels(typed).items()}
+    return dict(typed) | drawn
+
+
+def _kernels(typed: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: value for name, value in typed.items() if name != "input" and value.ndim == 4}
 
 
 def _drawn(held: Contents) -> bool:

@@ -97,7 +97,10 @@ def output_size(size: int, kernel: int, stride: int, padding_total: int, dilatio
     if ceil_mode and steps * stride >= size + padding_total // 2:
         steps -= 1
     if steps < 0:
-        raise ShapeError(f"a window of {span} does not fit into {size} + {padding_total} of padding")
+        raise ShapeError(
+            f"a window of {span} does not fit into {size} + {padding_total} of padding: "
+            "choose a smaller kernel_size or dilation, or more padding"
+        )
     return steps + 1
 
 

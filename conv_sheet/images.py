@@ -60,6 +60,8 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
         raise DataError(f"{name}: a picture has 1 or 3 channels, not {channels}: give a .npy file of shape {shape}")
     notes: list[str] = []
     pixels = _converted(_opened(name, notes), _MODES[channels], notes)
+    if (pixels == pixels[:, :1, :1]).all():
+        notes.append("blank: all its pixels are alike")
     if channels == 1 and _background(pixels)[0] > 127.5:
         pixels = 255 - pixels
         notes.append("inverted: dark ink on a light background")

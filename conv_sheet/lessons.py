@@ -10,7 +10,7 @@ import numpy as np
 from conv_sheet.backprop import TARGET
 from conv_sheet.contents import Contents
 from conv_sheet.digits import digit
-from conv_sheet.errors import DataError, SpecError
+from conv_sheet.errors import DataError, SpecError, did_you_mean
 from conv_sheet.files import atomic_write
 from conv_sheet.layers import Array
 from conv_sheet.network import Network
@@ -19,6 +19,11 @@ from conv_sheet.sheets import images
 
 DEFAULT = "fastai"
 DEFAULT_DIGIT = 7
+
+_NO_ARCHIVE = (
+    "not an .npz file of named arrays, or a damaged one; "
+    'write one with numpy.savez("weights.npz", **{"conv1.weight": array, …})'
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ def load(lesson: str) -> Lesson:
     path = Path(lesson)
     if path.is_file():
         return Lesson(path.stem, _network(path), None)
-    raise SpecError(f"there is no lesson {lesson!r} and no such file; the lessons are {', '.join(names())}")
+    near = did_you_mean(lesson, names())
+    raise SpecError(f"there is no lesson {lesson!r} and no such file{near}; the lessons are {', '.join(names())}")
 
 
 def _network(path: Path) -> Network:
@@ -79,12 +85,15 @@ def load_weights(path: Path) -> dict[str, Array]:
     Raises DataError where the file is missing or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, AttributeError, EOFError) as error:
-        raise DataError(f"{path} is not an .npz file of plain arrays: {error}") from None
+    except Exception as error:  # NumPy meets other files, and damage, with exceptions of every kind
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or _NO_ARCHIVE}") from error
+    if not all(isinstance(value, np.ndarray) for value in arrays.values()):
+        raise DataError(f"{path}: {_NO_ARCHIVE}")
+    return arrays
 
 
 def save_weights(path: Path, weights: Mapping[str, Array]) -> None:
@@ -111,6 +120,8 @@ def first_contents(
 ) -> Contents:
     """What a new workbook holds: the user's own picture, a sample digit, or what the network shows at first.
 
+    Raises DataError for a digit, and SpecError for a spec, where the sheet `Images` has no such picture.
+
     >>> lesson = load("fastai")
     >>> first_contents(lesson.network, lesson.tensors(), number=3).image.shape
     (1, 28, 28)
@@ -125,10 +136,25 @@ def first_contents(
     settings: dict[str, float | str] = {TARGET: str(number)} if known else {}
     if images.NAME not in network.sheets:
         return Contents(network, image, tensors, settings=settings)
+    _check_label(network, label, number)
     gallery = {name: _sample(name, network.input_shape) for name in images.samples_of(network)} | {label: image}
     if network.picture:
         gallery[network.picture] = default_picture(network)
     return Contents(network, image, tensors, gallery=gallery, settings=settings | {images.CHOICE: label})
+
+
+def _check_label(network: Network, label: str, number: int | None) -> None:
+    """A network whose classes are named after pictures has those on `Images`, and no digits."""
+    every = images.labels(network)
+    if label in every:
+        return
+    pictures = [name for name in every if name not in (images.DRAWING, images.OWN)]
+    has = f"this network has no digits, its pictures are {', '.join(pictures)}"
+    if number is None:
+        raise SpecError(f'{has}: say in the spec which one is first, such as picture = "{pictures[0]}"')
+    raise DataError(
+        f"--digit {number}: {has}: build without --digit and choose on the sheet Images, or give your own with --image"
+    )
 
 
 def _sample(label: str, shape: tuple[int, ...]) -> Array:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tomli_w
 
-from conv_sheet.errors import DataError, ShapeError, SpecError
+from conv_sheet.errors import DataError, ShapeError, SpecError, did_you_mean
 from conv_sheet.layers import KINDS, Array, Layer, Shape
 from conv_sheet.layers.base import flag
 
@@ -102,8 +102,11 @@ class Network:
         """A network from a spec as nested dicts and lists, every shape checked."""
         unknown = sorted(set(spec) - _KEYS)
         if unknown:
-            raise SpecError(f"unknown key {unknown[0]!r}; a spec has {', '.join(sorted(_KEYS))}")
-        input_shape = _input_shape(spec.get("input"))
+            near = did_you_mean(unknown[0], _KEYS)
+            raise SpecError(f"unknown key {unknown[0]!r}{near}; a spec has {', '.join(sorted(_KEYS))}")
+        if "input" not in spec:
+            raise SpecError("the spec has no input: add a line such as input = [1, 28, 28], channels, height and width")
+        input_shape = _input_shape(spec["input"])
         tables = spec.get("layers")
         if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
             raise SpecError("no layers: add at least one [[layers]] table")
@@ -296,9 +299,12 @@ def _try(table: Any) -> Try:
 
 
 def _kind(table: Mapping[str, Any], label: str) -> type[Layer]:
-    kind = table.get("kind")
-    if kind not in KINDS:
-        raise SpecError(f"{label}: unknown kind {kind!r}; known are {', '.join(KINDS)}")
+    known = f"known are {', '.join(KINDS)}"
+    if "kind" not in table:
+        raise SpecError(f'{label} has no kind: add a line such as kind = "Conv2d"; {known}')
+    kind = table["kind"]
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SpecError(f"{label}: unknown kind {kind!r}{did_you_mean(str(kind), KINDS)}; {known}")
     return KINDS[kind]
 
 

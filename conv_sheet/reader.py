@@ -87,7 +87,13 @@ def _load(path: Path, data_only: bool) -> dict[str, dict[Position, object]]:
                 }
             finally:
                 book.close()
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as error:
+    except InvalidFileException as error:
+        raise WorkbookError(f"{path} cannot be read: not an Excel workbook (.xlsx or .xlsm)") from error
+    except zipfile.BadZipFile as error:
+        raise WorkbookError(
+            f"{path} cannot be read: not an Excel workbook (.xlsx or .xlsm), or a damaged one"
+        ) from error
+    except (KeyError, ValueError, OSError, SyntaxError) as error:
         raise WorkbookError(f"{path} cannot be read as a workbook: {error}") from error
 
 

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import click
@@ -10,10 +12,12 @@ import numpy as np
 import openpyxl
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from conv_sheet import lessons
 from conv_sheet.cli import main
 from conv_sheet.digits import digit
+from conv_sheet.network import Network
 from conv_sheet.package import patch_cells
 from conv_sheet.reader import contents, read
 from tests.networks import fastai, small
@@ -95,7 +99,10 @@ def test_digit_and_seed_choose_picture_and_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["build", "nix"], "no lesson 'nix'.*fastai"),
+        (["build", "nix"], "no lesson 'nix' and no such file;.*fastai"),
+        (["build", "fastia"], r"no lesson 'fastia' .*\(did you mean 'fastai'\?\); the lessons are backprop"),
+        (["build", "cs231n", "--digit", "3"], "--digit 3: .*no digits, .*red triangle.*Images.*--image"),
+        (["build", "backprop", "--digit", "3"], "pictures are vertical, horizontal, cross: .*Images.*--image"),
         (["build", "-o", "a.docx"], r"ends in \.xlsm"),
         (["build", "-o", "no/where.xlsx"], "no folder no"),
         (["build", "--image", "none.png"], r"none\.png"),
@@ -114,8 +121,58 @@ def test_wrong_weights_list_both_sides(tmp_path: Path) -> None:
     message = refused("build", "--weights", "w.npz")
     assert "(4, 1, 5, 5)" in message
     assert "(2, 1, 3, 3)" in message
-    (tmp_path / "t.npz").write_text("text")
-    assert "not an .npz file" in refused("build", "--weights", "t.npz")
+
+
+def archive_of_text() -> bytes:
+    with zipfile.ZipFile(file := BytesIO(), "w") as archive:
+        archive.writestr("conv1.weight", "1 2 3")
+    return file.getvalue()
+
+
+def one_array() -> bytes:
+    np.save(file := BytesIO(), np.zeros(3))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\3\4 cut", archive_of_text(), one_array(), one_array()[:20]])
+@pytest.mark.parametrize("name", ["w.npz", "w.npy"])
+def test_weights_that_are_no_archive_say_how_to_write_one(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    message = refused("build", "--weights", name)
+    assert f"{name}: not an .npz file of named arrays" in message
+    assert "numpy.savez(" in message
+    assert not (tmp_path / "fastai.xlsm").exists()
+
+
+def test_a_spec_with_images_for_classes_says_which_one_is_first(tmp_path: Path) -> None:
+    layers = [{"kind": "Flatten"}, {"kind": "Linear", "out_features": 2}]
+    classes = ["vertical", "horizontal"]
+    text = Network.from_spec({"input": [1, 8, 8], "classes": classes, "sheets": ["images"], "layers": layers}).to_toml()
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    assert 'picture = "vertical"' in refused("build", "mine.toml")
+    (tmp_path / "mine.toml").write_text(f'picture = "vertical"\n{text}', encoding="utf-8")
+    done("build", "mine.toml")
+
+
+def test_a_picture_without_anything_on_it_is_remarked(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
+    assert "red.png: blank: all its pixels are alike\n" in done("build", "--image", "red.png")
+
+
+@pytest.mark.parametrize("name", ["red.jpg", "red.xlsx"])
+@pytest.mark.parametrize("command", ["check", "recompute"])
+def test_what_is_no_workbook_is_told_so(tmp_path: Path, command: str, name: str) -> None:
+    Image.new("RGB", (20, 20), "red").save(tmp_path / name, format="jpeg")
+    assert re.match(
+        rf"Error: {name} cannot be read: not an Excel workbook \(\.xlsx or \.xlsm\)", refused(command, name)
+    )
+
+
+def test_random_kernels_need_kernels(tmp_path: Path) -> None:
+    done("build", "pooling", "-o", "pooling.xlsx")
+    before = (tmp_path / "pooling.xlsx").read_bytes()
+    assert "the network has no weights" in refused("random-kernels", "pooling.xlsx", "--seed", "3")
+    assert (tmp_path / "pooling.xlsx").read_bytes() == before
 
 
 def test_the_buttons_from_a_terminal(tmp_path: Path) -> None:

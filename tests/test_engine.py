@@ -613,7 +613,8 @@ IMAGE, KERNELS = np.zeros((1, 3, 8, 8)), np.zeros((4, 3, 3, 3))
         (
             lambda: engine.conv2d(np.zeros((1, 3, 2, 8)), KERNELS, dilation=2, padding=1),
             "conv2d: input (1, 3, 2, 8) is too small for kernel (3, 3): "
-            "a window of 5 does not fit into 2 + 2 of padding",
+            "a window of 5 does not fit into 2 + 2 of padding: "
+            "choose a smaller kernel_size or dilation, or more padding",
         ),
         (
             lambda: engine.conv2d(IMAGE, KERNELS, padding=8, padding_mode="reflect"),
@@ -644,7 +645,8 @@ IMAGE, KERNELS = np.zeros((1, 3, 8, 8)), np.zeros((4, 3, 3, 3))
         (
             lambda: engine.max_pool2d(IMAGE, 9),
             "max_pool2d: input (1, 3, 8, 8) is too small for kernel (9, 9): "
-            "a window of 9 does not fit into 8 + 0 of padding",
+            "a window of 9 does not fit into 8 + 0 of padding: "
+            "choose a smaller kernel_size or dilation, or more padding",
         ),
         (
             lambda: engine.avg_pool2d_backward(IMAGE, IMAGE, 2),

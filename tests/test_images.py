@@ -150,12 +150,25 @@ def test_drawing_of_the_right_size_keeps_its_pixels(path: Path) -> None:
     assert told == [INVERTED]
 
 
+BLANK = "blank: all its pixels are alike"
+
+
 @pytest.mark.parametrize("level", [0, 100, 255])
 def test_blank_page_has_no_ink(path: Path, level: int) -> None:
     Image.new("L", (50, 70), level).save(path)
     values, told = load_image(path, (1, 28, 28))
     assert np.all(values == (100 / 255 if level == 100 else 0))
     assert told[-2:] == ["resized 50×70 → 20×28", "padded with its background to 28×28"]
+    assert BLANK in told
+
+
+def test_blank_is_only_what_has_one_colour_in_every_channel(path: Path) -> None:
+    picture = Image.new("RGB", (8, 8), (200, 30, 30))
+    picture.save(path)
+    assert load_image(path, (3, 8, 8))[1] == [BLANK]
+    picture.putpixel((7, 7), (200, 30, 31))
+    picture.save(path)
+    assert load_image(path, (3, 8, 8))[1] == []
 
 
 def test_half_of_the_border_is_no_background(path: Path) -> None:
@@ -222,7 +235,7 @@ def test_long_strip_keeps_a_pixel(path: Path) -> None:
     Image.new("RGB", (900, 1), "red").save(path)
     values, told = load_image(path, (3, 8, 8))
     assert np.array_equal(values[:, 4, 4], [1, 0, 0])
-    assert told[0] == "resized 900×1 → 8×1"
+    assert told[:2] == [BLANK, "resized 900×1 → 8×1"]
 
 
 def test_transparent_is_laid_on_white(path: Path) -> None:
@@ -268,7 +281,7 @@ def test_first_frame_of_an_animation(tmp_path: Path) -> None:
     values, told = load_image(path, (3, 4, 4))
     assert np.all(values[0] == 1)
     assert not values[1:].any()
-    assert told == ["first of 2 frames"]
+    assert told == ["first of 2 frames", BLANK]
 
 
 def test_sixteen_bits_are_not_clipped(path: Path) -> None:

@@ -13,6 +13,7 @@ from conv_sheet import actions
 from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import WorkbookError
+from conv_sheet.network import Network
 from conv_sheet.package import Package
 from conv_sheet.reader import contents as read_contents
 from conv_sheet.reader import read
@@ -159,3 +160,21 @@ def test_random_kernels_are_seeded_small_and_keep_what_was_typed(edited: Path, h
     press_closed(edited, actions.reset)
     assert equal(numbers(edited), mine)
     assert check(read(edited)).ok
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([{"kind": "MaxPool2d", "kernel_size": 2}], "no weights"),
+        ([{"kind": "Dropout"}], "no weights"),
+        ([{"kind": "Flatten"}, {"kind": "Linear", "out_features": 2}], "no convolution"),
+    ],
+)
+def test_where_there_are_no_kernels_none_are_drawn(
+    tmp_path: Path, layers: list[dict[str, object]], message: str
+) -> None:
+    path = written(tmp_path, contents(Network.from_spec({"input": [1, 4, 4], "layers": layers})))
+    before = path.read_bytes()
+    with pytest.raises(WorkbookError, match=f"^the network has {message}: there are no kernels to draw$"):
+        press_closed(path, actions.random_kernels, seed=3)
+    assert path.read_bytes() == before

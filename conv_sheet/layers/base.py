@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet.errors import ShapeError, SpecError
+from conv_sheet.errors import ShapeError, SpecError, did_you_mean
 from conv_sheet.grid import Placed
 
 Array = NDArray[np.float64]
@@ -261,7 +261,7 @@ class Layer:
         unknown = sorted(set(options) - known)
         if unknown:
             takes = f"it takes {', '.join(sorted(known))}" if known else "it takes no options"
-            raise SpecError(f"unknown option {unknown[0]!r}; {takes}")
+            raise SpecError(f"unknown option {unknown[0]!r}{did_you_mean(unknown[0], known)}; {takes}")
         try:
             return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
         except TypeError:
@@ -301,17 +301,15 @@ def sizes(name: str, value: object, *, least: int = 1) -> tuple[int, int]:
     """An option that is an int or a pair of ints, as a pair; a SpecError says which option is not."""
     pair = value if isinstance(value, tuple) else (value, value)
     if len(pair) != 2 or any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in pair):
-        kind = "a whole number" if least == 0 else "a positive whole number"
-        raise SpecError(
-            f"{name} = {list(value) if isinstance(value, tuple) else value!r} is not {kind} or a pair of them"
-        )
+        given = list(value) if isinstance(value, tuple) else value
+        raise SpecError(f"{name} = {given!r} must be a whole number, {least} or more, or a pair of them")
     return pair
 
 
 def count(name: str, value: object) -> int:
     """An option that is a positive whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SpecError(f"{name} = {value!r} is not a positive whole number")
+        raise SpecError(f"{name} = {value!r} must be a whole number, 1 or more")
     return value
 
 

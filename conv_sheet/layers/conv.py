@@ -230,7 +230,8 @@ class Conv2d(_Kernels):
         if padded[0] < rows.extent or padded[1] < columns.extent:
             raise ShapeError(
                 f"a kernel that covers {rows.extent}×{columns.extent} does not fit "
-                f"the padded input of {padded[0]}×{padded[1]}"
+                f"the padded input of {padded[0]}×{padded[1]}: "
+                "choose a smaller kernel_size or dilation, or more padding"
             )
         if border.mode in ("reflect", "circular"):
             room = (height - 1, width - 1) if border.mode == "reflect" else (height, width)
