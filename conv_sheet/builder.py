@@ -328,14 +328,15 @@ def _chart(book: Workbook, bars: Bars, number: int) -> BarChart:
     chart.width, chart.height = bars.width, bars.height
     chart.add_data(_reference(sheet, bars.values))
     chart.set_categories(_reference(sheet, bars.labels))
-    chart.y_axis.scaling.min, chart.y_axis.scaling.max = 0, 1
+    if bars.shares:
+        chart.y_axis.scaling.min, chart.y_axis.scaling.max = 0, 1.12  # room for the label of a full bar
     chart.x_axis.scaling.orientation = "maxMin"
     chart.x_axis.delete, chart.y_axis.delete = False, True
     chart.y_axis.majorGridlines = None
     chart.series[0].graphicalProperties = GraphicalProperties(solidFill=style.GREEN)
     chart.dataLabels = DataLabelList()
     chart.dataLabels.showVal = True
-    chart.dataLabels.numFmt = "0%"
+    chart.dataLabels.numFmt = "0%" if bars.shares else "0.0"
     for other in ("showSerName", "showCatName", "showLegendKey", "showPercent"):
         setattr(chart.dataLabels, other, False)
     return chart

@@ -104,7 +104,7 @@ class Palette(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """A bar chart of values over labels, with its top left corner at a cell."""
+    """A bar chart of values over labels, with its top left corner at a cell; of `shares`, from 0 to 100 %."""
 
     title: str
     values: Block
@@ -112,6 +112,7 @@ class Bars(NamedTuple):
     anchor: str
     width: float
     height: float
+    shares: bool
 
 
 class Line(NamedTuple):

@@ -92,6 +92,11 @@ def light(channels: int) -> str:
     return "0 (dark) to 1 (bright)" if channels == len(style.CHANNEL_SCALES) else "0 (paper) to 1 (ink)"
 
 
+def ink(channels: int) -> str:
+    """What a pixel of a picture with so many channels has more of, the larger it is."""
+    return "light" if channels == len(style.CHANNEL_SCALES) else "ink"
+
+
 def pixels(sheet: Page, blocks: tuple[Block, ...]) -> None:
     """Colour a picture that can be typed over, one block a channel, as red, green and blue or as ink."""
     shades(sheet, blocks)

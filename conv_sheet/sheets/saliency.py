@@ -34,13 +34,13 @@ _MAPS, _GAP, _NARROWEST = 6, 2, 10
 _WIDTHS = {1: 1.5, 2: 17.0, 3: 13.0, 4: 3.0, 5: 2.0}
 _READING = (
     "Gradient: the slope of the class's score, before softmax, by every pixel of this picture; it takes one way back "
-    "through the network. It points to where more ink would raise the score.",
+    "through the network. It points to where more {ink} would raise the score.",
     "Occlusion: Python covers one place after another with zeros, asks the network again, and notes how far the "
     "probability of the class falls.",
-    "The two differ: a slope says what a little more ink would do, an occlusion what is lost without a place. "
+    "The two differ: a slope says what a little more {ink} would do, an occlusion what is lost without a place. "
     "Neither says why. Where the network is quite sure, the probability hardly falls.",
-    "Filters: the weights of the first layer, drawn as the pictures that they answer most: ink where they are red, "
-    "paper where they are blue.",
+    "Filters: the weights of the first layer, drawn as the pictures that they answer most: {ink} where they are red, "
+    "none where they are blue.",
     "To try: choose the class that came second. Draw on the sheet Network where its gradient is red, and look here "
     "at the probability.",
 )
@@ -92,7 +92,7 @@ def page(held: Held) -> Page:
     _filters(sheet, held, places)
     sheet.put(places.reading_row, 2, "How to read it", style.HEADING)
     for row, line in enumerate(_READING, places.reading_row + 1):
-        sheet.put(row, 2, line, style.LINE)
+        sheet.put(row, 2, line.format(ink=parts.ink(held.network.input_shape[0])), style.LINE)
     _made(sheet, held, places)
     return sheet
 
@@ -297,7 +297,7 @@ def _picture(sheet: Page, held: Held, places: _Places) -> None:
     _title(sheet, places.picture, "picture", "the pixels of the sheet Network, as they are now")
     for block, plane, source in zip(places.picture.blocks, held.image, held.layout.input.blocks, strict=True):
         parts.copy(sheet, block, plane, style.ACTIVATION, source)
-    sheet.scales.append((places.picture.blocks, style.INK_SCALE))
+    parts.shades(sheet, places.picture.blocks)
 
 
 def _maps(sheet: Page, held: Held, places: _Places) -> None:
@@ -305,7 +305,8 @@ def _maps(sheet: Page, held: Held, places: _Places) -> None:
     (made,), (side, stride) = places.made.blocks, saliency.patch(held.network)
     name = _named(held, made, held.shown[places.made.name][0])
     step = f", {stride} further each time" if stride > 1 else ""
-    slope = "slope of the score by each pixel. Red: more ink raises the score. Blue: more ink lowers it"
+    ink = parts.ink(held.network.input_shape[0])
+    slope = f"slope of the score by each pixel. Red: more {ink} raises the score. Blue: more {ink} lowers it"
     fall = f"how far the probability falls when {side}×{side} zeros cover a place{step}. Red: the class needs it"
     maps = (
         ("gradient", slope, places.gradient, style.ENGINE_SCORE),

@@ -1,16 +1,16 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from conv_sheet import style
 from conv_sheet.grid import Block, around, quote
-from conv_sheet.layers import Array, Field
+from conv_sheet.layers import Array, Border, Field
 from conv_sheet.layout import Layout, Stage
 from conv_sheet.network import Network, Try
-from conv_sheet.sheets import buttons
+from conv_sheet.sheets import buttons, images, parts
 from conv_sheet.sheets.numpy import AGREE, distance_cell, stage_distance
 from conv_sheet.sheets.page import Bars, Page, Validation, Verdict
 from conv_sheet.summary import Row, seen, summary
@@ -32,14 +32,17 @@ READING = (
     "Every map is a picture made of numbers: zoom out for the picture, zoom in for the arithmetic. White is zero.",
     "The sheet Loupe takes one value apart: choose any, and see its window, its weights, their products and the sum.",
     "The sheet NumPy holds what Python made of the same network, place for place, and the distance between the two.",
-    "Tensors have names: type conv1_weight_1_1 (or any other) into the box left of the formula bar to jump there.",
+    "Tensors have names: type {name} (or any other) into the box left of the formula bar to jump there.",
+)
+DRAWING = (
+    "Pixels on Network follow the picture chosen on Images: draw there. What is typed over them stays until Reset.",
 )
 LEARNING = (
     "The sheet Backprop runs from right to left: every gradient stands where its number stands on Network.",
     "The sheet Updated is Network one step of training later; Plus and Minus have one weight changed, as a check.",
 )
 LEGEND = {
-    "pixel": "a pixel, 0 is paper and 1 is ink: type over it",
+    "pixel": "a pixel, {light}: type over it",
     "weight +": "a weight above zero: type over it",
     "weight −": "a weight below zero: type over it",
     "activation": "a formula: the deeper the colour, the larger the value",
@@ -59,20 +62,22 @@ def page(
 ) -> Page:
     """The sheet; the arguments are those of `NumPy`, what the status line says, and where the defined names lead."""
     network = layout.network
-    sheet = Page(START, widths=dict(_WIDTHS))
+    torch = max(len(node.layer.torch(node.in_shape)) for node in network.nodes)
+    classes = max(map(len, network.classes), default=0)
+    sheet = Page(START, widths=_WIDTHS | {4: max(_WIDTHS[4], classes + 1.0), _RIGHT: max(_WIDTHS[_RIGHT], torch + 2.0)})
     sheet.span(1, _LEFT, _RIGHT, network.title, style.TITLE)
     sheet.span(2, _LEFT, _RIGHT, network.description, style.SUBTITLE)
     sheet.heights |= {1: 34, 2: 34, BUTTON_ROW: 27, STATUS.row: 20}
     buttons.add(sheet, BUTTON_ROW, ((2, 2), (3, 3), (4, 5)))
     sheet.span(
-        BUTTON_ROW, 7, _RIGHT, "No buttons here? A terminal does the same: conv-sheet recompute FILE", style.NOTE
+        BUTTON_ROW, 7, _RIGHT, "Recompute without a button: type conv-sheet recompute FILE in a terminal", style.NOTE
     )
     apart = largest_distance(layout, activations, tensors, engine)
     _status(sheet, layout, apart, status, seed)
     row = _answer(sheet, layout, activations, SEED.row + 2)
     row = _tries(sheet, layout, places, row)
-    row = _lines(sheet, "How to read it", READING + LEARNING * network.backprop, row)
-    row = _legend(sheet, row)
+    row = _lines(sheet, "How to read it", tuple(_reading(layout)), row)
+    row = _legend(sheet, layout, row)
     _table(sheet, network, row)
     return sheet
 
@@ -101,7 +106,8 @@ def _answer(sheet: Page, layout: Layout, activations: Mapping[str, Array], row: 
         sheet.put(
             row + 2 + number, 5, float(output[number]), look, last.out.blocks[0].other(number, 0), owner=last.name
         )
-    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, 0.53 * (count + 2)))
+    height = 0.53 * (count + 2)
+    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, _probabilities(last)))
     return row + count + 4
 
 
@@ -134,7 +140,9 @@ def _status(sheet: Page, layout: Layout, apart: float, status: str, seed: int) -
     sheet.span(DISTANCE.row, 4, _RIGHT, verdict_text(apart), style.LINE, verdict)
     sheet.put(SEED.row, _LEFT, "seed", style.LINE)
     sheet.put(SEED.row, 3, float(seed), style.SEED)
-    sheet.span(SEED.row, 4, _RIGHT, "what Random kernels draws with: another number, other kernels", style.LINE)
+    drawn = "what Random kernels draws with: another number, other kernels"
+    none = "of no use here: the network has no weights that could be drawn"
+    sheet.span(SEED.row, 4, _RIGHT, drawn if any(layout.network.trainable()) else none, style.LINE)
     hint = f"A whole number from 0 to {LARGEST_SEED}."
     sheet.validations.append(Validation((SEED,), "Seed", hint, hint, low=0, high=LARGEST_SEED, whole=True))
     sheet.names |= {"status": STATUS, "distance": DISTANCE, "random_seed": SEED}
@@ -162,6 +170,7 @@ def _tries(sheet: Page, layout: Layout, places: Mapping[str, Block], row: int) -
     """What to try, each with a link to the cells where it happens."""
     tries = [t for t in layout.network.tries or _general_tries(layout) if t.at in places]
     sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
+    sheet.heights[row] = 24
     for number, item in enumerate(tries, 1):
         sheet.put(row + number, _LEFT, f"{number}  {item.at}", style.LINK)
         sheet.links[row + number, _LEFT] = f"{quote(places[item.at].sheet)}!{places[item.at].relative}"
@@ -197,13 +206,32 @@ def _lines(sheet: Page, heading: str, lines: tuple[str, ...], row: int) -> int:
     return row + len(lines) + 2
 
 
-def _legend(sheet: Page, row: int) -> int:
+def _reading(layout: Layout) -> Iterator[str]:
+    """How to read the workbook of a network."""
+    blocks = next((weight for _, weight in layout.parameters()), layout.input)
+    yield from (line.format(name=next(blocks.names())[0]) for line in READING)
+    if images.NAME in layout.network.sheets:
+        yield from DRAWING
+    if layout.network.backprop:
+        yield from LEARNING
+
+
+def _legend(sheet: Page, layout: Layout, row: int) -> int:
+    """What the colours mean, those that the network has."""
     sheet.put(row, _LEFT, "Colours", style.HEADING)
-    samples = {"pixel": 0.8, "weight +": 0.5, "weight −": -0.5, "activation": 1.7, "probability": 0.9, "padding": 0.0}
-    for number, (name, text) in enumerate(LEGEND.items(), 1):
+    samples = {"pixel": 0.8, "activation": 1.7}
+    if any(layout.network.trainable()):
+        samples |= {"weight +": 0.5, "weight −": -0.5}
+    if any(_probabilities(stage) for stage in layout.stages if stage.nodes):
+        samples["probability"] = 0.9
+    if any(stage.border != Border() for stage in layout.stages):
+        samples["padding"] = 0.0
+    shown = [name for name in LEGEND if name in samples]
+    for number, name in enumerate(shown, 1):
         sheet.put(row + number, _LEFT, samples[name], style.SWATCHES[name])
-        sheet.span(row + number, 3, _RIGHT, f"{text}", style.LINE)
-    return row + len(LEGEND) + 2
+        text = LEGEND[name].format(light=parts.light(layout.network.input_shape[0]))
+        sheet.span(row + number, 3, _RIGHT, text, style.LINE)
+    return row + len(shown) + 2
 
 
 @dataclass(frozen=True)
