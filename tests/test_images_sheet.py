@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conv_sheet import actions, lessons
+from conv_sheet import actions, lessons, style
 from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.digits import digit
@@ -133,6 +133,14 @@ def test_reset_in_a_live_program_leaves_the_drop_down_working(book: Path, held: 
         np.testing.assert_array_equal(np.array(area.value), held.image[0])
         opened.sheets["Images"].range("H3").value = "digit 1"
         np.testing.assert_array_equal(np.array(area.value), lessons.sample(1, held.network.input_shape)[0])
+
+
+def test_only_pictures_and_the_choice_can_be_read_in_the_head(held: Contents) -> None:
+    (page,) = (page for page in held.pages() if page.title == "Images")
+    read_there = [cell.value for (row, _), cell in page.cells.items() if row < 8 and cell.style != style.HIDDEN]
+    _, hint, label, choice = (value for value in read_there if value is not None)
+    assert (label, choice) == ("the network sees", held.choice)
+    assert "own" in str(hint) and "--image FILE" in str(hint)
 
 
 def test_images_hold_the_digits_and_an_own_picture() -> None:

@@ -55,7 +55,13 @@ def test_every_shift(book: Any, held: Contents) -> None:
     before = pooled(moved(held.image, 0, 0))
     for right, down in SHIFTS:
         lessons.put(book, shift_right=float(right), shift_down=float(down))
-        says = "Pixels have changed" if right % 2 or down % 2 else "Whole windows" if right or down else "Nothing has"
+        says = (
+            "cells differ in 3 of the 3 maps."
+            if right % 2 or down % 2
+            else "Whole windows"
+            if right or down
+            else "Nothing has"
+        )
         assert says in lessons.texts(book, "Pooling")
         for name, expected in pooled(moved(held.image, right, down)).items():
             said = f"{name} {right} {down}"
@@ -79,16 +85,18 @@ def test_invariance_and_its_limits(book: Any) -> None:
     pixel = np.zeros((28, 28))
     pixel[10, 10] = 1.0
     lessons.put(book, input_1=pixel, shift_right=1.0, shift_down=1.0)
-    assert "Pixels have changed their windows" in lessons.texts(book, "Pooling")
+    assert "Pixels have moved, and no map shows it" in lessons.texts(book, "Pooling")
     changed = {name: lessons.numbers(book, f"{name}_changed").item() for name in ("picture", *pooling.POOLS)}
     assert changed == {"picture": 2.0, "max": 0.0, "average": 0.0, "min": 0.0}
     lessons.put(book, shift_right=-1.0, shift_down=0.0)
     assert lessons.numbers(book, "max_changed").item() == 2.0
+    assert "cells differ in 2 of the 3 maps." in lessons.texts(book, "Pooling")
 
 
 def test_an_empty_picture_has_not_changed(book: Any) -> None:
     lessons.put(book, input_1=np.zeros((28, 28)), shift_right=1.0)
     assert [lessons.numbers(book, f"{name}_changed").item() for name in pooling.POOLS] == [0.0, 0.0, 0.0]
+    assert "Pixels have moved, and no map shows it" in lessons.texts(book, "Pooling")
 
 
 def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def field_cell(book: openpyxl.Workbook, name: str) -> str:
     return str(cell).replace("$", "")
 
 
+@pytest.mark.parametrize("name", [field.ROW, field.COLUMN])
+@pytest.mark.parametrize("value", [11.0, 0.0, 1.5, None, "one"])
+def test_a_value_that_the_map_does_not_have_is_told(book: Any, name: str, value: Any) -> None:
+    lessons.put(book, **{field.ROW: 10.0, field.COLUMN: 1.0})
+    assert "There is no such value" not in lessons.texts(book, "Field")
+    lessons.put(book, **{name: value})
+    assert "There is no such value: row 1 to 10, column 1 to 10." in lessons.texts(book, "Field")
+
+
 def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path: Path) -> None:
     typed = networks.changed(held)[1] | {s.block.other(): s.high for s in field.settings(held.layout)}
     edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)

@@ -117,16 +117,16 @@ def test_the_impossible_says_why(choice: Choice, book: Any) -> None:
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
-        (Choice(3, 1, 1, 1), "That is as many as the picture has."),
-        (Choice(3, 1, 0, 1), "That is 2 fewer than the picture has."),
-        (Choice(1, 1, 3, 1), "That is 6 more than the picture has. The outermost windows see nothing but padding."),
+        (Choice(3, 1, 1, 1), "The output is as large as the picture."),
+        (Choice(3, 1, 0, 1), "The output is smaller than the picture by 2."),
+        (Choice(1, 1, 3, 1), "larger than the picture by 6. The outermost windows see nothing but padding."),
         (
             Choice(3, 3, 0, 1),
-            "5 fewer than the picture has. ⌊ ⌋ rounds down: the last row and column are in no window.",
+            "by 5. 1 of the picture's 7 rows and 1 of its 7 columns are in no window. ⌊ ⌋ rounds down: the last",
         ),
         (
             Choice(2, 3, 0, 1),
-            "5 fewer than the picture has. ⌊ ⌋ rounds down: the last 2 rows and columns are in no window.",
+            "by 5. 3 of the picture's 7 rows and 3 of its 7 columns are in no window. ⌊ ⌋ rounds down: the last",
         ),
         (Choice(4, 2, 3, 2), "⌊(7 + 2·3 − 2·(4 − 1) − 1) / 2⌋ + 1"),
     ],
@@ -135,6 +135,74 @@ def test_the_impossible_says_why(choice: Choice, book: Any) -> None:
 def test_words_fit_the_numbers(choice: Choice, says: str, book: Any) -> None:
     lessons.put(book, **chosen(choice))
     assert says in lessons.texts(book, "Stride")
+
+
+def unseen(choice: Choice) -> Array:
+    """Which rows of the picture no output depends on: by PyTorch's gradient."""
+    picture = torch.zeros(1, 1, 7, 7, dtype=torch.float64, requires_grad=True)
+    size, step, padding, dilation = astuple(choice)
+    ones = torch.ones(1, 1, size, size, dtype=torch.float64)
+    (slopes,) = torch.autograd.grad(F.conv2d(picture, ones, None, step, padding, dilation).sum(), picture)
+    missed: Array = (slopes[0, 0] == 0).all(dim=1).numpy()
+    return missed
+
+
+def test_rows_in_no_window_are_those_on_which_no_output_depends(book: Any) -> None:
+    for choice in EVERY:
+        lessons.put(book, **chosen(choice))
+        if choice not in IMPOSSIBLE:
+            missed, says = unseen(choice), lessons.texts(book, "Stride")
+            assert lessons.numbers(book, "stride_unseen").item() == missed.sum() == choice.unseen, choice
+            assert ("are in no window" in says) == missed.any(), choice
+            at_the_end = (choice.padded - choice.span) % choice.stride - choice.padding
+            assert ("rounds down" in says) == (at_the_end > 0 and missed[-1]), choice
+
+
+ODD_ONES: list[tuple[dict[str, Any], str]] = [
+    ({"stride": None}, "stride is not a whole number from 1 to 3."),
+    ({"stride": 0.0}, "stride is not a whole number from 1 to 3."),
+    ({"stride": 2.5}, "stride is not a whole number from 1 to 3."),
+    ({"padding": None}, "padding is not a whole number from 0 to 3."),
+    ({"kernel_size": 6.0}, "kernel_size is not a whole number from 1 to 5."),
+    ({"dilation": "two"}, "dilation is not a whole number from 1 to 2."),
+    ({"kernel_size": None, "stride": -1.0}, "kernel_size is not a whole number from 1 to 5. stride is not a whole"),
+]
+
+
+@pytest.mark.parametrize(("odd", "says"), ODD_ONES, ids=str)
+def test_an_option_that_is_none_is_named(odd: dict[str, Any], says: str, book: Any) -> None:
+    lessons.put(book, **chosen(Choice(3, 1, 1, 1)) | odd)
+    texts = lessons.texts(book, "Stride")
+    assert f"Impossible: {says}" in texts
+    assert "no output: " in texts and "⌊(7 + 2·" not in texts
+    assert lessons.numbers(book, "stride_size").item() == 0
+    assert np.isnan(np.array(lessons.shown(book, "stride_output"), dtype=float)).all()
+
+
+@pytest.mark.parametrize("name", ["stride_row", "stride_column"])
+@pytest.mark.parametrize("value", [None, 0.0, 1.5, 6.0, "one"])
+def test_an_output_cell_that_is_none_is_told(name: str, value: Any, book: Any) -> None:
+    lessons.put(book, **chosen(Choice(3, 1, 0, 1)), **{"stride_row": 1.0, "stride_column": 1.0} | {name: value})
+    assert "There is no such cell: the output has 5 rows and columns." in lessons.texts(book, "Stride")
+    assert lessons.shown(book, "stride_value") == [[None]]
+
+
+def test_no_cell_shows_an_error_whatever_is_typed(path: Path, held: Contents, tmp_path: Path) -> None:
+    edited: list[Path] = []
+    for odd in (*(odd for odd, _ in ODD_ONES), {"stride_row": None}, {"stride_column": "one"}):
+        at = {place(held, name).other(): value for name, value in odd.items()}
+        edited.append(cells.set_cells(path, tmp_path / f"{len(edited)}.xlsx", at))
+    answers = libreoffice.recalculate(edited, tmp_path / "out")
+    answers += [gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}") for one in edited]
+    for answer in answers:
+        assert not [v for v in cells.values(answer, "Stride").values() if str(v).startswith(("#", "Err:"))]
+
+
+def test_one_product_is_no_sum(book: Any) -> None:
+    lessons.put(book, **chosen(Choice(1, 1, 0, 1)), stride_row=1.0, stride_column=1.0)
+    assert "The product of the amber cell" in lessons.texts(book, "Stride")
+    lessons.put(book, kernel_size=2.0)
+    assert "The sum of 4 products" in lessons.texts(book, "Stride")
 
 
 def seen_by(choice: Choice, row: int, column: int) -> Array:

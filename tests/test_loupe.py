@@ -24,6 +24,7 @@ from conv_sheet.network import Network
 from conv_sheet.reader import read
 from conv_sheet.sheets.loupe import LOUPE, Frame, settings
 from conv_sheet.sheets.places import PLACES, Guide
+from tests import lessons
 from tests.networks import changed, contents, fastai, written
 from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
 
@@ -383,9 +384,12 @@ def test_the_cell_and_all_that_it_sees_are_framed_on_network(
 def test_a_choice_that_is_none_is_told_in_words(number: int, shown: dict[tuple[str, int], Shown]) -> None:
     page = shown["nowhere", number]
     words = [value for value in page.loupe.values() if isinstance(value, str)]
-    layer = page.book.choice[0] if page.book.choice[0] in page.book.held.layout.by_name else "conv1"
-    (told,) = (word for word in words if word.startswith("There is no such cell."))
-    assert f"{layer} " in told and "row 1 to " in told
+    layer = page.book.choice[0]
+    (told,) = (word for word in words if word.startswith("There is no such"))
+    if layer in page.book.held.layout.by_name:
+        assert told.startswith(f"There is no such cell. {layer} ") and "row 1 to " in told
+    else:
+        assert told == "There is no such layer."
     assert not page.taps and not page.sums
     for sheet in (LOUPE, PLACES):
         assert not [v for v in cells.values(page.path, sheet).values() if str(v).startswith(("#", "Err:"))]
@@ -398,10 +402,25 @@ def test_the_words_say_what_there_is(shown: dict[tuple[str, int], Shown]) -> Non
     assert "does not count" in vector
 
 
+def test_one_map_is_not_many() -> None:
+    rooms = {str(facts["name"]): str(facts["room"]) for facts in Guide(held_of("convolutions").layout).facts}
+    assert rooms["wide"].startswith("wide has 1 map of ")
+    assert rooms["up"].startswith("up has 2 maps of ")
+
+
+@pytest.mark.parametrize("name", ["fastai", "kernels", "cs231n", "pooling"])
+def test_what_is_looked_at_first_is_not_nothing(name: str) -> None:
+    held = lessons.contents(name)
+    layer, channel, row, column = (setting.start for setting in settings(held.layout))
+    stage = held.layout.by_name[str(layer)]
+    assert held.activations[stage.nodes[-1].name][0][int(channel) - 1, int(row) - 1, int(column) - 1] > 0
+
+
 def test_a_cell_that_was_typed_over_is_seen(tmp_path: Path) -> None:
     held = fastai()
     cell = held.layout.by_name["conv1"].out.blocks[0].cell(12, 12)
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "edited.xlsx", {f"{NETWORK}!{cell}": 0.123})
+    typed = {f"{NETWORK}!{cell}": 0.123} | chosen(held, ("conv1", 1, 13, 13))
+    path = cells.set_cells(written(tmp_path, held), tmp_path / "edited.xlsx", typed)
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
     assert "not what the sheet Network says" in cells.values(answer, LOUPE).values()
 

@@ -19,8 +19,8 @@ from tests.lessons import contents, numbers, put, shown
 from tests.networks import written
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
-READERS = {"fastai": 0.97, "lenet": 0.98, "dropout": 0.96}
-"""Lessons that read handwritten digits, and the share that they recognise at least."""
+READERS = "fastai", "lenet", "dropout"
+"""Lessons that read handwritten digits."""
 PICTURES = 60
 without_data = pytest.mark.skipif(
     not DATA.exists(), reason="the handwritten digits are not here: they are no part of the project"
@@ -34,7 +34,7 @@ def samples(network: Network) -> Dataset:
 
 
 def handwriting(network: Network) -> Dataset:
-    """The digits that were held out of the training."""
+    """An eighth of the digits; that which `lenet` and `dropout` have not seen."""
     return split(prepared(load_data(DATA), network), 0.125, seed=0)[1]
 
 
@@ -45,11 +45,15 @@ def test_the_ten_sample_digits_are_recognised(name: str) -> None:
 
 
 @without_data
-@pytest.mark.parametrize("name", READERS)
-def test_unseen_handwriting_is_read_as_well_as_the_documentation_says(name: str) -> None:
-    report = CliRunner().invoke(main, ["evaluate", name, "--data", str(DATA), "--hold-out", "0.125"]).output
+@pytest.mark.parametrize(
+    ("name", "least", "options"),
+    [("lenet", 0.98, ["--hold-out", "0.125"]), ("dropout", 0.96, ["--hold-out", "0.125"]), ("fastai", 0.98, [])],
+)
+def test_handwriting_is_read_as_well_as_the_documentation_says(name: str, least: float, options: list[str]) -> None:
+    """The digits of `fastai` are those that it was trained on: its weights are the ones that are described."""
+    report = CliRunner().invoke(main, ["evaluate", name, "--data", str(DATA), *options]).output
     accuracy = float(report.split("%")[0]) / 100
-    assert accuracy >= READERS[name]
+    assert accuracy >= least
     assert f"{accuracy:.2%}" in (Path(__file__).parents[1] / "docs/training.md").read_text(encoding="utf-8")
 
 
@@ -93,5 +97,5 @@ def test_libreoffice_reads_warped_digits_as_the_engine_does(name: str, tmp_path:
 
 @without_data
 @pytest.mark.parametrize("name", READERS)
-def test_libreoffice_reads_unseen_handwriting_as_the_engine_does(name: str, tmp_path: Path) -> None:
+def test_libreoffice_reads_handwriting_as_the_engine_does(name: str, tmp_path: Path) -> None:
     assert_same_reading(name, handwriting(lessons.load(name).network).images[:PICTURES], tmp_path)

@@ -33,7 +33,7 @@ _WRONG = (
     "Not divided by 1 − p: the next layer would learn from sums that are smaller than those it meets in use.",
     "A mean over another count of cells than the mask has: then the share that is kept looks wrong, and is not.",
     "RAND() for the mask: it draws anew at every keystroke, so that nothing can be compared with anything.",
-    "Left switched on in use: the same picture gets another answer each time. Try it: 1 into active, then other seeds.",
+    "Left switched on in use: the same picture gets another probability each time. Try it: active 1, then other seeds.",
 )
 _PLANES = ("before", "random numbers", "mask: 0 where random < p", "before × mask", "after: ÷ (1 − p)")
 _SUMS = ("sum", "mean", "kept", "sum", "sum")
@@ -158,12 +158,11 @@ def _switches(sheet: Page, held: Held, places: Places) -> None:
         sheet.links[row, column + 2] = target.other()
     on, off = "on: Network shows the values after", "off, as in use: Network passes the values on as they are"
     text = off if own(held, places, "active") == 0 else on
-    first = places.ask.column + 19
+    hint = places.ask.column + 17
+    sheet.span(row, hint, hint + 12, "click one of the three to change it on Network", style.NOTE)
+    first = hint + 14
     formula = f'IF({places.setting("active")}=0,"{off}","{on}")'
     sheet.span(row, first, first + 24, text, style.LINE, formula)
-    sheet.span(
-        row, first + 25, places.planes[-1].last_column, "click one of the three to change it on Network", style.NOTE
-    )
 
 
 def before(held: Held, places: Places) -> Array:

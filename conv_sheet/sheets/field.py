@@ -147,10 +147,23 @@ def page(held: Held) -> Page:
     row, column, _ = settings(held.layout)
     parts.ask(sheet, row, held.chosen[ROW], "row of the value", 4)
     parts.ask(sheet, column, held.chosen[COLUMN], "its column", 3)
+    _missing(sheet, row, column)
     _small(sheet, held, places)
     _large(sheet, held, places)
     _table(sheet, held, places)
     return sheet
+
+
+def _missing(sheet: Page, row: Setting, column: Setting) -> None:
+    """Words where the map has no such row and column."""
+    inside = [
+        f"IF(COUNT({at})=1,AND({at}>=1,{at}<={setting.high},{at}=INT({at})),FALSE)"
+        for setting in (row, column)
+        for at in (setting.block.fixed(),)
+    ]
+    words = f"There is no such value: row 1 to {row.high}, column 1 to {column.high}."
+    first = column.block.column + 2
+    sheet.span(_ASK_ROW, first, first + 15, "", style.LINE, f'IF(AND({",".join(inside)}),"","{words}")')
 
 
 def _small(sheet: Page, held: Held, places: _Places) -> None:

@@ -101,9 +101,10 @@ def page(held: Held) -> Page:
     last = max(block.last_column for placed in places.values() for block in placed.blocks)
     sheet.widths = dict.fromkeys(range(2, max(last, 60) + 1), style.CELL_WIDTH) | {1: 1.5}
     sheet.freeze = f"A{_TOP - 1}"
-    sheet.heights |= {1: 30, _CHOICE.row: 24, _LIST_ROW: 6}
+    sheet.heights |= {1: 30, _CHOICE.row: 24} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
     sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
-    hint = "Choose in the box, or draw: type {} into any picture. The sheet Network follows at once."
+    hint = "Choose in the box, or draw: type {} into any picture. The sheet Network follows at once. "
+    hint += "The picture own is yours: conv-sheet build … --image FILE fills it."
     hint = hint.format(parts.light(layout.network.input_shape[0]))
     sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
     _chooser(sheet, network, choice, chosen)
@@ -127,10 +128,10 @@ def _chooser(sheet: Page, network: Network, choice: Setting, chosen: str) -> Non
     listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
     position = f"(MATCH({_CHOICE.fixed()},{listed.absolute},0)-1)"
     (top, left), (down, right) = _corner(network, every.index(chosen)), _pitch(network)
-    sheet.span(_ROW.row, 2, 7, "its first row", style.LABEL)
-    sheet.put(_ROW.row, _ROW.column, float(top), style.LABEL, f"{_TOP}+INT({position}/{_ACROSS})*{down}")
-    sheet.span(_COLUMN.row, 2, 7, "its first column", style.LABEL)
-    sheet.put(_COLUMN.row, _COLUMN.column, float(left), style.LABEL, f"{_LEFT}+MOD({position},{_ACROSS})*{right}")
+    sheet.span(_ROW.row, 2, 7, "its first row", style.HIDDEN)
+    sheet.put(_ROW.row, _ROW.column, float(top), style.HIDDEN, f"{_TOP}+INT({position}/{_ACROSS})*{down}")
+    sheet.span(_COLUMN.row, 2, 7, "its first column", style.HIDDEN)
+    sheet.put(_COLUMN.row, _COLUMN.column, float(left), style.HIDDEN, f"{_LEFT}+MOD({position},{_ACROSS})*{right}")
 
 
 def followed(held: Held) -> Array:

@@ -35,6 +35,7 @@ _SUM = "sum of all products"
 _ASIDE = "does not count"
 _SAME, _OTHER = "the same as on the sheet Network", "not what the sheet Network says"
 _NO_CELL = "There is no such cell."
+_NO_LAYER = "There is no such layer."
 _SUMS = "sum"
 _ELSEWHERE = "further right →"
 _BOUND = replace(style.SCALE, format='"±"0.00;;')
@@ -250,10 +251,13 @@ def _sum(cells: _Cells) -> float:
 
 
 def settings(layout: Layout) -> tuple[Setting, ...]:
-    """Layer, map, row and column; at first the middle of the first map that has kernels."""
+    """Layer, map, row and column; at first above the middle and right of it, in the first map that has kernels.
+
+    In the middle itself many a picture is empty.
+    """
     guide = Guide(layout)
     first = next((sight for sight in guide.sights if sight.weighted), guide.sights[0])
-    start = (1, (first.shape[1] + 1) // 2, (first.shape[2] + 1) // 2)
+    start = (1, -(-first.shape[1] // 3), -(-first.shape[2] * 2 // 3))
     most = tuple(max(sight.shape[axis] for sight in guide.sights) for axis in range(3))
     numbers = zip((MAP, ROW, COLUMN), start, most, strict=True)
     layers = tuple(sight.stage.name for sight in guide.sights)
@@ -363,7 +367,8 @@ def _compare(sheet: Page, view: _View, frame: Frame) -> None:
     mine, other = frame.result.fixed(), there.fixed()
     same = f"IF(COUNT({mine},{other})=2,ABS({mine}-{other})<={AGREE:.0E}*MAX(1,ABS({other})),FALSE)"
     said = _SAME if choice.ok else f"{_NO_CELL} {view.facts['room']}"
-    words = f'IF({guide.at("ok")}=1,IF({same},"{_SAME}","{_OTHER}"),"{_NO_CELL} "&{guide.at("room")})'
+    none = f'IF({LAYER}={guide.at("name")},"{_NO_CELL} "&{guide.at("room")},"{_NO_LAYER}")'
+    words = f'IF({guide.at("ok")}=1,IF({same},"{_SAME}","{_OTHER}"),{none})'
     sheet.span(verdict.row, _STEP, _AFTER - 1, said, _VERDICT, words)
     sheet.heights[verdict.row] = 28
     sheet.verdicts.append(Verdict(verdict, same))

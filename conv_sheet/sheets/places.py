@@ -71,9 +71,8 @@ def _room(sight: Sight) -> str:
     name, (maps, rows, columns) = sight.stage.name, sight.shape
     if sight.vector:
         return f"{name} is a column of {rows} values: row 1 to {rows}."
-    return (
-        f"{name} has {maps} maps of {rows}×{columns} values: map 1 to {maps}, row 1 to {rows}, column 1 to {columns}."
-    )
+    room = f"of {rows}×{columns} values: map 1 to {maps}, row 1 to {rows}, column 1 to {columns}."
+    return f"{name} has {maps} map{'' if maps == 1 else 's'} {room}"
 
 
 def _facts(number: int, sight: Sight, owned: int) -> dict[str, float | str]:

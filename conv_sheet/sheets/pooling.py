@@ -14,7 +14,7 @@ from conv_sheet.layout import Layout
 from conv_sheet.sheets import parts
 from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.page import Page, Setting
-from conv_sheet.sheets.words import either
+from conv_sheet.sheets.words import Live, either, say
 
 NAME = "pooling"
 POOLING = "Pooling"
@@ -71,6 +71,10 @@ class _Places(NamedTuple):
         after = self.after(pool)
         return Block(POOLING, after.last_row + 3, after.column, *self.size)
 
+    def differing(self, pool: int) -> Block:
+        """The cell that says in how many cells the two maps differ."""
+        return Block(POOLING, self.last_row + 3, self.after(pool).last_column - 2, 1, 1)
+
     @property
     def last_row(self) -> int:
         return max(self.before(0).last_row, self.moved.last_row)
@@ -120,11 +124,11 @@ def page(held: Held) -> Page:
     right, down = (int(held.chosen[name]) for name in (RIGHT, DOWN))
     for setting, label in zip(settings(held.layout), ("shift to the right", "shift down"), strict=True):
         parts.ask(sheet, setting, held.chosen[setting.name], label, _LABEL)
-    _say(sheet, right, down, places.last_column)
     image, source = held.image[0], held.layout.input.blocks[0]
     shifted = moved(image, right, down)
     _moved(sheet, places.moved, shifted, source, (right, down))
     _changed(sheet, "picture", places.last_row, places.moved, source, (shifted, image))
+    others = 0
     for number, (name, pool) in enumerate(POOLS.items()):
         maps = tuple(pool.engine(x[np.newaxis, np.newaxis], WINDOW)[0, 0] for x in (shifted, image))
         after, before = places.after(number), places.before(number)
@@ -134,19 +138,26 @@ def page(held: Held) -> Page:
         parts.caption(sheet, before, f"{name}, had nothing moved", style.CLASS)
         _changed(sheet, name, places.last_row, after, before, maps)
         sheet.names[f"pooling_{name}"] = after
+        others += bool((np.abs(maps[0] - maps[1]) > DIFFERENT).any())
+    _say(sheet, right, down, places, others)
+    note = "changed by: the sum of all differences, without their signs, ÷ the sum of all values before"
+    sheet.span(places.last_row + 4, _LEFT, places.last_column, note, style.NOTE)
     return sheet
 
 
-def _say(sheet: Page, right: int, down: int, last: int) -> None:
-    """What to expect of such a shift."""
+def _say(sheet: Page, right: int, down: int, places: _Places, others: int) -> None:
+    """What such a shift does; `others` is how many of the maps it makes another."""
     x, y = _RIGHT_AT.fixed(), _DOWN_AT.fixed()
     odd, whole = f"MOD({x},{WINDOW})+MOD({y},{WINDOW})>0", f"AND({x}=0,{y}=0)"
     still = "Nothing has moved: the upper maps are the lower ones."
     even = "Whole windows have moved: each map has moved by whole cells, and inside it nothing has changed."
-    between = "Pixels have changed their windows: each map is another now, but some have changed less than others."
+    count = Live(others, "+".join(f"({places.differing(pool).fixed()}>0)" for pool in range(len(POOLS))))
+    same = "Pixels have moved, and no map shows it: each window keeps the number that it kept before."
+    other = say("Pixels have changed their windows: cells differ in ", count, f" of the {len(POOLS)} maps.")
+    between = either(others == 0, f"{count.formula}=0", same, other)
     moving = either(right % WINDOW + down % WINDOW > 0, odd, between, even)
     words = either(right == down == 0, whole, still, moving)
-    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, last, words.value, style.LINE, words.formula)
+    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, places.last_column, words.value, style.LINE, words.formula)
 
 
 def _moved(sheet: Page, block: Block, values: Array, source: Block, shift: tuple[int, int]) -> None:

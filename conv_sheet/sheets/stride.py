@@ -1,7 +1,7 @@
 """The sheet `Stride`: kernel size, stride, padding and dilation as cells, and the output that follows from them."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ SIZE = 7
 KERNEL_SIZE, STEP, PADDING, DILATION = "kernel_size", "stride", "padding", "dilation"
 ROW, COLUMN = "stride_row", "stride_column"
 PICTURE, WEIGHT, OUTPUT = "stride_picture", "stride_weight", "stride_output"
-OUTPUT_SIZE, VALUE = "stride_size", "stride_value"
+OUTPUT_SIZE, UNSEEN, VALUE = "stride_size", "stride_unseen", "stride_value"
 LARGEST_KERNEL, WIDEST_STRIDE, WIDEST_PADDING, WIDEST_DILATION = 5, 3, 3, 2
 
 _GRID = SIZE + 2 * WIDEST_PADDING
@@ -65,16 +65,21 @@ def _number(row: int) -> Block:
     return _line(row).part(0, _LABEL, 1, 1)
 
 
-_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT, _SIZE_AT = (_number(row) for row in (0, 1, 2, 3, 4, 9))
+_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT = (_number(row) for row in range(5))
+_SIZE_AT, _UNSEEN_AT = _number(9), _number(10)
 _ROW_AT, _COLUMN_AT, _FIRST_ROW_AT, _FIRST_COLUMN_AT, _VALUE_AT = (_number(row) for row in range(16, 21))
 _K, _S, _P, _D, _SPAN, _SIZE = (at.fixed() for at in (_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT, _SIZE_AT))
 _FIRST_ROW, _FIRST_COLUMN = _FIRST_ROW_AT.fixed(), _FIRST_COLUMN_AT.fixed()
+_VALID = f"{_SPAN}>0"
+"""Whether each option is what it may be: where one is not, a window spans 0."""
+_SPANNED = replace(style.RESULT, format="0;;")
 
 _PADDED = Block(STRIDE, _TOP, _LEFT + _PANEL + 2, _GRID, _GRID)
 _INPUT = _PADDED.part(WIDEST_PADDING, WIDEST_PADDING, SIZE, SIZE)
 _TYPED = Block(STRIDE, _TOP, _PADDED.last_column + 4, LARGEST_KERNEL, LARGEST_KERNEL)
 _KERNEL = Block(STRIDE, _TYPED.last_row + 4, _TYPED.column, _SPREAD, _SPREAD)
-_OUT = Block(STRIDE, _TOP, _KERNEL.last_column + 5, _GRID, _GRID)
+_OUT = Block(STRIDE, _TOP + 1, _KERNEL.last_column + 5, _GRID, _GRID)
+"""A row lower than the others: two rows of numbers stand above it."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,20 @@ class Choice:
         return max(0, (self.padded - self.span) // self.stride + 1)
 
     @property
-    def left_over(self) -> int:
-        """Rows at the end that no window reaches."""
-        return (self.padded - self.span) % self.stride
+    def cut_off(self) -> bool:
+        """Whether the last window ends before the picture does."""
+        return (self.padded - self.span) % self.stride > self.padding
+
+    @property
+    def unseen(self) -> int:
+        """Rows of the picture for which no window has a weight: at its end, between windows, between weights.
+
+        >>> Choice(2, 3, 0, 1).unseen, Choice(5, 3, 3, 2).unseen
+        (3, 0)
+        """
+        first, weights = 1 - self.padding, range(self.kernel_size)
+        seen = {first + n * self.stride + weight * self.dilation for n in range(self.out) for weight in weights}
+        return len(set(range(1, SIZE + 1)) - seen)
 
     def first(self, number: int) -> int | None:
         """The row of the picture with which the window of an output row begins; None where there is no such row."""
@@ -178,7 +194,7 @@ def page(held: Held) -> Page:
     asked = {setting.name: setting for setting in settings(held.layout)}
     for name, label in _LABELS.items():
         parts.ask(sheet, asked[name], held.chosen[name], label, _LABEL)
-    _options(sheet, now)
+    _options(sheet, now, [asked[name] for name in (KERNEL_SIZE, STEP, PADDING, DILATION)])
     _looked_at(sheet, held, now, values)
     _padded(sheet, held, now)
     _kernel(sheet, held, now)
@@ -186,59 +202,85 @@ def page(held: Held) -> Page:
     return sheet
 
 
-def _options(sheet: Page, now: Choice) -> None:
+def _options(sheet: Page, now: Choice, asked: Sequence[Setting]) -> None:
     """What follows from the four options: the formula with letters and with numbers, and what there is to say."""
     k, s, p, d = (Live(v, at) for v, at in zip(astuple(now), (_K, _S, _P, _D), strict=True))
     _heading(sheet, _line(-1), "The options of nn.Conv2d")
-    _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", now.span, f"{_D}*({_K}-1)+1")
+    span = f"IF(AND({','.join(map(_allowed, asked))}),{_D}*({_K}-1)+1,0)"
+    _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", now.span, span, _SPANNED)
     _heading(sheet, _line(6), "How large is the output?")
     tell(sheet, _line(7), say("⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1"), style.CODE)
     numbered = say(f"⌊({SIZE} + 2·", p, " − ", d, "·(", k, " − 1) − 1) / ", s, "⌋ + 1")
-    tell(sheet, _line(8), numbered, style.CODE)
-    size = f"IF({_SPAN}>{SIZE}+2*{_P},0,INT(({SIZE}+2*{_P}-{_D}*({_K}-1)-1)/{_S})+1)"
+    tell(sheet, _line(8), either(True, _VALID, numbered, ""), style.CODE)
+    size = f"IF({_SPAN}=0,0,IF({_SPAN}>{SIZE}+2*{_P},0,INT(({SIZE}+2*{_P}-{_D}*({_K}-1)-1)/{_S})+1))"
     _result(sheet, _SIZE_AT, "rows and columns of the output", now.out, size)
     sheet.names[OUTPUT_SIZE] = _SIZE_AT
-    tell(sheet, _line(10, 4), _verdict(now), style.TEXT)
-    sheet.marks.append(Mark(_line(10, 4), f"{_SIZE}=0", style.BAD))
+    _result(sheet, _UNSEEN_AT, "rows of the picture in no window", now.unseen, _unseen())
+    sheet.names[UNSEEN] = _UNSEEN_AT
+    tell(sheet, _line(11, 4), _verdict(now, asked), style.TEXT)
+    sheet.marks.append(Mark(_line(11, 4), f"{_SIZE}=0", style.BAD))
 
 
-def _verdict(now: Choice) -> Live:
+def _allowed(setting: Setting) -> str:
+    """Formula of whether a setting's cell holds what it may."""
+    cell = setting.block.fixed()
+    return f"IF(COUNT({cell})=1,AND({cell}>={setting.low},{cell}<={setting.high},{cell}=INT({cell})),FALSE)"
+
+
+def _unseen() -> str:
+    """Formula of how many rows of the picture no window sees: none of a window's weights lies on them."""
+    begins, weights = _OUT.part(0, -1, _GRID, 1).absolute, _TYPED.part(-1, 0, 1, LARGEST_KERNEL).absolute
+    lies = [f"({begins}={row}-({weights}-1)*{_D})*({weights}<={_K})" for row in range(1, SIZE + 1)]
+    return f"IF({_SIZE}=0,{SIZE},{SIZE}-{'-'.join(f'(SUMPRODUCT({each})>0)' for each in lies)})"
+
+
+def _verdict(now: Choice, asked: Sequence[Setting]) -> Live:
     """What there is to say of the size; why there is no output, if there is none."""
     padded, span = Live(now.padded, f"({SIZE}+2*{_P})"), Live(now.span, _SPAN)
-    rest = f"MOD({padded.formula}-{_SPAN},{_S})"
     impossible = say(
         *("Impossible: a window spans ", span, " rows and columns, the padded picture has only ", padded),
         ". Take a smaller kernel, less dilation or more padding.",
     )
-    smaller = say("That is ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), " fewer than the picture has.")
-    larger = say("That is ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), " more than the picture has.")
+    smaller = say("The output is smaller than the picture by ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), ".")
+    larger = say("The output is larger than the picture by ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), ".")
     other = either(now.out < SIZE, f"{_SIZE}<{SIZE}", smaller, larger)
-    size = either(now.out == SIZE, f"{_SIZE}={SIZE}", "That is as many as the picture has.", other)
-    one, more = "the last row and column are in no window.", "the last 2 rows and columns are in no window."
-    lost = say(" ⌊ ⌋ rounds down: ", either(now.left_over == 1, f"{rest}=1", one, more))
-    lost = either(now.left_over == 0, f"{rest}=0", "", lost)
+    size = either(now.out == SIZE, f"{_SIZE}={SIZE}", "The output is as large as the picture.", other)
+    unseen = Live(now.unseen, _UNSEEN_AT.fixed())
+    cut_off = f"MOD({padded.formula}-{_SPAN},{_S})>{_P}"
+    ended = either(now.cut_off, cut_off, " ⌊ ⌋ rounds down: the last window ends before the picture does.", "")
+    missed = say(
+        " ", unseen, f" of the picture's {SIZE} rows and ", unseen, f" of its {SIZE} columns are in no window."
+    )
+    lost = either(now.unseen == 0, f"{unseen.formula}=0", "", say(missed, ended))
     empty = " The outermost windows see nothing but padding."
     idle = either(now.padding >= now.span, f"{_P}>={_SPAN}", empty, "")
+    refused = [f"{one.name} is not a whole number from {one.low} to {one.high}. " for one in asked]
+    wrong = [either(True, _allowed(one), "", words) for one, words in zip(asked, refused, strict=True)]
+    impossible = either(True, _VALID, impossible, say("Impossible: ", *wrong))
     return either(now.out == 0, f"{_SIZE}=0", impossible, say(size, lost, idle))
 
 
 def _looked_at(sheet: Page, held: Held, now: Choice, values: Array) -> None:
     """One output cell: with which row and column of the picture its window begins, and what its value is."""
     row, column = (int(held.chosen[name]) for name in (ROW, COLUMN))
-    exists, test = max(row, column) <= now.out, f"MAX({_ROW_AT.fixed()},{_COLUMN_AT.fixed()})<={_SIZE}"
+    exists, at = max(row, column) <= now.out, (_ROW_AT.fixed(), _COLUMN_AT.fixed())
+    inside = ",".join(f"{cell}>=1,{cell}<={_SIZE},{cell}=INT({cell})" for cell in at)
+    test = f"IF(COUNT({','.join(at)})=2,AND({inside}),FALSE)"
     _heading(sheet, _line(15), "What makes one cell of the output?")
-    for at, asked, number, axis in (
+    for begin, asked, number, axis in (
         (_FIRST_ROW_AT, _ROW_AT, row, "row"),
         (_FIRST_COLUMN_AT, _COLUMN_AT, column, "column"),
     ):
         first = f'IF({test},1-{_P}+({asked.fixed()}-1)*{_S},"")'
-        _result(sheet, at, f"its window begins in {axis}", now.first(number) if exists else None, first)
+        _result(sheet, begin, f"its window begins in {axis}", now.first(number) if exists else None, first)
     value = float(values[row - 1, column - 1]) if exists else None
-    formula = f'IF({test},INDEX({_OUT.absolute},{_ROW_AT.fixed()},{_COLUMN_AT.fixed()}),"")'
+    formula = f'IF({test},INDEX({_OUT.absolute},{",".join(at)}),"")'
     _result(sheet, _VALUE_AT, "its value", value, formula)
     sheet.names[VALUE] = _VALUE_AT
     weights = Live(now.kernel_size**2, f"{_K}*{_K}")
+    one = "The product of the amber cell of the picture and its weight."
     there = say("The sum of ", weights, " products: the amber cells of the picture, each times its weight.")
+    there = either(now.kernel_size == 1, f"{_K}=1", one, there)
     missing = say("There is no such cell: the output has ", Live(now.out, _SIZE), " rows and columns.")
     tell(sheet, _line(21, 3), either(exists, test, there, missing), style.TEXT)
 
@@ -301,9 +343,9 @@ def _kernel(sheet: Page, held: Held, now: Choice) -> None:
 
 def _output(sheet: Page, now: Choice, values: Array) -> None:
     """A formula for every cell that the output can have; those that it does not have now stay empty."""
-    parts.caption(
-        sheet, _OUT.part(-2, 0, 1, 1), "the output; in amber where its windows begin in the picture", style.CLASS
-    )
+    none, some = "no output: the words in red say why", "the output; in amber where its windows begin in the picture"
+    title = either(now.out == 0, f"{_SIZE}=0", none, some)
+    parts.caption(sheet, _OUT.part(-2, 0, 1, 1), title.value, style.CLASS, title.formula)
     across, down = _OUT.part(-1, 0, 1, _GRID), _OUT.part(0, -1, _GRID, 1)
     for along, outer in ((across, _OUT.part(-2, 0, 1, _GRID)), (down, _OUT.part(0, -2, _GRID, 1))):
         for number, (at, beyond) in enumerate(zip(along.positions(), outer.positions(), strict=True), 1):
@@ -335,9 +377,9 @@ def _title(sheet: Page, block: Block, text: str) -> None:
     parts.caption(sheet, block.part(-1, 0, 1, 1), text, style.CLASS)
 
 
-def _result(sheet: Page, at: Block, label: str, value: float | None, formula: str) -> None:
+def _result(sheet: Page, at: Block, label: str, value: float | None, formula: str, look: Style = style.RESULT) -> None:
     sheet.span(at.row, _LEFT, at.column - 1, label, style.LINE)
-    _put(sheet, at.position(0, 0), value, style.RESULT, formula)
+    _put(sheet, at.position(0, 0), value, look, formula)
 
 
 def _put(sheet: Page, at: tuple[int, int], value: float | None, look: Style, formula: str | None) -> None:
