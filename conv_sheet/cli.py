@@ -344,7 +344,7 @@ _DATA = click.option(
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.1,
     show_default=True,
-    help="Part of the pictures that choose the best epoch instead of training.",
+    help="Part of the pictures that do not train, but say after each epoch how well it goes.",
 )
 @click.option(
     "--hold-out",
@@ -376,8 +376,8 @@ def train(
 ) -> None:
     """Train a lesson's or a spec's network from scratch to classify labelled pictures.
 
-    Writes the weights of the epoch that recognised most of the validation pictures. Ctrl-C ends the training early;
-    the same command with --resume goes on.
+    Writes the weights of the last epoch, in which the learning rate has fallen to zero. Ctrl-C ends the training early
+    with those of the epoch that recognised most of the validation pictures; the same command with --resume goes on.
 
     \b
     Examples:
@@ -416,17 +416,19 @@ def train(
         run = fit(chosen.network, start, pictures, held_out, settings, progress, checkpoint)
     if not run.history:
         raise ConvSheetError("interrupted before the first epoch ended: nothing is learned yet, and nothing written")
+    complete = len(run.history) == epochs
+    number, kept = (epochs, run.tensors) if complete else (run.best_epoch, run.best)
     weights = {
-        name: run.best[name] if (run.best[name] == start[name]).all() else run.best[name].round(_DECIMALS)
+        name: kept[name] if (kept[name] == start[name]).all() else kept[name].round(_DECIMALS)
         for name, shape in chosen.network.parameters.items()
         if shape
     }
     lessons.save_weights(out, weights)
     if plot:
-        curves.draw(run.history, run.best_epoch, plot)
-    result = measure(chosen.network, {**run.best, **weights}, held_out)
-    click.echo(f"wrote {out}: epoch {run.best_epoch}, {result.accuracy:.2%} of {len(held_out):,} validation pictures")
-    if len(run.history) < epochs:
+        curves.draw(run.history, number, plot)
+    result = measure(chosen.network, {**kept, **weights}, held_out)
+    click.echo(f"wrote {out}: epoch {number}, {result.accuracy:.2%} of {len(held_out):,} validation pictures")
+    if not complete:
         click.echo(f"interrupted after epoch {len(run.history)} of {epochs}: the same with --resume goes on")
     else:
         checkpoint.unlink()

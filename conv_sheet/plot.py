@@ -20,8 +20,8 @@ def check(path: Path) -> None:
         raise ConvSheetError("a plot needs matplotlib: pip install 'conv-sheet[plot]'") from None
 
 
-def draw(history: Sequence[Epoch], best: int, path: Path) -> None:
-    """Draw loss and accuracy over the epochs, for training and held-out pictures; `best` (from 1) gets a line."""
+def draw(history: Sequence[Epoch], kept: int, path: Path) -> None:
+    """Draw loss and accuracy over the epochs, for training and held-out pictures; `kept` (from 1) gets a line."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -36,7 +36,7 @@ def draw(history: Sequence[Epoch], best: int, path: Path) -> None:
     ):
         axes.plot(numbers, [getattr(epoch, ours) for epoch in history], label="training, as distorted")
         axes.plot(numbers, [getattr(epoch, theirs) for epoch in history], label="validation")
-        axes.axvline(best, color="grey", linestyle=":", label=f"best: epoch {best}")
+        axes.axvline(kept, color="grey", linestyle=":", label=f"kept: epoch {kept}")
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()

@@ -28,7 +28,7 @@ def main(lesson: str, data: str, epochs: str = "100", seed: str = "0", *freeze: 
         others = np.concatenate([other for other in folds if other is not fold])
         training, validation = split(digits.take(others), VALIDATION, seed=0)
         run = fit(network, network.initial(int(seed)), training, validation, settings)
-        accuracies.append(evaluate(network, run.best, digits.take(fold)).accuracy)
+        accuracies.append(evaluate(network, run.tensors, digits.take(fold)).accuracy)
         print(f"fold {number}: {accuracies[-1]:.2%} of {len(fold):,}", flush=True)
     print(f"mean {np.mean(accuracies):.2%}")
 

@@ -24,7 +24,7 @@ ORDER = ("fastai", "kernels", "stride-padding", "channels", "pooling", "receptiv
 """What builds on what; lessons that are not named here come last."""
 _ELSEWHERE = {LOUPE, IMAGES, SALIENCY}
 """Sheets that are no lesson's own."""
-_DPI, _COLOURS, _MARGIN = 400, 64, 12
+_DPI, _COLOURS, _MARGIN = 400, 128, 12
 _WIDTH = 1_400
 _TALLEST = 0.75
 """Height of a picture, as part of its width; what is below is left out."""

@@ -8,7 +8,7 @@ from PIL import Image
 from conv_sheet import lessons
 from scripts import pictures
 
-LARGEST_BYTES = 250_000
+LARGEST_BYTES = 300_000
 
 
 def test_the_page_of_lessons_is_current() -> None:

@@ -24,7 +24,9 @@ from conv_sheet.digits import digit
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.evaluation import Evaluation, as_text, evaluate, prepared
 from conv_sheet.network import Network
+from conv_sheet.optim import SGD
 from conv_sheet.sheets import evaluation as sheets
+from conv_sheet.training import Settings, fit
 from tests.oracles import cells, libreoffice, validator
 from tests.test_data import idx, write_pair
 
@@ -259,6 +261,19 @@ def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: 
         np.testing.assert_array_equal(weights[name], start[name])
     assert (weights["fc.weight"] != start["fc.weight"]).any()
     assert "100.00% right" in done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data")
+
+
+def test_a_complete_training_writes_the_weights_of_its_last_epoch(folder: Path) -> None:
+    rate = ["--optimizer", "sgd", "--lr", "2", "--epochs", "6", "--batch-size", "5"]
+    said = done("train", "mine.toml", "--data", "data", "--no-augment", "--quiet", *rate)
+    training, validation = split(prepared(load_data(Path("data")), network()), 0.1, seed=0)
+    run = fit(network(), network().initial(0), training, validation, Settings(SGD(2.0), epochs=6, batch_size=5))
+    assert run.best_epoch < 6, "this test needs a training whose best epoch was another"
+    assert "wrote mine.npz: epoch 6, " in said
+    written = lessons.load_weights(Path("mine.npz"))
+    for name, value in written.items():
+        np.testing.assert_allclose(value, run.tensors[name], rtol=0, atol=1e-4, err_msg=name)
+    assert np.abs(written["fc.bias"] - run.best["fc.bias"]).max() > 1e-3
 
 
 def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(folder: Path) -> None:

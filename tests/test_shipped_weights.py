@@ -47,7 +47,7 @@ def test_the_ten_sample_digits_are_recognised(name: str) -> None:
 @without_data
 @pytest.mark.parametrize(
     ("name", "least", "options"),
-    [("lenet", 0.98, ["--hold-out", "0.125"]), ("dropout", 0.96, ["--hold-out", "0.125"]), ("fastai", 0.98, [])],
+    [("lenet", 0.98, ["--hold-out", "0.125"]), ("dropout", 0.95, ["--hold-out", "0.125"]), ("fastai", 0.98, [])],
 )
 def test_handwriting_is_read_as_well_as_the_documentation_says(name: str, least: float, options: list[str]) -> None:
     """The digits of `fastai` are those that it was trained on: its weights are the ones that are described."""
