@@ -178,7 +178,7 @@ def check(workbook: Path, recalculate: bool) -> None:
             from conv_sheet import libreoffice
 
             source = Path(stack.enter_context(tempfile.TemporaryDirectory())) / workbook.name
-            libreoffice.recalculate(workbook, source)
+            libreoffice.recalculate(read(workbook).path, source)
         report = compare(read(source))
     _echo(report.lines(str(workbook)))
     if not report.ok:

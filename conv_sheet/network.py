@@ -338,6 +338,8 @@ def _node(name: str, table: Mapping[str, Any], previous: str, shape: Shape) -> N
 
 
 def _check_initial(node: Node) -> None:
+    if not isinstance(node.initial, Mapping):
+        raise SpecError(f"initial = {node.initial!r} is not a table: write initial.weight = […] or initial.bias = […]")
     for short, value in node.initial.items():
         shape = node.parameters.get(short)
         if shape is None:

@@ -56,6 +56,7 @@ def test_a_spec_survives_its_own_toml() -> None:
         (spec(CONV, classes=["a", "b"]), r"2 classes.*'conv1'.*\(2, 6, 6\)"),
         (spec(CONV | {"initial": {"weight": [[1]]}}), r"\(1, 1\) and must have \(2, 1, 3, 3\)"),
         (spec(CONV | {"initial": {"wight": [1]}}), r"initial.wight"),
+        (spec(CONV | {"initial": 3}), "initial = 3 is not a table"),
         (spec(), "no layers"),
         ({"input": [28, 28], "layers": [CONV]}, r"input = \[28, 28\]"),
         (spec(CONV, colour="red"), "unknown key 'colour'"),
