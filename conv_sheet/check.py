@@ -45,7 +45,7 @@ class Report:
     def lines(self, name: str) -> Iterator[str]:
         """The report for a reader: a line for each layer with a difference, then the verdict."""
         width = max(map(len, self.owners))
-        for what, differences in (("formula", self.formulas), (f"value on {NUMPY}", self.stale)):
+        for what, where, differences in (("formula", "", self.formulas), ("value", f" on {NUMPY}", self.stale)):
             by_owner: dict[str, list[Difference]] = {}
             for difference in differences:
                 by_owner.setdefault(difference.owner, []).append(difference)
@@ -53,7 +53,7 @@ class Report:
                 largest = max(difference.amount for difference in found)
                 amount = "" if largest == inf else f", largest difference {largest:.3g}"
                 plural = "" if len(found) == 1 else "s"
-                yield f"{owner:<{width}}  {len(found):,} {what}{plural} wrong{amount}; first: {found[0]}"
+                yield f"{owner:<{width}}  {len(found):,} {what}{plural}{where} wrong{amount}; first: {found[0]}"
         if self.formulas:
             wrong = f"{len(self.formulas):,} of {self.cells:,}"
             yield f"{name}: {wrong} formula cells do not hold what NumPy makes of this file."

@@ -352,7 +352,9 @@ _DATA = click.option(
     help="Part of the pictures to leave aside altogether, for `evaluate` with the same option. [default: none]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of start weights and all chance.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw loss and accuracy over the epochs, as .png.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw loss and accuracy over the epochs, as .png, .svg or .pdf."
+)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training; the other options as they were.")
 @click.option("--force", is_flag=True, help="Overwrite the outputs where they exist.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
@@ -381,7 +383,7 @@ def train(
 
     \b
     Examples:
-      conv-sheet train fastai --data mnist --freeze conv1 --plot curves.png
+      conv-sheet train fastai --data mnist/train-images-idx3-ubyte.gz --freeze conv1 --plot curves.png
       conv-sheet train mine.toml --data pictures --optimizer momentum --lr 0.02 -o mine.npz
     """
     from conv_sheet import plot as curves
@@ -438,11 +440,11 @@ def _check_training_outputs(out: Path, checkpoint: Path, plot: Path | None, resu
     """Refuse before hours of training what could not be written after them."""
     if out.suffix != ".npz":
         raise DataError(f"{out}: the name of a file of weights ends in .npz")
+    if checkpoint.exists() and not (force or resume):
+        raise DataError(f"{checkpoint} is of an interrupted training: give --resume to go on, --force to start anew")
     _check_free(out, force or resume)
     if resume and not checkpoint.exists():
         raise DataError(f"there is no interrupted training to resume: {checkpoint} does not exist")
-    if checkpoint.exists() and not (force or resume):
-        raise DataError(f"{checkpoint} is of an interrupted training: give --resume to go on, --force to start anew")
     if plot:
         from conv_sheet import plot as curves
 
@@ -459,7 +461,7 @@ def _training_bar(quiet: bool) -> Iterator[Callable[["Progress"], None]]:
         def progress(now: "Progress") -> None:
             if not bars:
                 length, words = now.steps - now.step + 1, _training_words
-                bar = click.progressbar(length=length, width=20, item_show_func=words, file=sys.stderr)
+                bar = click.progressbar(length=length, width=6, item_show_func=words, file=sys.stderr)
                 bars.append(stack.enter_context(bar))
             bars[0].update(1, now)
 

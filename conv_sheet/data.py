@@ -29,20 +29,27 @@ NOT_DATA = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 class Dataset:
     """Pictures (N, C, H, W) with values 0 to 1, the class of each (N,), and the names of the classes.
 
-    `source` says where they come from, for messages. `len(dataset)` is N.
+    `source` says where they come from, for messages, and `places` (N,) which pictures there they are, from 0, where
+    they are a part of it. `len(dataset)` is N.
     """
 
     images: Array
     labels: Labels
     classes: tuple[str, ...]
     source: str
+    places: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def place(self, index: int) -> int:
+        """Which picture of the source one is, from 0."""
+        return index if self.places is None else int(self.places[index])
+
     def take(self, indices: NDArray[np.int64]) -> "Dataset":
         """The pictures at these indices, in this order."""
-        return replace(self, images=self.images[indices], labels=self.labels[indices])
+        places = np.arange(len(self)) if self.places is None else self.places
+        return replace(self, images=self.images[indices], labels=self.labels[indices], places=places[indices])
 
     def fit(self, input_shape: tuple[int, ...], outputs: int) -> "Dataset":
         """The same pictures, with zeros around them where a network reads larger ones (28×28 in 32×32).

@@ -124,7 +124,8 @@ def as_text(result: Evaluation, mistakes: int = 10) -> Iterator[str]:
         yield ""
         yield f"the most confident mistakes, of {len(result.mistakes)}; pictures count from 0:"
     for number, label, answer, confidence in worst:
-        yield f"  picture {number} is {result.classes[label]}, taken for {result.classes[answer]} ({confidence:.1%})"
+        place, what = result.dataset.place(number), result.classes[label]
+        yield f"  picture {place} is {what}, taken for {result.classes[answer]} ({confidence:.1%})"
 
 
 def _table(result: Evaluation) -> Iterator[str]:

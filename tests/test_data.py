@@ -222,6 +222,13 @@ def test_fit_leaves_what_fits() -> None:
     np.testing.assert_array_equal(digits().fit((1, 28, 28), 12).images, digits().images)
 
 
+def test_pictures_of_a_part_keep_their_places() -> None:
+    digits = Dataset(np.arange(20.0).reshape(20, 1, 1, 1), np.arange(20) % 2, ("0", "1"), "digits")
+    rest, held_out = split(digits, 0.25, seed=0)
+    for part in (digits, rest, held_out, *split(rest, 0.5, seed=1)):
+        assert [part.place(n) for n in range(len(part))] == part.images.ravel().tolist()
+
+
 @pytest.mark.parametrize("shape", [(1, 27, 28), (1, 29, 28), (1, 26, 26), (3, 28, 28), (784,)])
 def test_fit_refuses_other_shapes(shape: tuple[int, ...]) -> None:
     read = "×".join(map(str, shape))

@@ -296,5 +296,5 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"w\.checkpoint\.npz is not a checkpoint"):
         trained(SETTINGS, path=path)
     path.write_bytes(b"PK")
-    with pytest.raises(DataError, match=r"w\.checkpoint\.npz is not an \.npz"):
+    with pytest.raises(DataError, match=r"w\.checkpoint\.npz: not an \.npz"):
         trained(SETTINGS, path=path)

@@ -96,8 +96,9 @@ def _mistakes(result: Evaluation) -> Page:
 
 def _mistake(sheet: Page, block: Block, mistake: Mistake, result: Evaluation) -> None:
     label, answer = result.classes[mistake.label], result.classes[mistake.answer]
+    place = result.dataset.place(mistake.number)
     words = f"is {label}, says {answer} ({mistake.confidence:.0%})"
-    for row, text, look in ((-2, words, style.CLASS), (-1, f"picture {mistake.number}", style.LABEL)):
+    for row, text, look in ((-2, words, style.CLASS), (-1, f"picture {place}", style.LABEL)):
         sheet.put(block.row + row, block.column, text, look)
         sheet.heights[block.row + row] = 14
     sheet.fill([block], [result.dataset.images[mistake.number].mean(axis=0).tolist()], style.DOT)

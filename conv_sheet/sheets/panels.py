@@ -41,6 +41,8 @@ from conv_sheet.sheets.page import Line, Page, Setting, Validation, Verdict
 AGREE = 1e-6
 """Largest difference, relative to gradients above 1, at which two ways to a gradient are said to agree."""
 _UNDERFLOW = "1E-300"
+_LEARNED = 1e-4
+"""A loss that is shown as zero."""
 _CHART_HEIGHT_CM = 6.6
 _CHART_WIDTH_CM = 9.5
 
@@ -151,8 +153,11 @@ def _rate(panel: _Panel, learning: Learning) -> None:
     panel.result(2, "loss after the step", after.loss, _loss_formula(board, UPDATED, share))
     now, then = board.loss.fixed(), board.loss_after.fixed()
     fell = learning.after.loss < learning.now.loss
-    texts = "the loss falls", "the loss does not fall: try a smaller learning rate"
-    panel.verdict(3, texts[not fell], f'IF({then}<{now},"{texts[0]}","{texts[1]}")', f"{then}<{now}")
+    learned = learning.now.loss < _LEARNED
+    texts = "nothing is left to learn here", "the loss falls", "the loss does not fall: try a smaller learning rate"
+    said = texts[0] if learned else texts[1] if fell else texts[2]
+    words = f'IF({now}<{_LEARNED:.0E},"{texts[0]}",IF({then}<{now},"{texts[1]}","{texts[2]}"))'
+    panel.verdict(3, said, words, f"OR({now}<{_LEARNED:.0E},{then}<{now})")
     first, last = board.columns(STEP)
     buttons.add(
         panel.sheet,
@@ -160,7 +165,7 @@ def _rate(panel: _Panel, learning: Learning) -> None:
         ((first, first + 3), (first + 4, first + 9), (first + 10, last)),
         {**buttons.TRAINING, "Reset": buttons.CAPTIONS["Reset"]},
     )
-    note = "No buttons here? conv-sheet train-step FILE"
+    note = "No buttons here? conv-sheet train-step FILE --steps 10"
     panel.sheet.span(board.value(STEP, 6).row, first, last, note, style.NOTE)
 
 
@@ -256,7 +261,7 @@ def _hand(panel: _Panel) -> None:
         "5  The same by hand",
         "a step without buttons",
         "with torch.no_grad(): w -= lr * w.grad",
-        "copy these cells of Updated and paste them onto the same of Network, as values (Paste Special)",
+        "set calculation to manual; copy these cells of Updated onto the same of Network as values; then press F9",
     )
     (first, last), row = board.columns(HAND), board.first_line - 1
     columns = [(first, first + 3), (first + 4, first + 9), (first + 10, last)]

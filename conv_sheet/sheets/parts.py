@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from conv_sheet import style
+from conv_sheet.formula import number
 from conv_sheet.grid import Block
 from conv_sheet.layers import Array
 from conv_sheet.sheets.page import Page, Setting, Validation, Value
@@ -74,11 +75,12 @@ def choice(number: str, expressions: Sequence[str]) -> str:
     return f"IF({number}<={len(first)},{chosen},{choice(f'{number}-{len(first)}', rest)})" if rest else chosen
 
 
-def signed(sheet: Page, at: Block, blocks: tuple[Block, ...]) -> None:
-    """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound."""
+def signed(sheet: Page, at: Block, blocks: tuple[Block, ...], least: float = 0.0) -> None:
+    """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more."""
     values = [abs(float(sheet.cells[position].value or 0)) for block in blocks for position in block.positions()]
     ranges = ",".join(block.relative for block in blocks)
-    sheet.put(at.row, at.column, max(values), style.SCALE, f"MAX(MAX({ranges}),-MIN({ranges}))")
+    floor = f"{number(least)}," if least else ""
+    sheet.put(at.row, at.column, max(least, *values), style.SCALE, f"MAX({floor}MAX({ranges}),-MIN({ranges}))")
     sheet.scales.append((blocks, style.diverging(at.absolute)))
 
 

@@ -25,6 +25,8 @@ SALIENCY = "Saliency"
 SETTING = "saliency_class"
 PREDICTED = "predicted"
 """The choice that follows what the network says."""
+_PER_CENT = 0.01
+"""A fall of the probability that deserves colour."""
 _LARGEST = 4096
 """Most numbers in a picture for which a sheet that nobody asked for is not a burden."""
 _CHOICE = Block(SALIENCY, 4, 3, 1, 1)
@@ -309,14 +311,15 @@ def _maps(sheet: Page, held: Held, places: _Places) -> None:
     slope = f"slope of the score by each pixel. Red: more {ink} raises the score. Blue: more {ink} lowers it"
     fall = f"how far the probability falls when {side}×{side} zeros cover a place{step}. Red: the class needs it"
     maps = (
-        ("gradient", slope, places.gradient, style.ENGINE_SCORE),
-        ("occlusion", fall, places.occlusion, style.ENGINE_PROBABILITY),
+        ("gradient", slope, places.gradient, style.ENGINE_SCORE, 0.0),
+        ("occlusion", fall, places.occlusion, style.ENGINE_PROBABILITY, _PER_CENT),
     )
-    for kind, text, placed, look in maps:
+    for kind, text, placed, look, least in maps:
         values = held.shown[placed.name]
         _title(sheet, placed, say(f"{kind} for ", name), text)
         sheet.fill(placed.blocks, placed.planes(values).tolist(), look)
-        parts.signed(sheet, Block(SALIENCY, _TOP - 1, placed.area.last_column, 1, 1), placed.blocks)
+        bound = Block(SALIENCY, _TOP - 1, placed.area.last_column, 1, 1)
+        parts.signed(sheet, bound, placed.blocks, least)
         sheet.names |= dict(placed.names())
     if places.steepest:
         _steepest(sheet, places.steepest, places.gradient, held.shown[places.gradient.name])
