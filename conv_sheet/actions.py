@@ -79,7 +79,7 @@ def train(held: Contents, steps: int) -> Contents:
     done = "one step" if steps == 1 else f"{steps:,} steps"
     return _settled(
         replace(held, tensors=passed.tensors, curve=tuple(curve[-CURVE_ROWS:])),
-        f"Trained {done} at learning rate {rate:g}: loss {first:.4f} → {max(0.0, passed.loss):.4f}.",
+        f"Trained {done} at learning rate {rate:g}: loss {first:.4f} → {passed.loss:.4f}.",
     )
 
 

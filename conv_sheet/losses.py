@@ -28,7 +28,7 @@ def cross_entropy(logits: Array, targets: npt.NDArray[np.integer]) -> tuple[floa
     log_probabilities = log_softmax(logits)
     gradient = np.zeros_like(logits)
     gradient[chosen] = -1.0 / count
-    return float(-log_probabilities[chosen].mean()), log_softmax_backward(gradient, log_probabilities)
+    return 0.0 - float(log_probabilities[chosen].mean()), log_softmax_backward(gradient, log_probabilities)
 
 
 def _check_classes(targets: npt.NDArray[np.integer], classes: int) -> None:

@@ -1,23 +1,46 @@
 """What the tests of the lessons' own sheets share: a lesson as the command line builds it, and a hand on its cells."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openpyxl
+import pytest
 
 from conv_sheet import lessons
 from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.formula import FUNCTIONS, functions_in
 from conv_sheet.layers import Array
+from conv_sheet.libreoffice import connect
 from conv_sheet.reader import read
+from tests import networks
 
 
 def contents(name: str) -> Contents:
     """A lesson as the command line builds it."""
     lesson = lessons.load(name)
     return lessons.first_contents(lesson.network, lesson.tensors())
+
+
+def fixtures(name: str) -> tuple[Any, Any, Any]:
+    """Fixtures of a module about one lesson: its contents, its workbook, and that workbook open in LibreOffice."""
+
+    @pytest.fixture(scope="module")
+    def held() -> Contents:
+        return contents(name)
+
+    @pytest.fixture(scope="module")
+    def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return networks.written(tmp_path_factory.mktemp(name), held, f"{name}.xlsx")
+
+    @pytest.fixture(scope="module")
+    def book(path: Path) -> Iterator[Any]:
+        with connect(path) as opened:
+            yield opened
+
+    return held, path, book
 
 
 def put(book: Any, **cells: object) -> None:

@@ -338,6 +338,8 @@ def specials() -> dict[str, tuple[Contents, Contents]]:
     even = {**held.tensors, "conv.weight": kernels}
     layers = [layer("MaxPool2d", kernel_size=2), layer("Flatten"), layer("Linear", out_features=2), layer("Softmax")]
     pool = contents(Network.from_spec({"input": [1, 2, 4], "layers": layers, "backprop": True}))
+    sure = {name: value * 300 for name, value in held.tensors.items()}
+    sure_of = str(replace(held, tensors=sure).prediction)
     nearly = np.array([[[0.3, 0.1 + 0.2, 0.7, 0.2], [0.1, 0.2, np.nextafter(0.7, 1), 0.1]]])
     return {
         "flat": (held, replace(held, image=np.full((1, 8, 8), 0.5), tensors=even)),
@@ -345,6 +347,7 @@ def specials() -> dict[str, tuple[Contents, Contents]]:
         "checked": (held, replace(held, image=np.indices((8, 8)).sum(axis=0)[None] % 2.0, tensors=even)),
         "rounding": (pool, replace(pool, image=nearly)),
         "extreme": (held, replace(held, tensors={name: value * 300 for name, value in held.tensors.items()})),
+        "learned": (held, replace(held, tensors=sure, settings={**held.settings, TARGET: sure_of})),
         "coarse": (held, replace(held, settings={H: 1.0})),
         "outside": (held, replace(held, settings={ROW: 4.0})),
     }
@@ -387,6 +390,13 @@ def test_a_loss_beyond_what_a_probability_can_say(special: dict[str, Shown]) -> 
     assert answer.held.learning.now.probability == 0.0
     assert answer.value(answer.held.board.loss) == pytest.approx(loss, rel=1e-12)
     np.testing.assert_allclose(answer.tensor(answer.held.board.gradients["fc"]), grads["fc"], rtol=0, atol=1e-8)
+
+
+def test_a_picture_that_is_learned_has_nothing_left_to_teach(special: dict[str, Shown]) -> None:
+    answer = special["learned"]
+    assert answer.value(answer.held.board.loss) == pytest.approx(0, abs=1e-6)
+    assert "nothing is left to learn here" in answer.text
+    assert not check(read(answer.path)).formulas
 
 
 def test_a_coarse_h_does_not_agree(special: dict[str, Shown]) -> None:

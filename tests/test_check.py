@@ -53,6 +53,11 @@ def test_an_edit_that_a_program_has_calculated_leaves_only_numpy_stale(book: Pat
     assert not found.formulas
     assert {d.owner for d in found.stale} >= {"input", "conv1", "fc"}
     assert "press Recompute" in list(found.lines("edited.xlsx"))[-1]
+    owners = [difference.owner for difference in found.stale]
+    for owner, line in zip(dict.fromkeys(owners), found.lines("edited.xlsx"), strict=False):
+        count = owners.count(owner)
+        assert f"{owner} " in line
+        assert f"  {count} value{'s' if count > 1 else ''} on NumPy wrong" in line
 
 
 def test_an_edit_that_nothing_has_calculated_is_told_by_layer_and_first_cell(book: Path, tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What is said of a network's answers, on a terminal and in a workbook; and the two commands that train and judge."""
 
+import contextlib
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -27,6 +30,7 @@ from conv_sheet.network import Network
 from conv_sheet.optim import SGD
 from conv_sheet.sheets import evaluation as sheets
 from conv_sheet.training import Settings, fit
+from scripts import crossvalidate
 from tests.oracles import cells, libreoffice, validator
 from tests.test_data import idx, write_pair
 
@@ -288,11 +292,46 @@ def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(folder: Path) -> None:
     assert process.returncode == 0
     assert re.search(r"wrote w\.npz.*\ninterrupted after epoch \d+ of 150: .*--resume", said)
     done("evaluate", "mine.toml", "--weights", "w.npz", "--data", "data")
-    assert "--force" in refused(*options, "-o", "w.npz")
+    assert re.search(r"w\.checkpoint\.npz .*--resume.*--force", refused(*options, "-o", "w.npz"))
     done(*options, "-o", "w.npz", "--resume")
     assert not Path("w.checkpoint.npz").exists()
     done(*options, "-o", "whole.npz")
     assert Path("w.npz").read_bytes() == Path("whole.npz").read_bytes()
+
+
+def test_mistakes_are_told_by_their_places_in_the_data(folder: Path) -> None:
+    lessons.save_weights(Path("w.npz"), network().initial(0))
+    judged = "evaluate", "mine.toml", "--weights", "w.npz", "--data", "data", "--hold-out", "0.5"
+    report = done(*judged, "--workbook", "mistakes.xlsx")
+    labels = load_data(Path("data")).labels
+    told = re.findall(r"picture (\d+) is (\d),", report)
+    assert [str(labels[int(place)]) for place, _ in told] == [label for _, label in told]
+    assert max(int(place) for place, _ in told) >= 30, "this test needs a mistake in the second half"
+    shown = [str(value) for value in cells.values(Path("mistakes.xlsx"), "Mistakes").values()]
+    assert {f"picture {place}" for place, _ in told} <= set(shown)
+
+
+def test_the_bar_fits_a_terminal(folder: Path) -> None:
+    command = [sys.executable, "-m", "conv_sheet", "train", "mine.toml", "--data", "data", "--epochs", "12"]
+    lead, follow = pty.openpty()
+    with subprocess.Popen(command, stderr=follow, stdout=subprocess.DEVNULL) as process:
+        os.close(follow)
+        said = b""
+        with contextlib.suppress(OSError):  # Linux ends a pseudo-terminal with an error
+            while part := os.read(lead, 4096):
+                said += part
+    os.close(lead)
+    assert process.returncode == 0
+    lines = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", said.decode()).replace("\n", "\r").split("\r")
+    assert any("epoch 12: loss" in line and "validated" in line for line in lines)
+    assert max(map(len, lines)) < 80
+
+
+def test_cross_validation_judges_every_picture_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    crossvalidate.main("mine.toml", "data", "2")
+    told = re.findall(r"fold \d: ([\d.]+)% of (\d+)\n", capsys.readouterr().out)
+    assert len(told) == 8
+    assert sum(int(count) for _, count in told) == 60
 
 
 def test_what_exists_is_kept_unless_forced(folder: Path) -> None:

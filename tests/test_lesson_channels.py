@@ -1,6 +1,5 @@
 """The lesson `channels`, its choices made in LibreOffice and compared with PyTorch."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,13 @@ from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
 from conv_sheet.network import Network
 from conv_sheet.reader import read
 from conv_sheet.sheets import channels
 from tests import lessons, networks
 from tests.oracles import cells, gnumeric, libreoffice, validator
 
-
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("channels")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("channels"), held, "channels.xlsx")
-
-
-@pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
-        yield opened
+held, path, book = lessons.fixtures("channels")
 
 
 def tensor(held: Contents, name: str) -> torch.Tensor:

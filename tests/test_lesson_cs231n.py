@@ -1,6 +1,5 @@
 """The lesson `cs231n`: its filters as pictures, its choices made in LibreOffice, its answers from PyTorch."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
 from conv_sheet.network import Network
 from conv_sheet.pictures import draw
 from conv_sheet.reader import read
@@ -22,21 +20,7 @@ from scripts.shapes import picture
 from tests import lessons, networks
 from tests.oracles import cells, gnumeric, libreoffice, validator
 
-
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("cs231n")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("cs231n"), held, "cs231n.xlsx")
-
-
-@pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
-        yield opened
+held, path, book = lessons.fixtures("cs231n")
 
 
 def answers(held: Contents, x: torch.Tensor) -> list[str]:

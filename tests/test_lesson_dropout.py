@@ -1,6 +1,5 @@
 """The lesson `dropout`, its cells worked in LibreOffice; masks follow from whole numbers that Python has too."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
 from conv_sheet.network import Network
 from conv_sheet.reader import read
 from conv_sheet.sheets import dropout
@@ -23,20 +21,7 @@ from tests.oracles import cells, gnumeric, libreoffice, validator
 PRIME = 1_048_571
 
 
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("dropout")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("dropout"), held, "dropout.xlsx")
-
-
-@pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
-        yield opened
+held, path, book = lessons.fixtures("dropout")
 
 
 def pooled(held: Contents) -> Array:

@@ -1,6 +1,5 @@
 """The lesson `kernels`, its cells worked by hand in LibreOffice and compared with PyTorch."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import ShapeError, WorkbookError
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
 from conv_sheet.network import Network
 from conv_sheet.package import patch_cells
 from conv_sheet.reader import contents, read
@@ -44,20 +42,7 @@ EXPECTED: dict[str, Array] = {
 MINE = np.array([[0.5, -1.25, 3.0], [0.0, 7.0, -0.1], [2.0, 1.0, -4.0]])
 
 
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("kernels")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("kernels"), held, "kernels.xlsx")
-
-
-@pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
-        yield opened
+held, path, book = lessons.fixtures("kernels")
 
 
 def by_torch(image: Array, kernel: Array) -> Array:

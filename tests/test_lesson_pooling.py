@@ -1,6 +1,5 @@
 """The lesson `pooling`, its shift worked in LibreOffice and compared with PyTorch."""
 
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import ShapeError
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
 from conv_sheet.network import Network
 from conv_sheet.reader import read
 from conv_sheet.sheets import pooling
@@ -24,20 +22,7 @@ from tests.oracles import cells, gnumeric, libreoffice, validator
 SHIFTS = list(product(range(-2, 3), repeat=2))
 
 
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("pooling")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("pooling"), held, "pooling.xlsx")
-
-
-@pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
-        yield opened
+held, path, book = lessons.fixtures("pooling")
 
 
 def moved(image: Array, right: int, down: int) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """The lesson `receptive-field`, its choices made in LibreOffice and compared with PyTorch."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from conv_sheet.check import check
 from conv_sheet.contents import Contents
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
 from conv_sheet.network import Network
 from conv_sheet.reader import read
 from conv_sheet.sheets import field
@@ -27,20 +25,7 @@ FAR = 200
 """Rows below everything on the sheet."""
 
 
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("receptive-field")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("field"), held, "field.xlsx")
-
-
-@pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
-        yield opened
+held, path, book = lessons.fixtures("receptive-field")
 
 
 def test_both_ways_make_the_same_map_whatever_the_kernels(book: Any) -> None:

@@ -24,7 +24,7 @@ from conv_sheet.package import patch_cells
 from conv_sheet.reader import contents, read
 from conv_sheet.sheets import stride
 from conv_sheet.sheets.stride import Choice
-from tests import lessons, networks
+from tests import lessons
 from tests.oracles import cells, gnumeric, libreoffice, validator
 
 EVERY = [Choice(*options) for options in product(range(1, 6), range(1, 4), range(4), range(1, 3))]
@@ -33,14 +33,7 @@ IMPOSSIBLE = [Choice(5, s, 0, 2) for s in range(1, 4)]
 PICTURE, WEIGHT = (np.random.default_rng(7).integers(-9, 10, size).astype(float) for size in ((7, 7), (5, 5)))
 
 
-@pytest.fixture(scope="module")
-def held() -> Contents:
-    return lessons.contents("stride-padding")
-
-
-@pytest.fixture(scope="module")
-def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return networks.written(tmp_path_factory.mktemp("stride"), held, "stride.xlsx")
+held, path, _ = lessons.fixtures("stride-padding")
 
 
 @pytest.fixture(scope="module")

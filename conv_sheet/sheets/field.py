@@ -156,14 +156,10 @@ def page(held: Held) -> Page:
 
 def _missing(sheet: Page, row: Setting, column: Setting) -> None:
     """Words where the map has no such row and column."""
-    inside = [
-        f"IF(COUNT({at})=1,AND({at}>=1,{at}<={setting.high},{at}=INT({at})),FALSE)"
-        for setting in (row, column)
-        for at in (setting.block.fixed(),)
-    ]
+    inside = ",".join(map(parts.allowed, (row, column)))
     words = f"There is no such value: row 1 to {row.high}, column 1 to {column.high}."
     first = column.block.column + 2
-    sheet.span(_ASK_ROW, first, first + 15, "", style.LINE, f'IF(AND({",".join(inside)}),"","{words}")')
+    sheet.span(_ASK_ROW, first, first + 15, "", style.LINE, f'IF(AND({inside}),"","{words}")')
 
 
 def _small(sheet: Page, held: Held, places: _Places) -> None:

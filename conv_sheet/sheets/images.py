@@ -103,9 +103,10 @@ def page(held: Held) -> Page:
     sheet.freeze = f"A{_TOP - 1}"
     sheet.heights |= {1: 30, _CHOICE.row: 24} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
     sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
-    hint = "Choose in the box, or draw: type {} into any picture. The sheet Network follows at once. "
-    hint += "The picture own is yours: conv-sheet build … --image FILE fills it."
-    hint = hint.format(parts.light(layout.network.input_shape[0]))
+    hint = (
+        f"Choose in the box, or draw: type {parts.light(network.input_shape[0])} into any picture. The sheet Network "
+        "follows at once. The picture own is yours: conv-sheet build … --image FILE fills it."
+    )
     sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
     _chooser(sheet, network, choice, chosen)
     for label, placed in places.items():

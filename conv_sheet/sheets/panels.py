@@ -37,12 +37,13 @@ from conv_sheet.sheets import buttons
 from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.network import head
 from conv_sheet.sheets.page import Line, Page, Setting, Validation, Verdict
+from conv_sheet.sheets.words import Live, either
 
 AGREE = 1e-6
 """Largest difference, relative to gradients above 1, at which two ways to a gradient are said to agree."""
 _UNDERFLOW = "1E-300"
 _LEARNED = 1e-4
-"""A loss that is shown as zero."""
+"""A loss below which a picture has nothing left to teach."""
 _CHART_HEIGHT_CM = 6.6
 _CHART_WIDTH_CM = 9.5
 
@@ -73,11 +74,11 @@ class _Panel:
         cell = self._label(line, label)
         self.sheet.span(cell.row, cell.column, self.board.columns(self.number)[1], value, look, formula)
 
-    def verdict(self, line: int, text: str, formula: str, good: str) -> None:
-        """A line with a text that follows, green where `good` is true and red where it is not."""
+    def verdict(self, line: int, said: Live, good: str) -> None:
+        """A line with a sentence that follows, green where `good` is true and red where it is not."""
         first, last = self.board.columns(self.number)
         row = self.board.value(self.number, line).row
-        self.sheet.span(row, first, last, text, style.LINE, formula)
+        self.sheet.span(row, first, last, said.value, style.LINE, said.formula)
         self.sheet.verdicts.append(Verdict(Block(BACKPROP, row, first, 1, last - first + 1), good))
 
     def _label(self, line: int, text: str) -> Block:
@@ -153,11 +154,10 @@ def _rate(panel: _Panel, learning: Learning) -> None:
     panel.result(2, "loss after the step", after.loss, _loss_formula(board, UPDATED, share))
     now, then = board.loss.fixed(), board.loss_after.fixed()
     fell = learning.after.loss < learning.now.loss
-    learned = learning.now.loss < _LEARNED
-    texts = "nothing is left to learn here", "the loss falls", "the loss does not fall: try a smaller learning rate"
-    said = texts[0] if learned else texts[1] if fell else texts[2]
-    words = f'IF({now}<{_LEARNED:.0E},"{texts[0]}",IF({then}<{now},"{texts[1]}","{texts[2]}"))'
-    panel.verdict(3, said, words, f"OR({now}<{_LEARNED:.0E},{then}<{now})")
+    learned, little = learning.now.loss < _LEARNED, f"{now}<{_LEARNED:.0E}"
+    falls, stays = "the loss falls", "the loss does not fall: try a smaller learning rate"
+    said = either(learned, little, "nothing is left to learn here", either(fell, f"{then}<{now}", falls, stays))
+    panel.verdict(3, said, f"OR({little},{then}<{now})")
     first, last = board.columns(STEP)
     buttons.add(
         panel.sheet,
@@ -208,16 +208,12 @@ def _check(panel: _Panel, learning: Learning, descent: Descent) -> None:
     gradient = chosen(board, learning.gradients, descent) if learning.inside else 0.0
     panel.result(7, "gradient by formula", gradient, _chosen_gradient(board), style.LONG_LOSS)
     agree = abs(slope - gradient) <= AGREE * max(1.0, abs(gradient))
-    texts = (
-        "the two agree",
-        "they differ: is h too large, or a kink (ReLU, max) close?",
-        "the block has no such row or column",
-    )
     close = f"ABS({numerical}-{formula})<={number(AGREE)}*MAX(1,ABS({formula}))"
-    text = texts[2] if not learning.inside else texts[0] if agree else texts[1]
     inside = board.inside.fixed()
-    said = f'IF({inside}=0,"{texts[2]}",IF({close},"{texts[0]}","{texts[1]}"))'
-    panel.verdict(8, text, said, f"AND({inside}=1,{close})")
+    differ = "they differ: is h too large, or a kink (ReLU, max) close?"
+    compared = either(agree, close, "the two agree", differ)
+    said = either(not learning.inside, f"{inside}=0", "the block has no such row or column", compared)
+    panel.verdict(8, said, f"AND({inside}=1,{close})")
 
 
 def _chosen_gradient(board: Board) -> str:

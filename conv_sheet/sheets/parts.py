@@ -34,6 +34,12 @@ def ask(sheet: Page, setting: Setting, value: float | str, label: str, width: in
     sheet.setting(setting, value, style.ASKED)
 
 
+def allowed(setting: Setting) -> str:
+    """Formula of whether the cell of a setting that is a whole number holds what it may."""
+    cell = setting.block.fixed()
+    return f"IF(COUNT({cell})=1,AND({cell}>={setting.low},{cell}<={setting.high},{cell}=INT({cell})),FALSE)"
+
+
 def widen(sheet: Page, at: Block, width: int) -> None:
     """Merge a filled cell with those to its right, `width` columns in all."""
     look = sheet.cells[at.row, at.column].style

@@ -206,7 +206,7 @@ def _options(sheet: Page, now: Choice, asked: Sequence[Setting]) -> None:
     """What follows from the four options: the formula with letters and with numbers, and what there is to say."""
     k, s, p, d = (Live(v, at) for v, at in zip(astuple(now), (_K, _S, _P, _D), strict=True))
     _heading(sheet, _line(-1), "The options of nn.Conv2d")
-    span = f"IF(AND({','.join(map(_allowed, asked))}),{_D}*({_K}-1)+1,0)"
+    span = f"IF(AND({','.join(map(parts.allowed, asked))}),{_D}*({_K}-1)+1,0)"
     _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", now.span, span, _SPANNED)
     _heading(sheet, _line(6), "How large is the output?")
     tell(sheet, _line(7), say("⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1"), style.CODE)
@@ -219,12 +219,6 @@ def _options(sheet: Page, now: Choice, asked: Sequence[Setting]) -> None:
     sheet.names[UNSEEN] = _UNSEEN_AT
     tell(sheet, _line(11, 4), _verdict(now, asked), style.TEXT)
     sheet.marks.append(Mark(_line(11, 4), f"{_SIZE}=0", style.BAD))
-
-
-def _allowed(setting: Setting) -> str:
-    """Formula of whether a setting's cell holds what it may."""
-    cell = setting.block.fixed()
-    return f"IF(COUNT({cell})=1,AND({cell}>={setting.low},{cell}<={setting.high},{cell}=INT({cell})),FALSE)"
 
 
 def _unseen() -> str:
@@ -255,7 +249,7 @@ def _verdict(now: Choice, asked: Sequence[Setting]) -> Live:
     empty = " The outermost windows see nothing but padding."
     idle = either(now.padding >= now.span, f"{_P}>={_SPAN}", empty, "")
     refused = [f"{one.name} is not a whole number from {one.low} to {one.high}. " for one in asked]
-    wrong = [either(True, _allowed(one), "", words) for one, words in zip(asked, refused, strict=True)]
+    wrong = [either(True, parts.allowed(one), "", words) for one, words in zip(asked, refused, strict=True)]
     impossible = either(True, _VALID, impossible, say("Impossible: ", *wrong))
     return either(now.out == 0, f"{_SIZE}=0", impossible, say(size, lost, idle))
 
