@@ -18,7 +18,7 @@ import xlsxwriter
 
 from conv_sheet import lessons
 from conv_sheet.builder import build
-from conv_sheet.contents import Contents
+from conv_sheet.state import Contents
 
 ROUNDS = 7
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from conv_sheet.backprop import BACKPROP, CURVE_ROWS, MAX_WEIGHT, forward, stepped
-from conv_sheet.contents import Contents
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Array
 from conv_sheet.sheets import images
+from conv_sheet.sheets.backprop.board import BACKPROP, CURVE_ROWS, MAX_WEIGHT, forward, stepped
+from conv_sheet.state import Contents
 
 Action = Callable[[Contents], Contents]
 

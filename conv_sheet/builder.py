@@ -33,14 +33,15 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
-from conv_sheet import __version__, style
-from conv_sheet.contents import Contents
+from conv_sheet import __version__
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.page import Bars, Cell, Line, Mark, Page, Validation
+from conv_sheet.cells.style import Scale, Style
 from conv_sheet.files import atomic_write
-from conv_sheet.grid import Block, column_letters
-from conv_sheet.macros import Button, Macro, add_macros
 from conv_sheet.sheets import buttons, conf
-from conv_sheet.sheets.page import Bars, Cell, Line, Mark, Page, Validation
-from conv_sheet.style import Scale, Style
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.macros import Button, Macro, add_macros
 
 _EPOCH = datetime(2020, 1, 1)
 """Creation date of every workbook, so that the same contents give the same bytes."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from conv_sheet.contents import Contents
-from conv_sheet.grid import column_letters, quote
-from conv_sheet.layout import NUMPY
-from conv_sheet.reader import Stored, contents
+from conv_sheet.cells.grid import column_letters, quote
+from conv_sheet.network.layout import NUMPY
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.reader import Stored, contents
 
 TOLERANCE = 1e-9
 """Largest difference that passes, relative to values above 1."""

@@ -15,7 +15,7 @@ from conv_sheet import __version__, lessons
 from conv_sheet.errors import ConvSheetError, DataError, WorkbookError
 
 if TYPE_CHECKING:
-    from conv_sheet.training import Progress
+    from conv_sheet.learning.train import Progress
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -92,7 +92,7 @@ def build(
     tensors = chosen.tensors(seed) if weights is None else network.checked(lessons.load_weights(weights), str(weights))
     own = None
     if image is not None:
-        from conv_sheet.images import load_image
+        from conv_sheet.pictures.reading import load_image
 
         channels, height, width = network.input_shape
         own, notes = load_image(image, (channels, height, width))
@@ -143,11 +143,11 @@ def show(what: str) -> None:
       conv-sheet show fastai
       conv-sheet show mine.xlsx
     """
-    from conv_sheet.summary import as_text
+    from conv_sheet.network.summary import as_text
 
     path = Path(what)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
-        from conv_sheet.reader import network_of, read
+        from conv_sheet.xlsx.reader import network_of, read
 
         network = network_of(read(path))
     else:
@@ -170,12 +170,12 @@ def check(workbook: Path, recalculate: bool) -> None:
       conv-sheet check fastai.xlsx --recalculate
     """
     from conv_sheet.check import check as compare
-    from conv_sheet.reader import read
+    from conv_sheet.xlsx.reader import read
 
     with contextlib.ExitStack() as stack:
         source = workbook
         if recalculate:
-            from conv_sheet import libreoffice
+            from conv_sheet.office import libreoffice
 
             source = Path(stack.enter_context(tempfile.TemporaryDirectory())) / workbook.name
             libreoffice.recalculate(read(workbook).path, source)
@@ -201,7 +201,7 @@ def _button(action: str, workbook: Path, where: dict[str, Any], seed: int | None
     if live:
         status = recompute.press(recompute.open_in_excel(workbook), do)
     elif libreoffice or accept:
-        from conv_sheet.libreoffice import connect
+        from conv_sheet.office.libreoffice import connect
 
         with connect(workbook, accept) as book:
             status = recompute.press(book, do)
@@ -296,8 +296,8 @@ def doctor(workbook: Path | None, bind: bool) -> None:
       conv-sheet doctor fastai.xlsm
       conv-sheet doctor fastai.xlsm --bind
     """
-    from conv_sheet import doctor as examiner
     from conv_sheet.files import require_closed
+    from conv_sheet.office import doctor as examiner
 
     if bind:
         if workbook is None:
@@ -386,13 +386,13 @@ def train(
       conv-sheet train fastai --data mnist/train-images-idx3-ubyte.gz --freeze conv1 --plot curves.png
       conv-sheet train mine.toml --data pictures --optimizer momentum --lr 0.02 -o mine.npz
     """
-    from conv_sheet import plot as curves
-    from conv_sheet.augment import Augmentation
-    from conv_sheet.data import load_data, split
-    from conv_sheet.evaluation import evaluate as measure
-    from conv_sheet.evaluation import prepared
-    from conv_sheet.optim import SGD, Adam
-    from conv_sheet.training import Settings, fit
+    from conv_sheet.learning import plot as curves
+    from conv_sheet.learning.augment import Augmentation
+    from conv_sheet.learning.data import load_data, split
+    from conv_sheet.learning.evaluate import evaluate as measure
+    from conv_sheet.learning.evaluate import prepared
+    from conv_sheet.learning.train import Settings, fit
+    from conv_sheet.ops.optim import SGD, Adam
 
     chosen = lessons.load(lesson)
     out = out or Path(f"{chosen.name}.npz")
@@ -446,7 +446,7 @@ def _check_training_outputs(out: Path, checkpoint: Path, plot: Path | None, resu
     if resume and not checkpoint.exists():
         raise DataError(f"there is no interrupted training to resume: {checkpoint} does not exist")
     if plot:
-        from conv_sheet import plot as curves
+        from conv_sheet.learning import plot as curves
 
         curves.check(plot)
         _check_free(plot, force or resume)
@@ -496,9 +496,9 @@ def evaluate(
       conv-sheet evaluate fastai --data mnist/t10k-images-idx3-ubyte.gz
       conv-sheet evaluate mine.toml --weights mine.npz --data pictures --workbook mistakes.xlsx
     """
-    from conv_sheet.data import load_data, split
-    from conv_sheet.evaluation import as_text, prepared
-    from conv_sheet.evaluation import evaluate as measure
+    from conv_sheet.learning.data import load_data, split
+    from conv_sheet.learning.evaluate import as_text, prepared
+    from conv_sheet.learning.evaluate import evaluate as measure
 
     chosen = lessons.load(lesson)
     network = chosen.network

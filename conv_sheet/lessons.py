@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from conv_sheet.backprop import TARGET
-from conv_sheet.contents import Contents
-from conv_sheet.digits import digit
 from conv_sheet.errors import DataError, SpecError, did_you_mean
 from conv_sheet.files import atomic_write
 from conv_sheet.layers import Array
-from conv_sheet.network import Network
-from conv_sheet.pictures import PICTURES, draw
+from conv_sheet.network.graph import Network
+from conv_sheet.pictures.digits import digit
+from conv_sheet.pictures.drawings import PICTURES, draw
 from conv_sheet.sheets import images
+from conv_sheet.sheets.backprop.board import TARGET
+from conv_sheet.state import Contents
 
 DEFAULT = "fastai"
 DEFAULT_DIGIT = 7

@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 
 from conv_sheet import actions
 from conv_sheet.actions import Action
-from conv_sheet.backprop import CURVE_NAME, board, curve_cells
-from conv_sheet.contents import Contents
+from conv_sheet.cells.grid import Block, Placed, column_letters, quote
 from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.files import require_closed
-from conv_sheet.grid import Block, Placed, column_letters, quote
 from conv_sheet.layers import Array
-from conv_sheet.layout import Layout, plan
-from conv_sheet.network import Network
-from conv_sheet.package import patch_cells
-from conv_sheet.reader import Stored, contents, from_blocks, read
-from conv_sheet.sheet_xml import Formula, Typed
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import Layout, plan
 from conv_sheet.sheets import images
+from conv_sheet.sheets.backprop.board import CURVE_NAME, board, curve_cells
 from conv_sheet.sheets.numpy import distance_cell
 from conv_sheet.sheets.spec import SPEC
 from conv_sheet.sheets.start import SEED, STATUS
 from conv_sheet.sheets.typed import DRAWN, KEPT, typed
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.package import patch_cells
+from conv_sheet.xlsx.patch import Formula, Typed
+from conv_sheet.xlsx.reader import Stored, contents, from_blocks, read
 
 if TYPE_CHECKING:
     import xlwings

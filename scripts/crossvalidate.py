@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from conv_sheet import lessons
-from conv_sheet.augment import Augmentation
-from conv_sheet.data import load_data, split
-from conv_sheet.evaluation import evaluate, prepared
-from conv_sheet.optim import Adam
-from conv_sheet.training import Settings, fit
+from conv_sheet.learning.augment import Augmentation
+from conv_sheet.learning.data import load_data, split
+from conv_sheet.learning.evaluate import evaluate, prepared
+from conv_sheet.learning.train import Settings, fit
+from conv_sheet.ops.optim import Adam
 
 FOLDS, VALIDATION, LR = 8, 0.05, 0.003
 

@@ -10,12 +10,12 @@ from PIL import Image, ImageChops, ImageOps
 
 from conv_sheet import lessons
 from conv_sheet.builder import write
-from conv_sheet.contents import Contents
-from conv_sheet.grid import Block, around
-from conv_sheet.layout import NETWORK, NUMPY, Layout
+from conv_sheet.cells.grid import Block, around
+from conv_sheet.network.layout import NETWORK, NUMPY, Layout
 from conv_sheet.sheets.images import IMAGES
-from conv_sheet.sheets.loupe import LOUPE
+from conv_sheet.sheets.loupe.loupe import LOUPE
 from conv_sheet.sheets.saliency import SALIENCY
+from conv_sheet.state import Contents
 from tests.oracles import libreoffice
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conv_sheet.pictures import COLOURS, FORMS, box, form, painted
+from conv_sheet.pictures.drawings import COLOURS, FORMS, box, form, painted
 
 SIZE = 12
 

@@ -9,12 +9,12 @@ import openpyxl
 import pytest
 
 from conv_sheet import lessons
+from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.check import check
-from conv_sheet.contents import Contents
-from conv_sheet.formula import FUNCTIONS, functions_in
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
-from conv_sheet.reader import read
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.reader import read
 from tests import networks
 
 

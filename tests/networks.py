@@ -7,10 +7,10 @@ import numpy as np
 
 from conv_sheet import lessons
 from conv_sheet.builder import build
-from conv_sheet.contents import Contents
-from conv_sheet.grid import Block
+from conv_sheet.cells.grid import Block
 from conv_sheet.layers import Array
-from conv_sheet.network import Network
+from conv_sheet.network.graph import Network
+from conv_sheet.state import Contents
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared/reference/fastai_conv_example.npz"
 

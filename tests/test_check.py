@@ -8,8 +8,8 @@ import pytest
 
 from conv_sheet.check import Report, check
 from conv_sheet.errors import WorkbookError
-from conv_sheet.reader import contents as read_contents
-from conv_sheet.reader import read
+from conv_sheet.xlsx.reader import contents as read_contents
+from conv_sheet.xlsx.reader import read
 from tests.networks import changed, contents, small, written
 from tests.oracles import cells, gnumeric, libreoffice
 

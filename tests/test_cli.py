@@ -16,10 +16,10 @@ from PIL import Image
 
 from conv_sheet import lessons
 from conv_sheet.cli import main
-from conv_sheet.digits import digit
-from conv_sheet.network import Network
-from conv_sheet.package import patch_cells
-from conv_sheet.reader import contents, read
+from conv_sheet.network.graph import Network
+from conv_sheet.pictures.digits import digit
+from conv_sheet.xlsx.package import patch_cells
+from conv_sheet.xlsx.reader import contents, read
 from tests.networks import fastai, small
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import conv_sheet
 from conv_sheet.check import check
-from conv_sheet.reader import read
+from conv_sheet.xlsx.reader import read
 
 ROOT = Path(__file__).resolve().parents[1]
 

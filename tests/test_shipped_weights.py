@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from conv_sheet import lessons
-from conv_sheet.augment import Augmentation
 from conv_sheet.cli import main
-from conv_sheet.data import Dataset, load_data, split
-from conv_sheet.evaluation import evaluate, prepared
 from conv_sheet.layers import Array
-from conv_sheet.libreoffice import connect
-from conv_sheet.network import Network
+from conv_sheet.learning.augment import Augmentation
+from conv_sheet.learning.data import Dataset, load_data, split
+from conv_sheet.learning.evaluate import evaluate, prepared
+from conv_sheet.network.graph import Network
+from conv_sheet.office.libreoffice import connect
 from conv_sheet.sheets.images import CHOICE, DRAWING, IMAGES, gallery
 from tests.lessons import contents, numbers, put, shown
 from tests.networks import written

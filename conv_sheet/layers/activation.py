@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conv_sheet import engine
-from conv_sheet.formula import number
-from conv_sheet.grid import Placed
+from conv_sheet.cells.formula import number
+from conv_sheet.cells.grid import Placed
 from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, pointwise, real
 
 

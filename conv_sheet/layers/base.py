@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
-from conv_sheet.grid import Placed
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]

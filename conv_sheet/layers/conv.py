@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet import engine
+from conv_sheet.cells.formula import pieces, total
+from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.formula import pieces, total
-from conv_sheet.grid import Placed
 from conv_sheet.layers.base import (
     Array,
     Border,

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import engine
-from conv_sheet.formula import pieces, total
-from conv_sheet.grid import Placed
+from conv_sheet.cells.formula import pieces, total
+from conv_sheet.cells.grid import Placed
 from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, flag, pointwise, vector
 
 _MOST_OUTPUTS_AS_MAPS = 16

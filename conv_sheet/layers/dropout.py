@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import engine
+from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import DataError
-from conv_sheet.grid import Placed
 from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, real
 
 PRIME = 1_048_571

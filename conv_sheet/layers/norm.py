@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import engine
+from conv_sheet.cells.formula import number
+from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import DataError
-from conv_sheet.formula import number
-from conv_sheet.grid import Placed
 from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, arguments, flag, maps, real
 
 

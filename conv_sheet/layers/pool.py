@@ -7,9 +7,9 @@ from math import prod
 from typing import Any, ClassVar
 
 from conv_sheet import engine
+from conv_sheet.cells.formula import nested, total
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.formula import nested, total
-from conv_sheet.grid import Block, Placed
 from conv_sheet.layers.base import (
     Array,
     Border,

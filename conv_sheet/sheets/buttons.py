@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from conv_sheet.grid import Block
-from conv_sheet.network import Network
-from conv_sheet.sheets.page import Page, Push
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.page import Page, Push
+from conv_sheet.network.graph import Network
 
 CAPTIONS = {"Recompute": "Recompute", "Reset": "Reset", "RandomKernels": "Random kernels"}
 """Macros by name, with what stands on their buttons."""

@@ -4,8 +4,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from conv_sheet import style
-from conv_sheet.sheets.page import Page
+from conv_sheet.cells import style
+from conv_sheet.cells.page import Page
 
 CONF = "xlwings.conf"
 

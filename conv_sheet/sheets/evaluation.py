@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet import style
-from conv_sheet.evaluation import Evaluation, Mistake
-from conv_sheet.grid import Block
-from conv_sheet.sheets.page import Page
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.page import Page
+from conv_sheet.learning.evaluate import Evaluation, Mistake
 
 EVALUATION = "Evaluation"
 MISTAKES = "Mistakes"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from conv_sheet.backprop import Board, Curve, Descent, Learning
 from conv_sheet.layers import Array
-from conv_sheet.layout import Layout
-from conv_sheet.network import Network
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import Layout
+from conv_sheet.sheets.backprop.board import Board, Curve, Descent, Learning
 
 
 class Held(Protocol):

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conv_sheet import style
-from conv_sheet.grid import Block, Placed, around, quote
+from conv_sheet.cells import style
+from conv_sheet.cells import widgets as parts
+from conv_sheet.cells.grid import Block, Placed, around, quote
+from conv_sheet.cells.page import Page, Setting
 from conv_sheet.layers import Array, Formula
-from conv_sheet.layout import Layout
-from conv_sheet.network import Network
-from conv_sheet.pictures import PICTURES
-from conv_sheet.sheets import parts
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import Layout
+from conv_sheet.pictures.drawings import PICTURES
 from conv_sheet.sheets.held import Held
-from conv_sheet.sheets.page import Page, Setting
 
 NAME = "images"
 IMAGES = "Images"

@@ -5,14 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from conv_sheet import style
-from conv_sheet.formula import MAX_BLOCKS
-from conv_sheet.grid import Block, Placed
+from conv_sheet.cells import style
+from conv_sheet.cells import widgets as parts
+from conv_sheet.cells.formula import MAX_BLOCKS
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.page import Page, Validation
+from conv_sheet.cells.style import Scale, Style
 from conv_sheet.layers import Array, Border, Formula, Limits
-from conv_sheet.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.sheets import buttons, images, parts
-from conv_sheet.sheets.page import Page, Validation
-from conv_sheet.style import Scale, Style
+from conv_sheet.network.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.sheets import buttons, images
 
 SCALE_ROW = 5
 POOL_TEXTS = {"-inf": "−∞", "inf": "+∞", "none": "–"}

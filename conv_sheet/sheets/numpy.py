@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conv_sheet import style
-from conv_sheet.formula import MAX_BLOCKS
-from conv_sheet.grid import Block, Placed, quote
+from conv_sheet.cells import style
+from conv_sheet.cells import widgets as parts
+from conv_sheet.cells.formula import MAX_BLOCKS
+from conv_sheet.cells.grid import Block, Placed, quote
+from conv_sheet.cells.page import Page, Verdict
 from conv_sheet.layers import Array
-from conv_sheet.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.sheets import parts
+from conv_sheet.network.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
 from conv_sheet.sheets.network import SCALE_ROW, frame, label_maps, label_vector, scale_of, stage_title, value_style
-from conv_sheet.sheets.page import Page, Verdict
 
 AGREE = 1e-9
 """Largest distance at which formulas and engine are said to agree."""

@@ -6,19 +6,21 @@ from math import prod
 
 import numpy as np
 
-from conv_sheet import saliency, style
+from conv_sheet.cells import style
+from conv_sheet.cells import widgets as parts
+from conv_sheet.cells.formula import MAX_BLOCKS, nested
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.page import Page, Push, Setting, Verdict
+from conv_sheet.cells.words import Live, either, say, tell
 from conv_sheet.errors import SpecError
-from conv_sheet.formula import MAX_BLOCKS, nested
-from conv_sheet.grid import Block, Placed
 from conv_sheet.layers import Array
-from conv_sheet.layout import Layout, Stage
-from conv_sheet.network import Network
-from conv_sheet.sheets import buttons, parts
+from conv_sheet.learning import saliency
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.sheets import buttons
 from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.numpy import AGREE
-from conv_sheet.sheets.page import Page, Push, Setting, Verdict
 from conv_sheet.sheets.start import DISTANCE, largest_distance
-from conv_sheet.sheets.words import Live, either, say, tell
 
 NAME = "saliency"
 SALIENCY = "Saliency"

@@ -1,9 +1,9 @@
 """The hidden sheet `Spec`: the network's TOML, a line a cell, so that the file describes itself."""
 
-from conv_sheet import style
-from conv_sheet.grid import Block
-from conv_sheet.network import Network
-from conv_sheet.sheets.page import Page
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.page import Page
+from conv_sheet.network.graph import Network
 
 SPEC = "Spec"
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conv_sheet import style
-from conv_sheet.grid import Block, around, quote
+from conv_sheet.cells import style
+from conv_sheet.cells import widgets as parts
+from conv_sheet.cells.grid import Block, around, quote
+from conv_sheet.cells.page import Bars, Page, Validation, Verdict
 from conv_sheet.layers import Array, Border, Field
-from conv_sheet.layout import Layout, Stage
-from conv_sheet.network import Network, Try
-from conv_sheet.sheets import buttons, images, parts
+from conv_sheet.network.graph import Network, Try
+from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.summary import Row, seen, summary
+from conv_sheet.sheets import buttons, images
 from conv_sheet.sheets.numpy import AGREE, distance_cell, stage_distance
-from conv_sheet.sheets.page import Bars, Page, Validation, Verdict
-from conv_sheet.summary import Row, seen, summary
 
 START = "Start"
 BUTTON_ROW = 3

@@ -5,12 +5,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from conv_sheet import style
-from conv_sheet.grid import Block, Placed
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.page import Page
 from conv_sheet.layers import Array
-from conv_sheet.layout import NETWORK, Layout
+from conv_sheet.network.layout import NETWORK, Layout
 from conv_sheet.sheets import images
-from conv_sheet.sheets.page import Page
 
 ORIGINAL = "Original"
 KEPT = "Kept"

@@ -20,7 +20,7 @@ from onnx import helper, numpy_helper
 
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.network import Network
+from conv_sheet.network.graph import Network
 
 _MODULES = {
     "AveragePool": "averagepool",

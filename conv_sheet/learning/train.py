@@ -1,0 +1,237 @@
+"""Training: epochs of gradient descent that can be watched, interrupted and resumed."""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conv_sheet.errors import DataError, SpecError
+from conv_sheet.layers import Array
+from conv_sheet.learning.augment import Augmentation
+from conv_sheet.learning.data import Dataset
+from conv_sheet.learning.evaluate import evaluate
+from conv_sheet.lessons import load_weights, save_weights
+from conv_sheet.network.graph import Network
+from conv_sheet.ops.losses import cross_entropy
+from conv_sheet.ops.optim import Adam, Optimizer, cosine
+
+Tensors = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; the learning rate falls from the optimiser's to zero along half a cosine.
+
+    `freeze` names layers that keep their weights, `seed` decides the order of the pictures and their distortions.
+    """
+
+    optimizer: Optimizer = field(default_factory=Adam)
+    epochs: int = 20
+    batch_size: int = 64
+    freeze: tuple[str, ...] = ()
+    augmentation: Augmentation | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"{name} = {getattr(self, name)} must be 1 or more")
+
+
+class Epoch(NamedTuple):
+    """How an epoch went: mean loss and accuracy over the pictures as training saw them, then over the held-out ones."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Progress(NamedTuple):
+    """Where a run stands after a batch: steps done and in all, the epoch (from 1) with its means so far.
+
+    `validated` is the accuracy on held-out pictures after the epoch before, None in the first.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    accuracy: float
+    validated: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training after some complete epochs: all that it needs to go on, and the best weights so far."""
+
+    tensors: Tensors
+    state: Tensors
+    """The optimiser's."""
+    best: Tensors
+    history: tuple[Epoch, ...] = ()
+
+    @property
+    def best_epoch(self) -> int:
+        """Number, from 1, of the epoch that validated best, the one with the lower loss where several did; 0: none."""
+        return max(range(len(self.history)), key=lambda i: _merit(self.history[i]), default=-1) + 1
+
+
+def fit(
+    network: Network,
+    tensors: Tensors,
+    train: Dataset,
+    validation: Dataset,
+    settings: Settings,
+    progress: Callable[[Progress], None] = lambda _: None,
+    checkpoint: Path | None = None,
+) -> Run:
+    """Train a classifier from `tensors` on, by the cross-entropy of its scores before a last Softmax.
+
+    Both datasets are `prepared` for the network. `progress` is called after each batch. A `checkpoint` is written
+    after each epoch; where the file exists, the run goes on from it, to exactly the weights that it would have had
+    without a break. Ctrl-C ends the run at the last complete epoch. Layers train as after PyTorch's `train()`, but
+    BatchNorm2d keeps its running statistics.
+
+    Raises SpecError where `freeze` is wrong, DataError for a checkpoint of another run.
+
+    >>> net = Network.from_spec({"input": [1, 2, 2], "layers": [
+    ...     {"kind": "Flatten"}, {"kind": "Linear", "name": "fc", "out_features": 2}]})
+    >>> bars = Dataset(np.array([[[[1.0, 1.0], [0.0, 0.0]]], [[[0.0, 0.0], [1.0, 1.0]]]]), np.arange(2), (), "bars")
+    >>> run = fit(net, net.initial(seed=0), bars, bars, Settings(Adam(lr=0.1), epochs=30))
+    >>> run.history[-1].validation_accuracy, run.best["fc.weight"].shape
+    (1.0, (2, 4))
+    """
+    names = _trained(network, settings.freeze)
+    course = _Course(network, names, train, validation, settings, progress)
+    run = Run(tensors, settings.optimizer.start({name: tensors[name] for name in names}), tensors)
+    identity = _identity(network, tensors, train, validation, settings)
+    if checkpoint is not None and checkpoint.exists():
+        run = _load(checkpoint, identity)
+    with contextlib.suppress(KeyboardInterrupt), np.errstate(over="ignore", invalid="ignore"):
+        while len(run.history) < settings.epochs:
+            run = course.epoch(run)
+            if checkpoint is not None:
+                _save(checkpoint, run, identity)
+    return run
+
+
+def _trained(network: Network, freeze: tuple[str, ...]) -> list[str]:
+    """Full names of the parameters that are to change."""
+    layers = list(dict.fromkeys(name.split(".")[0] for name in network.trainable()))
+    for name in freeze:
+        if name not in layers:
+            raise SpecError(f"there is no layer {name!r} to freeze; the layers with weights are {', '.join(layers)}")
+    names = [name for name in network.trainable() if name.split(".")[0] not in freeze]
+    if not names:
+        raise SpecError("nothing is left to train: every layer with weights is frozen")
+    return names
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What stays the same from epoch to epoch; `names` are the parameters that change."""
+
+    network: Network
+    names: list[str]
+    train: Dataset
+    validation: Dataset
+    settings: Settings
+    progress: Callable[[Progress], None]
+
+    def epoch(self, run: Run) -> Run:
+        """The run one epoch later. Random numbers follow from seed and epoch, so that a break between changes none."""
+        number, settings = len(run.history), self.settings
+        rng = np.random.default_rng((settings.seed, number))
+        order, starts = rng.permutation(len(self.train)), range(0, len(self.train), settings.batch_size)
+        tensors, state, seen, loss_sum, right = dict(run.tensors), run.state, 0, 0.0, 0
+        validated = run.history[-1].validation_accuracy if run.history else None
+        for step, start in enumerate(starts, number * len(starts)):
+            steps = settings.epochs * len(starts)
+            part = self.train.take(order[start : start + settings.batch_size])
+            loss, scores, gradients = self._gradients(tensors, part, rng)
+            parameters = {name: tensors[name] for name in self.names}
+            parameters, state = settings.optimizer.step(parameters, gradients, state, cosine(step / steps))
+            tensors |= parameters
+            seen, loss_sum = seen + len(part), loss_sum + loss * len(part)
+            right += int(np.count_nonzero(scores.argmax(axis=1) == part.labels))
+            self.progress(Progress(step + 1, steps, number + 1, loss_sum / seen, right / seen, validated))
+        result = evaluate(self.network, tensors, self.validation)
+        epoch = Epoch(loss_sum / seen, right / seen, result.loss, result.accuracy)
+        better = all(_merit(epoch) > _merit(before) for before in run.history)
+        return Run(tensors, state, tensors if better else run.best, (*run.history, epoch))
+
+    def _gradients(
+        self, tensors: Tensors, part: Dataset, rng: np.random.Generator
+    ) -> tuple[float, Array, dict[str, Array]]:
+        """Loss and scores of a batch, and the gradients of the parameters that change."""
+        network, augmentation = self.network, self.settings.augmentation
+        images = part.images if augmentation is None else augmentation(part.images, rng)
+        training = dict(tensors)
+        for node in network.nodes:
+            training |= node.full(node.layer.while_training(rng))
+        values = network.forward(images, training)
+        scores = values[network.logits]
+        loss, gradient = cross_entropy(scores, part.labels)
+        if not math.isfinite(loss):
+            raise SpecError(f"the loss has become {loss}: try a learning rate below {self.settings.optimizer.lr:g}")
+        gradients = network.backward(gradient, values, training, start=network.logits, wanted=self.names)
+        return loss, scores, {name: gradients[name] for name in self.names}
+
+
+def _merit(epoch: Epoch) -> tuple[float, float]:
+    return epoch.validation_accuracy, -epoch.validation_loss
+
+
+# -- checkpoints -------------------------------------------------------------------------------------------------------
+
+
+def _identity(
+    network: Network, tensors: Tensors, train: Dataset, validation: Dataset, settings: Settings
+) -> dict[str, str]:
+    """What must be the same when a run goes on, by what to call it."""
+    return {
+        "network": network.to_toml(),
+        "settings": repr(settings),
+        "initial weights": _digest(*tensors.values()),
+        "data": _digest(train.images, train.labels, validation.images, validation.labels),
+    }
+
+
+def _digest(*arrays: NDArray[np.generic]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _save(path: Path, run: Run, identity: Mapping[str, str]) -> None:
+    groups = {"tensors": run.tensors, "state": run.state, "best": run.best}
+    arrays = {f"{group}/{name}": array for group, held in groups.items() for name, array in held.items()}
+    texts = {f"identity/{what}": np.array(text) for what, text in identity.items()}
+    save_weights(path, {**arrays, **texts, "history": np.array(run.history)})
+
+
+def _load(path: Path, identity: Mapping[str, str]) -> Run:
+    arrays = load_weights(path)
+    groups: dict[str, dict[str, Array]] = {"tensors": {}, "state": {}, "best": {}, "identity": {}}
+    try:
+        history = tuple(Epoch(*map(float, row)) for row in arrays.pop("history"))
+        for key, array in arrays.items():
+            group, name = key.split("/", 1)
+            groups[group][name] = array
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{path} is not a checkpoint of a training: delete it to start anew") from None
+    for what, text in identity.items():
+        if str(groups["identity"].get(what)) != text:
+            raise DataError(
+                f"{path} belongs to a training with other {what}: "
+                "resume it with the options that began it, or delete it to start anew"
+            )
+    return Run(groups["tensors"], groups["state"], groups["best"], history)

@@ -1,0 +1,632 @@
+"""Every layer kind: the engine against PyTorch, and its formulas, in other programs, against the engine."""
+
+import ast
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from itertools import chain, combinations, pairwise
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+import conv_sheet
+from conv_sheet.cells.formula import FUNCTIONS, MAX_ARGUMENTS, MAX_LENGTH, functions_in
+from conv_sheet.check import check
+from conv_sheet.errors import DataError, SpecError, WorkbookError
+from conv_sheet.layers import KINDS, Array, Limits, Shape, Tensors
+from conv_sheet.layers.dropout import PRIME, random, random_formula
+from conv_sheet.layers.pool import MaxPool2d, MinPool2d
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import plan
+from conv_sheet.network.summary import summary
+from conv_sheet.sheets.registry import EXTRAS
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.reader import contents, read
+from tests.networks import address, written
+from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
+
+# What is drawn
+
+
+def pairs(least: int, most: int) -> st.SearchStrategy[int | list[int]]:
+    number = st.integers(least, most)
+    return number | st.lists(number, min_size=2, max_size=2)
+
+
+CONV = {
+    "out_channels": st.sampled_from([1, 2, 3, 4]),
+    "kernel_size": pairs(1, 4),
+    "stride": pairs(1, 3),
+    "dilation": pairs(1, 3),
+    "groups": st.sampled_from([1, 1, 2]),
+    "bias": st.booleans(),
+}
+POOL = {
+    "kernel_size": pairs(1, 4),
+    "stride": st.none() | pairs(1, 3),
+    "padding": pairs(0, 2),
+    "ceil_mode": st.booleans(),
+}
+OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "Conv2d": CONV
+    | {
+        "padding": pairs(0, 3) | st.sampled_from(["same", "valid"]),
+        "padding_mode": st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
+    },
+    "ConvTranspose2d": CONV | {"padding": pairs(0, 3), "output_padding": pairs(0, 2)},
+    "MaxPool2d": POOL | {"dilation": pairs(1, 3)},
+    "MinPool2d": POOL | {"dilation": pairs(1, 3)},
+    "AvgPool2d": POOL | {"count_include_pad": st.booleans()},
+    "AdaptiveAvgPool2d": {"output_size": st.sampled_from([1, [1, 1]])},
+    "BatchNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "ReLU": {},
+    "LeakyReLU": {"negative_slope": st.floats(-1, 2, allow_subnormal=False)},
+    "Sigmoid": {},
+    "Tanh": {},
+    "Dropout": {"p": st.floats(0, 0.9)},
+    "Flatten": {},
+    "Linear": {"out_features": st.integers(1, 20), "bias": st.booleans()},
+    "Softmax": {},
+}
+"""Every option of every kind; a new kind adds a line."""
+
+VECTORS_ONLY = {"Linear", "Softmax"}
+VECTORS_TOO = {"ReLU", "LeakyReLU", "Sigmoid", "Tanh", "Dropout"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer, called `layer`, over an input; `flat` where a Flatten stands before it."""
+
+    kind: str
+    options: Mapping[str, Any]
+    shape: Shape
+    flat: bool
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        layers = [{"kind": "Flatten", "name": "before"}] * self.flat
+        return {"input": list(self.shape), "layers": [*layers, {"kind": self.kind, "name": "layer", **self.options}]}
+
+    @property
+    def reads(self) -> Shape:
+        return (prod(self.shape),) if self.flat else self.shape
+
+    def module(self) -> nn.Module:
+        """The same in PyTorch, by the names of the options."""
+        kind: Any = getattr(nn, self.kind, NegatedMaxPool2d)
+        first = next(iter(inspect.signature(kind).parameters), "")
+        needs_input = first in {"in_channels", "num_features", "in_features"}
+        options = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
+        more = {"dim": 1} if self.kind == "Softmax" else {}
+        layer: nn.Module = kind(*self.reads[:needs_input], **options, **more)
+        return nn.Sequential(nn.Flatten(), layer) if self.flat else layer
+
+    def settings(self) -> list[str]:
+        """Each option with its value, or with whether it is the default; and where the layer stands."""
+        settings = [f"flat {self.flat}"]
+        for field in fields(KINDS[self.kind]):
+            value = self.options[field.name]
+            shown = value if isinstance(value, str | bool) else "default" if value == field.default else "other"
+            settings.append(f"{field.name} {shown}")
+        return settings
+
+
+class NegatedMaxPool2d(nn.MaxPool2d):
+    def forward(self, input: Tensor) -> Tensor:
+        smallest: Tensor = -super().forward(-input)
+        return smallest
+
+
+def cases(kind: str) -> st.SearchStrategy[Case]:
+    flat = st.booleans() if kind in VECTORS_TOO else st.just(kind in VECTORS_ONLY)
+    shape = st.tuples(st.sampled_from([1, 2, 3, 4]), st.integers(1, 8), st.integers(1, 8))
+    return st.builds(Case, st.just(kind), st.fixed_dictionaries(OPTIONS[kind]), shape, flat)
+
+
+def test_every_kind_and_every_option_is_drawn() -> None:
+    drawn = {kind: set(options) for kind, options in OPTIONS.items()}
+    assert drawn == {name: {field.name for field in fields(kind)} for name, kind in KINDS.items()}
+
+
+def values_for(network: Network, rng: np.random.Generator) -> dict[str, Array]:
+    """Random numbers for every parameter, within its limits."""
+    tensors = {}
+    for node in network.nodes:
+        for short, shape in node.parameters.items():
+            limits = node.layer.limits.get(short, Limits())
+            drawn = rng.uniform(max(limits.low, -2), min(limits.high, 2), shape).round(4)
+            tensors[f"{node.name}.{short}"] = np.full(shape, limits.choices[-1] * 1.0) if limits.choices else drawn
+    return tensors
+
+
+# The engine, and what is said of a layer, against PyTorch
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning:torch")
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, *case.shape))
+    try:
+        network = Network.from_spec(case.spec)
+    except SpecError:
+        assert refused_by_pytorch(case, x)
+        assume(False)
+    tensors = network.initial(0) if kind == "Dropout" else values_for(network, rng)
+    values = network.forward(x, tensors)
+    module = case.module().double().eval()
+    load(module, network, tensors)
+    theirs = torch.tensor(x, requires_grad=True)
+    expected = module(theirs)
+    agree(values["layer"], expected)
+
+    grad = rng.standard_normal(expected.shape)
+    expected.backward(torch.tensor(grad))
+    grads = network.backward(grad, values, tensors)
+    agree(grads["input"], theirs.grad)
+    for name, parameter in module.named_parameters():
+        agree(grads[f"layer.{name.rpartition('.')[2]}"], parameter.grad)
+    assert {name for name in grads if name.startswith("layer.")} == set(network.trainable())
+
+    node, row = network.node("layer"), summary(network)[-1]
+    assert row.shape == node.out_shape == expected.shape[1:]
+    assert row.parameters == sum(parameter.numel() for parameter in module.parameters())
+    assert row.multiply_adds == multiplications(module, x[:1])
+    assert_caption(node.layer.torch(node.in_shape), module, case)
+
+
+def refused_by_pytorch(case: Case, x: Array) -> bool:
+    """Whether PyTorch refuses too, or makes something that no cell can hold."""
+    try:
+        made = case.module().double().eval()(torch.tensor(x))
+    except (RuntimeError, ValueError):
+        return True
+    return not bool(made.isfinite().all()) or made.numel() == 0
+
+
+def load(module: nn.Module, network: Network, tensors: Mapping[str, Array]) -> None:
+    """Give a module our parameters, by name; PyTorch has no settings, and counts batches."""
+    node = network.node("layer")
+    own = {short: torch.tensor(value) for short, value in node.own(tensors).items() if value.shape}
+    prefix = "1." if isinstance(module, nn.Sequential) else ""
+    missing = module.load_state_dict({prefix + short: value for short, value in own.items()}, strict=False)
+    assert set(missing.missing_keys) <= node.layer.unused
+    assert not missing.unexpected_keys
+
+
+def agree(ours: Array, theirs: Tensor | None) -> None:
+    assert theirs is not None
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def multiplications(module: nn.Module, x: Array) -> int:
+    """Multiplications by a weight, as PyTorch counts them; it does not count those of a batch norm."""
+    with FlopCounterMode(display=False) as counter:
+        made = module(torch.tensor(x))
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d) and m.affine]
+    return int(counter.get_total_flops()) // 2 + len(norms) * int(made.numel())
+
+
+def assert_caption(caption: str, module: nn.Module, case: Case) -> None:
+    """The caption is PyTorch code that makes the same layer."""
+    written = eval(caption, {"nn": nn})
+    layer = module[1] if isinstance(module, nn.Sequential) else module
+    x = torch.rand((2, *case.reads), dtype=torch.float64)
+    if isinstance(written, nn.Module):
+        written.double().eval().load_state_dict(layer.state_dict())
+    assert torch.equal(written(x), layer(x))
+
+
+@given(
+    st.lists(st.sampled_from(["Conv2d", "ConvTranspose2d", "MaxPool2d"]), min_size=1, max_size=4),
+    st.lists(st.tuples(*[st.integers(1, 3)] * 3), min_size=4, max_size=4),
+)
+def test_a_layer_sees_the_pixels_whose_gradient_is_not_zero(kinds: list[str], sizes: list[tuple[int, ...]]) -> None:
+    length, padding = 150, 1
+    layers, steps = [], []
+    y = x = torch.ones(1, 1, length, dtype=torch.float64, requires_grad=True)
+    for kind, (kernel, stride, dilation) in zip(kinds, sizes, strict=False):
+        extent = dilation * (kernel - 1) + 1
+        options = {"kernel_size": [kernel, 1], "stride": [stride, 1], "dilation": [dilation, 1]}
+        pad = padding if extent > 1 else 0
+        layers.append({"kind": kind, "padding": [pad, 0], **options} | ({} if "Pool" in kind else {"out_channels": 1}))
+        slide = F.conv_transpose1d if kind == "ConvTranspose2d" else F.conv1d
+        steps.append(Fraction(1, stride) if kind == "ConvTranspose2d" else Fraction(stride))
+        weight = torch.ones(1, 1, kernel, dtype=torch.float64)
+        y = slide(y, weight, stride=stride, dilation=dilation, padding=pad)
+    assume(y.shape[2] > 40)
+    row = summary(Network.from_spec({"input": [1, length, 1], "layers": layers}))[-1]
+    period = prod(step.denominator for step in steps)
+    middle = range(y.shape[2] // 2, y.shape[2] // 2 + period)
+    seen = [torch.autograd.grad(y[0, 0, at], x, retain_graph=True)[0][0, 0].nonzero() for at in middle]
+    widths = [int(places.max() - places.min()) + 1 if len(places) else 0 for places in seen]
+    assert (row.field[0], row.field[1]) == (max(widths), 1)
+    assert row.step == (prod(steps, start=Fraction(1)), Fraction(1))
+
+
+# Dropout
+
+
+@given(st.floats(0, 0.99), st.integers(-1_000_000, 1_000_000), st.integers(1, 60))
+def test_active_dropout_is_pytorchs_with_a_mask_of_cubes(p: float, seed: int, size: int) -> None:
+    network = Network.from_spec({"input": [1, 1, size], "layers": [{"kind": "Dropout"}]})
+    x = np.random.default_rng(1).standard_normal((2, 1, 1, size))
+    cubes = [pow(seed * 271_828 + place * 314_159, 3, PRIME) / PRIME for place in range(1, 2 * size + 1)]
+    mask = torch.tensor([cube >= p for cube in cubes]).reshape(x.shape)
+    theirs = torch.tensor(x, requires_grad=True)
+    expected = theirs * mask / (1 - p)
+    settings = {"dropout1.p": np.array(p), "dropout1.active": np.array(1.0), "dropout1.seed": np.array(float(seed))}
+    values = network.forward(x, settings)
+    agree(values["dropout1"], expected)
+    (gradient,) = torch.autograd.grad(expected.sum(), theirs)
+    agree(network.backward(np.ones_like(x), values, settings)["input"], gradient)
+
+
+def test_masks_are_as_even_as_chance() -> None:
+    count, seeds = 4_000, range(40)
+    drawn = np.array([random(count, seed) for seed in seeds])
+    deviation = 1 / np.sqrt(12 * count)
+    assert np.abs(drawn.mean(axis=1) - 0.5).max() < 4 * deviation
+    neighbours = [np.corrcoef(line[:-lag], line[lag:])[0, 1] for line in drawn for lag in (1, 2, 10, 28)]
+    seeds_apart = [np.corrcoef(one, other)[0, 1] for one, other in pairwise(drawn)]
+    assert np.abs([*neighbours, *seeds_apart]).max() < 4 / np.sqrt(count)
+
+
+def test_random_numbers_are_the_same_everywhere(tmp_path: Path) -> None:
+    seeds, places = [-1_000_000.0, -1, 0, 7.75, 1_000_000], [1, 2, 288, 100_000, 1_000_000]
+    book = openpyxl.Workbook()
+    for column, seed in enumerate(seeds, 1):
+        letter = book.active.cell(1, column, seed).column_letter
+        for row, place in enumerate(places, 2):
+            book.active.cell(row, column, f"={random_formula(place, f'${letter}$1')}")
+    book.save(tmp_path / "random.xlsx")
+    expected = np.array([[random(place, seed)[-1] for seed in seeds] for place in places]) * PRIME
+    answers = [
+        *libreoffice.recalculate([tmp_path / "random.xlsx"], tmp_path / "out"),
+        gnumeric.recalculate(tmp_path / "random.xlsx", tmp_path / "gnumeric.xlsx"),
+        formualizer.recalculate(tmp_path / "random.xlsx", tmp_path / "formualizer.xlsx"),
+    ]
+    for answer in answers:
+        shown = cells.array(cells.values(answer, "Sheet"), "A2:E6") * PRIME
+        np.testing.assert_allclose(shown, expected.round(), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("Dropout", {"seed": 2e6, "active": 1}, r"seed holds 2e\+06 and must be from -1,000,000 to 1,000,000"),
+        ("Dropout", {"p": 1, "active": 1}, "p must be at least 0 and below 1, got 1"),
+        ("BatchNorm2d", {"running_var": -1}, "running_var holds -1: a variance must be above"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(kind: str, settings: dict[str, float], message: str) -> None:
+    network = Network.from_spec({"input": [1, 2, 2], "layers": [{"kind": kind, "name": "layer"}]})
+    shapes = network.parameters
+    given = {f"layer.{short}": np.full(shapes[f"layer.{short}"], float(value)) for short, value in settings.items()}
+    with pytest.raises((DataError, SpecError), match=message):
+        network.forward(np.ones((1, 1, 2, 2)), network.initial(0) | given)
+
+
+def test_pytorchs_own_state_dict_fits() -> None:
+    specs = [{"kind": "BatchNorm2d", "name": "bn"}, {"kind": "Dropout", "p": 0.25}]
+    network = Network.from_spec({"input": [2, 3, 3], "layers": specs})
+    module = nn.BatchNorm2d(2)
+    weights = {f"bn.{name}": value.numpy() for name, value in module.state_dict().items()}
+    checked = network.checked(weights)
+    assert list(checked) == list(network.parameters)
+    assert (float(checked["dropout1.p"]), float(checked["dropout1.active"])) == (0.25, 0)
+
+
+# Formulas against the engine
+
+
+def batch(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
+    """The same draws at every run."""
+    drawn: list[Any] = []
+
+    @settings(
+        derandomize=True,
+        database=None,
+        max_examples=count,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(value: Any) -> None:
+        drawn.append(value)
+
+    collect()
+    return drawn
+
+
+def ending(network: Network) -> str:
+    """Where the windows of the last row end, seen from the end of the map."""
+    node = network.output
+    fields = node.layer.fields(node.in_shape)
+    if fields is None or fields[0].spread > 1 or len(node.out_shape) < 3:
+        return "no windows"
+    row = fields[0]
+    past = (node.out_shape[1] - 1) * row.stride - row.before + row.extent - node.in_shape[1]
+    return "ends " + (
+        "before" if past < 0 else "there" if past == 0 else "in padding" if past <= row.before else "behind"
+    )
+
+
+def covering(kind: str) -> list[Network]:
+    """Small networks of one layer that have every pair of settings which was drawn, in as few as will do."""
+    pairs_of: dict[int, set[tuple[str, ...]]] = {}
+    networks: list[Network] = []
+    for case in batch(cases(kind), 160):
+        try:
+            network = Network.from_spec(case.spec)
+        except SpecError:
+            continue
+        if 2 < prod(network.output.out_shape) < 200:
+            pairs_of[len(networks)] = set(combinations([*case.settings(), ending(network)], 2))
+            networks.append(network)
+    missing = set().union(*pairs_of.values())
+    options = fields(KINDS[kind])
+    untouched = {f"{field.name} {value}" for field in options for value in ("default", field.default)}
+    assert {field.name for field in options} <= {setting.split()[0] for setting in set(chain(*missing)) - untouched}
+    chosen = []
+    while missing:
+        best = max(pairs_of, key=lambda number: len(pairs_of[number] & missing))
+        missing -= pairs_of[best]
+        chosen.append(networks[best])
+    return chosen
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> dict[str, Any]:
+    """A spec of layers behind each other, each one that fits."""
+    drawn = draw(st.lists(st.sampled_from(sorted(OPTIONS)).flatmap(cases), min_size=4, max_size=7))
+    spec: dict[str, Any] = {"input": list(drawn[0].shape), "layers": []}
+    for case in drawn:
+        layer = {"kind": case.kind, **case.options}
+        for more in ([layer], [{"kind": "Flatten"}, layer]):
+            longer = spec | {"layers": [*spec["layers"], *more]}
+            try:
+                size = prod(Network.from_spec(longer).output.out_shape)
+            except SpecError:
+                continue
+            spec = longer if size < 200 else spec
+            break
+    return spec
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook in which every pixel and parameter was typed anew: the file, and what it holds by the engine."""
+
+    path: Path
+    held: Contents
+
+
+def book(folder: Path, name: str, network: Network) -> Book:
+    rng = np.random.default_rng(len(name) + prod(network.input_shape))
+    before = Contents(network, np.zeros(network.input_shape), network.initial(0))
+    image = rng.standard_normal(network.input_shape).round(4)
+    after = Contents(network, image, values_for(network, rng))
+    typed = {
+        address(block, y, x): float(value)
+        for tensor, placed in (("input", after.layout.input), *after.layout.parameters())
+        for block, plane in zip(placed.blocks, placed.planes(after.typed[tensor]), strict=True)
+        for (y, x), value in np.ndenumerate(plane)
+    }
+    return Book(cells.set_cells(written(folder, before, f"{name}-built.xlsx"), folder / f"{name}.xlsx", typed), after)
+
+
+def assert_agrees(answer: Path, held: Contents) -> None:
+    """Every formula of a workbook shows what the engine makes of the numbers that were typed into it."""
+    stored = read(answer)
+    for name, value in contents(stored).typed.items():
+        np.testing.assert_array_equal(value, held.typed[name], err_msg=name)
+    assert list(map(str, check(stored).formulas)) == []
+
+
+def deep(shape: Shape, *layers: dict[str, Any]) -> Network:
+    return Network.from_spec({"input": list(shape), "layers": list(layers)})
+
+
+DEEP = {
+    "sums in parts": deep((280, 1, 2), {"kind": "Conv2d", "out_channels": 2, "kernel_size": 1}, {"kind": "Tanh"}),
+    "sums in parts of groups": deep(
+        (280, 1, 2), {"kind": "Conv2d", "out_channels": 2, "kernel_size": [1, 2], "groups": 2, "bias": False}
+    ),
+    "transposed sums in parts": deep(
+        (1, 19, 19), {"kind": "ConvTranspose2d", "out_channels": 1, "kernel_size": 19, "padding": 17}
+    ),
+    "more arguments than a function takes": deep(
+        (1, 31, 33), {"kind": "MaxPool2d", "kernel_size": [16, 17], "dilation": 2}
+    ),
+    "more maps than a sum": deep((300, 2, 1), {"kind": "Flatten"}, {"kind": "Linear", "out_features": 2}),
+    "one output": deep(
+        (1, 2, 2),
+        {"kind": "Conv2d", "out_channels": 2, "kernel_size": 1},
+        {"kind": "Flatten"},
+        {"kind": "Linear", "out_features": 1},
+    ),
+}
+"""Networks that would break Excel's limits of 8,192 characters and 255 arguments if nothing was done about it."""
+
+EVERY_KIND = deep(
+    (2, 9, 8),
+    {"kind": "Conv2d", "out_channels": 3, "kernel_size": 2, "padding": "same", "padding_mode": "circular"},
+    {"kind": "BatchNorm2d"},
+    {"kind": "ReLU"},
+    {"kind": "MaxPool2d", "kernel_size": 3, "stride": 2, "padding": 1},
+    {"kind": "ConvTranspose2d", "out_channels": 2, "kernel_size": 3},
+    {"kind": "Tanh"},
+    {"kind": "LeakyReLU"},
+    {"kind": "Dropout"},
+    {"kind": "AvgPool2d", "kernel_size": 2, "stride": 1},
+    {"kind": "MinPool2d", "kernel_size": 2},
+    {"kind": "Sigmoid"},
+    {"kind": "Conv2d", "out_channels": 4, "kernel_size": 1},
+    {"kind": "AdaptiveAvgPool2d", "output_size": 1},
+    {"kind": "Flatten"},
+    {"kind": "Linear", "out_features": 3},
+    {"kind": "Softmax"},
+)
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Book]]:
+    folder = tmp_path_factory.mktemp("books")
+    networks = {kind: covering(kind) for kind in KINDS}
+    networks["chains"] = [
+        EVERY_KIND,
+        *(Network.from_spec(spec) for spec in batch(chains(), 30) if len(spec["layers"]) > 2),
+    ][:9]
+    networks["deep"] = list(DEEP.values())
+    return {
+        group: [book(folder, f"{group}-{number}", network) for number, network in enumerate(members)]
+        for group, members in networks.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def answers(books: dict[str, list[Book]], tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+    """What LibreOffice makes of each workbook, all in one call."""
+    paths = [book.path for group in books.values() for book in group]
+    return dict(zip(paths, libreoffice.recalculate(paths, tmp_path_factory.mktemp("answers")), strict=True))
+
+
+@pytest.mark.parametrize("group", [*KINDS, "chains", "deep"])
+def test_libreoffice_agrees_with_the_engine(
+    group: str, books: dict[str, list[Book]], answers: dict[Path, Path]
+) -> None:
+    assert books[group]
+    for book in books[group]:
+        assert_agrees(answers[book.path], book.held)
+
+
+@pytest.mark.parametrize("group", [*KINDS, "chains"])
+@pytest.mark.parametrize("program", [gnumeric, formualizer], ids=["gnumeric", "formualizer"])
+def test_a_third_and_a_fourth_program_agree(
+    group: str, program: Any, books: dict[str, list[Book]], tmp_path: Path
+) -> None:
+    book = books[group][0]
+    assert_agrees(program.recalculate(book.path, tmp_path / "answer.xlsx"), book.held)
+
+
+def test_values_far_from_zero_are_no_errors(tmp_path: Path) -> None:
+    image = np.array([[[-1e6, -1000, -700.5, 0, 710, 1e6]]])
+    networks = [deep(image.shape, {"kind": kind}) for kind in ("Sigmoid", "Tanh")]
+    networks.append(deep(image.shape, {"kind": "Flatten"}, {"kind": "Softmax"}))
+    held = [Contents(network, image, {}) for network in networks]
+    paths = [written(tmp_path, one, f"{number}.xlsx") for number, one in enumerate(held)]
+    answers = libreoffice.recalculate(paths, tmp_path / "out")
+    answers += [gnumeric.recalculate(path, tmp_path / f"gnumeric-{path.name}") for path in paths]
+    for answer, one in zip(answers, held * 2, strict=True):
+        assert_agrees(answer, one)
+
+
+@pytest.mark.parametrize("network", [DEEP["one output"], EVERY_KIND], ids=["one output", "every kind"])
+def test_nothing_stands_where_numbers_should(network: Network, tmp_path: Path) -> None:
+    held = Contents(network, np.ones(network.input_shape), network.initial(0))
+    assert check(read(written(tmp_path, held))).ok
+
+
+def test_one_wrong_formula_of_any_kind_is_found(books: dict[str, list[Book]], tmp_path: Path) -> None:
+    book = books["chains"][0]
+    firsts = [stage.out.blocks[0].cell() for stage in book.held.layout.stages if stage.nodes]
+    sheet = openpyxl.load_workbook(book.path)["Network"]
+    wrong = {f"Network!{cell}": f"{sheet[cell].value}+1E-6" for cell in firsts}
+    broken = cells.set_cells(book.path, tmp_path / "broken.xlsx", wrong)
+    found = {d.address for d in check(read(formualizer.recalculate(broken, tmp_path / "answer.xlsx"))).formulas}
+    assert set(wrong) <= found
+
+
+def test_a_workbook_of_every_kind_is_valid(books: dict[str, list[Book]], tmp_path: Path) -> None:
+    assert validator.findings(written(tmp_path, books["chains"][0].held)) == []
+
+
+def longest_call(formula: str) -> int:
+    """Arguments of the innermost call that has most."""
+    return max((call.count(",") + 1 for call in re.findall(r"\(([^()]*)\)", formula)), default=0)
+
+
+@pytest.mark.parametrize("network", [*DEEP.values(), EVERY_KIND], ids=[*DEEP, "every kind"])
+def test_no_formula_is_more_than_excel_takes(network: Network) -> None:
+    layout = plan(network)
+    for stage in layout.stages[1:]:
+        formulas = stage.layer.formulas(layout.site(stage))
+        for short, placed in stage.computed():
+            height, width = placed.blocks[0].shape
+            last = formulas[short](len(placed.blocks) - 1, height - 1, width - 1)
+            assert len(last) <= MAX_LENGTH
+            assert longest_call(last) <= MAX_ARGUMENTS
+            assert functions_in(last) <= FUNCTIONS
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "message"),
+    [
+        ((1, 3, 20_000), {"kind": "ReLU"}, r"column 20,001; Excel ends at 1,048,576 rows and 16,384 columns"),
+        ((1, 1_100, 1_000), {"kind": "Flatten"}, r"row 1,100,\d+ .*1,048,576 rows"),
+        ((400, 9, 9), {"kind": "Conv2d", "out_channels": 2_000, "kernel_size": 3}, r"use a smaller input or fewer"),
+        ((1, 99, 99), {"kind": "MaxPool2d", "kernel_size": 50, "dilation": 2}, r"1\d,\d+ characters .* 8,192"),
+    ],
+)
+def test_what_cannot_fit_a_sheet_is_refused_with_the_numbers(
+    shape: Shape, layer: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    network = deep(shape, layer)
+    with pytest.raises(WorkbookError, match=message) as caught:
+        written(tmp_path, Contents(network, np.zeros(shape), network.initial(0)))
+    assert "\n" not in str(caught.value)
+
+
+# A new kind
+
+
+@dataclass(frozen=True)
+class RangePool(MaxPool2d):
+    """Largest minus smallest value of each window: all that a kind of its own takes."""
+
+    kind = "RangePool"
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return super().forward(x, params) - MinPool2d(**self.options()).forward(x, params)
+
+    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
+        return f"MAX({windows[0]})-MIN({windows[0]})"
+
+
+def test_a_kind_of_ones_own_is_all_that_it_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(KINDS, "RangePool", RangePool)
+    layers: list[dict[str, Any]] = [
+        {"kind": "RangePool", "kernel_size": 2, "padding": 1},
+        {"kind": "Flatten"},
+        {"kind": "ReLU"},
+    ]
+    made = book(tmp_path, "own", deep((2, 5, 4), *layers))
+    assert_agrees(formualizer.recalculate(made.path, tmp_path / "answer.xlsx"), made.held)
+
+
+def test_nothing_but_a_lesson_about_a_kind_asks_for_it() -> None:
+    package = Path(conv_sheet.__file__).parent
+    names = {kind.__name__ for kind in KINDS.values()}
+    lessons = {Path(vars(sheet)["__file__"]) for sheet in EXTRAS.values()}
+    others = [path for path in package.rglob("*.py") if path.parent.name != "layers" and path not in lessons]
+    assert len(others) > 20
+    for path in others:
+        used = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        assert not used & names, path

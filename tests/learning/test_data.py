@@ -1,0 +1,269 @@
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from conv_sheet.errors import DataError
+from conv_sheet.learning.data import Dataset, load_data, read_idx, split
+
+PIXELS = np.arange(4 * 6 * 5, dtype=np.uint8).reshape(4, 6, 5)
+LABELS = np.array([3, 0, 9, 3], dtype=np.uint8)
+
+
+def idx(array: NDArray[np.uint8], magic: bytes = b"\0\0\x08") -> bytes:
+    return magic + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def write_pair(folder: Path, name: str = "train", images: bytes = idx(PIXELS), labels: bytes = idx(LABELS)) -> Path:
+    (folder / f"{name}-images-idx3-ubyte").write_bytes(images)
+    (folder / f"{name}-labels-idx1-ubyte").write_bytes(labels)
+    return folder
+
+
+def refused(message: str) -> pytest.RaisesExc[DataError]:
+    return pytest.raises(DataError, match=message)
+
+
+def save(file: Path, pixels: NDArray[np.generic], mode: str | None = None) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(pixels)
+    (picture.convert(mode) if mode else picture).save(file)
+
+
+def digits(count: int = 10) -> Dataset:
+    labels = np.arange(count) % 10
+    images = np.ones((count, 1, 28, 28)) * labels[:, None, None, None]
+    return Dataset(images, labels, tuple("0123456789"), "digits")
+
+
+# -- IDX files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("images_name", "labels_name"),
+    [
+        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+        ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+        ("digits8k-images-idx3-ubyte.gz", "digits8k-labels-idx1-ubyte.gz"),
+        ("images-idx3-ubyte.gz", "labels-idx1-ubyte"),
+    ],
+)
+def test_pair_is_found_by_name_and_packing_by_content(
+    tmp_path: Path, images_name: str, labels_name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / images_name).write_bytes(pack(idx(PIXELS)))
+    (tmp_path / labels_name).write_bytes(pack(idx(LABELS)))
+    dataset = load_data(tmp_path)
+    np.testing.assert_array_equal(dataset.images, PIXELS[:, None] / 255)
+    np.testing.assert_array_equal(dataset.labels, [3, 0, 9, 3])
+    assert dataset.classes == tuple("0123456789")
+    assert len(dataset) == 4
+
+
+def test_of_several_pairs_one_is_named_by_its_images(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write_pair(tmp_path, "t10k", idx(PIXELS[:1]), idx(LABELS[:1]))
+    with pytest.raises(DataError, match=r"holds t10k-images-idx3-ubyte, train-images-idx3-ubyte images files"):
+        load_data(tmp_path)
+    assert len(load_data(tmp_path / "t10k-images-idx3-ubyte")) == 1
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_an_array_or_a_named_error(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "any-images-idx3-ubyte")
+        file.write_bytes(content)
+        try:
+            assert read_idx(file, 3).tobytes() == content[16:]
+        except DataError as error:
+            assert str(error).startswith(str(file))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (b"", idx(LABELS), r"images-idx3-ubyte is not an IDX file .* nothing, not 00 00 08 03"),
+        (
+            b"\x89PNG\r\n",
+            idx(LABELS),
+            r"images-idx3-ubyte is not .* with 89 50 4e 47, not 00 00 08 03",
+        ),
+        (idx(PIXELS, b"\0\0\x0d"), idx(LABELS), r"starts with 00 00 0d 03, not 00 00 08 03"),
+        (
+            idx(PIXELS),
+            idx(PIXELS),
+            r"labels-idx1-ubyte is not .* 00 00 08 03, not 00 00 08 01",
+        ),
+        (idx(PIXELS)[:9], idx(LABELS), r"images-idx3-ubyte is truncated: it ends within its header"),
+        (idx(PIXELS)[:-1], idx(LABELS), r"is truncated: 119 bytes where its header promises 4×6×5 = 120"),
+        (idx(PIXELS) + b"!", idx(LABELS), r"is damaged: 121 bytes where its header promises 4×6×5 = 120"),
+        (gzip.compress(idx(PIXELS))[:-9], idx(LABELS), r"images-idx3-ubyte is damaged: gzip says"),
+        (gzip.compress(idx(PIXELS))[:-8] + bytes(8), idx(LABELS), r"is damaged: gzip says CRC check failed"),
+        (
+            idx(PIXELS),
+            idx(LABELS[:3]),
+            r"ubyte holds 4 pictures, but train-labels-idx1-ubyte 3 labels",
+        ),
+        (idx(PIXELS[:0]), idx(LABELS[:0]), r"images-idx3-ubyte holds no pictures"),
+    ],
+)
+def test_damaged_pair_is_named(tmp_path: Path, images: bytes, labels: bytes, message: str) -> None:
+    with refused(message):
+        load_data(write_pair(tmp_path, "train", images, labels))
+
+
+def test_half_a_pair_is_named(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").rename(tmp_path / "t10k-labels-idx1-ubyte")
+    with refused(r"train-images-idx3-ubyte has no labels beside it"):
+        load_data(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    with refused(r"holds no images files"):
+        load_data(tmp_path)
+
+
+def test_path_that_cannot_be_data_is_named(tmp_path: Path) -> None:
+    with refused(r"nowhere does not exist: name a folder"):
+        load_data(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"holds neither IDX files .* nor a folder of pictures for each class"):
+        load_data(tmp_path)
+    (tmp_path / "digits.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"digits\.zip is neither a folder nor called like an IDX file of images"):
+        load_data(tmp_path / "digits.zip")
+
+
+def test_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    (tmp_path / "train-images-idx3-ubyte").mkdir()
+    with refused(r"train-images-idx3-ubyte cannot be read: Is a directory"):
+        load_data(tmp_path)
+
+
+# -- folders of pictures -------------------------------------------------------------------------------------
+
+
+def test_folders_of_grey_pictures(tmp_path: Path) -> None:
+    save(tmp_path / "dog" / "b.png", PIXELS[0])
+    save(tmp_path / "cat" / "z.png", PIXELS[1])
+    save(tmp_path / "dog" / "a.png", PIXELS[2], "RGB")
+    (tmp_path / "dog" / ".DS_Store").write_bytes(b"\0")
+    (tmp_path / "dog" / "Thumbs.db").write_bytes(b"\0")
+    (tmp_path / "notes.txt").write_text("drawn in class")
+    dataset = load_data(tmp_path)
+    np.testing.assert_array_equal(dataset.images, PIXELS[[1, 2, 0], None] / 255)
+    assert dataset.labels.tolist() == [0, 1, 1]
+    assert dataset.classes == ("cat", "dog")
+
+
+def test_folders_called_by_numbers_stand_for_these_labels(tmp_path: Path) -> None:
+    for name in ("7", "10", "3"):
+        save(tmp_path / name / "a.png", PIXELS[0])
+    dataset = load_data(tmp_path)
+    assert dataset.labels.tolist() == [10, 3, 7]
+    assert dataset.classes == tuple(map(str, range(11)))
+
+
+def test_colour_has_three_channels(tmp_path: Path) -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
+    save(tmp_path / "a" / "colour.png", colour)
+    save(tmp_path / "b" / "grey.png", PIXELS[0])
+    images = load_data(tmp_path).images
+    np.testing.assert_array_equal(images[0], colour.transpose(2, 0, 1) / 255)
+    np.testing.assert_array_equal(images[1], np.stack([PIXELS[0]] * 3) / 255)
+
+
+def test_transparent_is_white(tmp_path: Path) -> None:
+    pixels = np.zeros((2, 3, 4), np.uint8)
+    pixels[0, 0, 3] = 255
+    save(tmp_path / "a" / "ink.png", pixels)
+    np.testing.assert_array_equal(load_data(tmp_path).images[0, 0], [[0, 1, 1], [1, 1, 1]])
+
+
+def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "deep.png", np.array([[0, 65280], [65535, 257]], np.uint16))
+    np.testing.assert_array_equal(load_data(tmp_path).images[0, 0], np.array([[0, 254], [255, 1]]) / 255)
+
+
+def test_odd_pictures_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "1.png", PIXELS[0])
+    save(tmp_path / "b" / "2.png", PIXELS[0].T)
+    with refused(r"2\.png has 5×6 pixels, .*1\.png 6×5: all must have one size"):
+        load_data(tmp_path)
+    (tmp_path / "b" / "2.png").write_bytes((tmp_path / "a" / "1.png").read_bytes()[:50])
+    with refused(r"2\.png is not a picture that can be read"):
+        load_data(tmp_path)
+    (tmp_path / "b" / "2.png").write_text("not a picture")
+    with refused(r"2\.png is not a picture that can be read"):
+        load_data(tmp_path)
+    (tmp_path / "b" / "2.png").unlink()
+    with refused(r"b holds no pictures"):
+        load_data(tmp_path)
+
+
+# -- fitting and splitting -----------------------------------------------------------------------------------
+
+
+def test_fit_puts_zeros_around() -> None:
+    fitted = digits().fit((1, 32, 30), 10)
+    np.testing.assert_array_equal(fitted.images, np.pad(digits().images, ((0, 0), (0, 0), (2, 2), (1, 1))))
+
+
+def test_fit_leaves_what_fits() -> None:
+    np.testing.assert_array_equal(digits().fit((1, 28, 28), 12).images, digits().images)
+
+
+def test_pictures_of_a_part_keep_their_places() -> None:
+    digits = Dataset(np.arange(20.0).reshape(20, 1, 1, 1), np.arange(20) % 2, ("0", "1"), "digits")
+    rest, held_out = split(digits, 0.25, seed=0)
+    for part in (digits, rest, held_out, *split(rest, 0.5, seed=1)):
+        assert [part.place(n) for n in range(len(part))] == part.images.ravel().tolist()
+
+
+@pytest.mark.parametrize("shape", [(1, 27, 28), (1, 29, 28), (1, 26, 26), (3, 28, 28), (784,)])
+def test_fit_refuses_other_shapes(shape: tuple[int, ...]) -> None:
+    read = "×".join(map(str, shape))
+    with refused(f"digits: the pictures are 1×28×28, the network reads {read}$"):
+        digits().fit(shape, 10)
+
+
+def test_fit_names_the_first_label_without_an_output() -> None:
+    with pytest.raises(
+        DataError, match=r"picture 3 has label 3 \(3\), but the network has 3 outputs, for labels 0 to 2"
+    ):
+        digits().fit((1, 28, 28), 3)
+
+
+@given(st.integers(2, 60), st.floats(0.0, 1.0), st.integers(0, 2**32 - 1))
+def test_split_parts_the_pictures_or_says_that_it_cannot(count: int, validation: float, seed: int) -> None:
+    dataset = Dataset(np.arange(float(count)).reshape(count, 1, 1, 1), np.arange(count), (), "numbers")
+    try:
+        parts = split(dataset, validation, seed)
+    except DataError:
+        assert round(count * validation) in (0, count)
+        return
+    assert len(parts[1]) == round(count * validation)
+    assert sorted(np.concatenate([part.labels for part in parts])) == list(range(count))
+    for part, again in zip(parts, split(dataset, validation, seed), strict=True):
+        np.testing.assert_array_equal(part.images.ravel(), part.labels)
+        np.testing.assert_array_equal(part.labels, again.labels)
+
+
+def test_split_is_shuffled_by_the_seed() -> None:
+    first, other = (split(digits(100), 0.5, seed)[1].labels for seed in (0, 1))
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("validation", [0.0, 1.0, -0.5, 1.5, 0.01])
+def test_split_that_leaves_nothing_is_named(validation: float) -> None:
+    with refused(rf"digits: {validation} of 10 pictures held out for validation"):
+        split(digits(), validation, seed=0)

@@ -1,0 +1,142 @@
+"""The lesson `receptive-field`, its choices made in LibreOffice and compared with PyTorch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+import torch
+import torch.nn.functional as F
+from openpyxl.formula.translate import Translator
+from torch import nn
+
+from conv_sheet.check import check
+from conv_sheet.errors import SpecError
+from conv_sheet.layers import Array
+from conv_sheet.network.graph import Network
+from conv_sheet.sheets.lessons import field
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.reader import read
+from tests import lessons, networks
+from tests.oracles import cells, gnumeric, libreoffice, validator
+
+FAR = 200
+"""Rows below everything on the sheet."""
+
+
+held, path, book = lessons.fixtures("receptive-field")
+
+
+def test_both_ways_make_the_same_map_whatever_the_kernels(book: Any) -> None:
+    rng = np.random.default_rng(4)
+    kernels = {f"conv{number}_weight_1_1": rng.uniform(-1, 1, (3, 3)).round(3) for number in (1, 2, 3)}
+    image = rng.random((16, 16)).round(3)
+    lessons.put(book, input_1=image, **kernels)
+    x, dot = torch.tensor(image)[None, None], torch.zeros(1, 1, 13, 13, dtype=torch.float64)
+    dot[0, 0, 6, 6] = 1
+    for kernel in kernels.values():
+        x, dot = (F.conv2d(value, torch.tensor(kernel)[None, None]) for value in (x, dot))
+    np.testing.assert_allclose(lessons.numbers(book, "field_at_once"), x[0, 0].numpy(), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(lessons.numbers(book, "conv3_out_1"), x[0, 0].numpy(), rtol=0, atol=1e-9)
+    answer_to_a_dot = dot[0, 0].flip((0, 1)).numpy()
+    np.testing.assert_allclose(lessons.numbers(book, "field_kernel"), answer_to_a_dot, rtol=0, atol=1e-9)
+    assert "both ways, the same map" in lessons.texts(book, "Field")
+
+
+@pytest.mark.parametrize("maps", [1, 64, 300])
+def test_weights(book: Any, maps: int) -> None:
+    lessons.put(book, field_maps=float(maps))
+    small = sum(nn.Conv2d(maps, maps, 3, bias=False).weight.numel() for _ in range(3))
+    large = nn.Conv2d(maps, maps, 7, bias=False).weight.numel()
+    assert lessons.numbers(book, "field_small_weights").item() == small
+    assert lessons.numbers(book, "field_large_weights").item() == large
+    assert lessons.numbers(book, "field_part").item() == pytest.approx(small / large, abs=1e-12)
+
+
+def sees(number: int, row: int, column: int) -> list[Array]:
+    """Which values of the picture, and of each map behind it, change one of the last map: by PyTorch's gradients."""
+    values = [torch.rand(1, 1, 16, 16, requires_grad=True)]
+    for _ in range(number):
+        values.append(F.conv2d(values[-1], torch.rand(1, 1, 3, 3) + 0.1))
+    for value in values[1:]:
+        value.retain_grad()
+    values[-1][0, 0, row - 1, column - 1].backward()  # type: ignore[no-untyped-call]
+    return [(value.grad[0, 0] != 0).numpy() for value in values if value.grad is not None]
+
+
+@pytest.mark.parametrize(("row", "column"), [(1, 1), (10, 3), (4, 10)])
+def test_what_is_framed_is_what_the_value_depends_on(path: Path, tmp_path: Path, row: int, column: int) -> None:
+    """The rules of conditional formatting, as formulas of cells far below, calculated by LibreOffice."""
+    book = openpyxl.load_workbook(path)
+    sheet, areas = book["Field"], []
+    sheet[field_cell(book, field.ROW)], sheet[field_cell(book, field.COLUMN)] = row, column
+    for ranges in sheet.conditional_formatting:
+        for rule in ranges.rules:
+            if rule.type == "expression" and rule.dxf.border is not None:
+                (area,) = ranges.sqref.ranges
+                areas.append(area)
+                for y, x in area.cells:
+                    to = sheet.cell(y, x).coordinate
+                    formula = Translator(
+                        f"={rule.formula[0]}", origin=sheet.cell(area.min_row, area.min_col).coordinate
+                    )
+                    sheet.cell(y + FAR, x, f"=IF({formula.translate_formula(to)[1:]},1,0)")
+    book.save(tmp_path / "rules.xlsx")
+    (answer,) = libreoffice.recalculate([tmp_path / "rules.xlsx"], tmp_path / "out")
+    shown = cells.values(answer, "Field")
+    for area in areas:
+        area.shift(row_shift=FAR)
+    found = [cells.array(shown, area.coord) for area in areas]
+    maps = sees(3, row, column)
+    for marked, expected in zip(found, [*maps, maps[0], maps[3]], strict=True):
+        np.testing.assert_array_equal(marked, expected)
+
+
+def field_cell(book: openpyxl.Workbook, name: str) -> str:
+    ((_, cell),) = book.defined_names[name].destinations
+    return str(cell).replace("$", "")
+
+
+@pytest.mark.parametrize("name", [field.ROW, field.COLUMN])
+@pytest.mark.parametrize("value", [11.0, 0.0, 1.5, None, "one"])
+def test_a_value_that_the_map_does_not_have_is_told(book: Any, name: str, value: Any) -> None:
+    lessons.put(book, **{field.ROW: 10.0, field.COLUMN: 1.0})
+    assert "There is no such value" not in lessons.texts(book, "Field")
+    lessons.put(book, **{name: value})
+    assert "There is no such value: row 1 to 10, column 1 to 10." in lessons.texts(book, "Field")
+
+
+def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path: Path) -> None:
+    typed = networks.changed(held)[1] | {s.block.other(): s.high for s in field.settings(held.layout)}
+    edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
+    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
+    assert check(read(answer)).formulas == ()
+    assert lessons.wrong(gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx"), "Field") == []
+
+
+def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+    assert validator.findings(path) == []
+    assert lessons.strange_formulas(path) == []
+    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+
+
+def network(*kernels: int, **options: object) -> Network:
+    layers = [{"kind": "Conv2d", "out_channels": 1, "kernel_size": k, "bias": False} | options for k in kernels]
+    return Network.from_spec({"input": [1, 14, 12], "sheets": ["field"], "layers": layers})
+
+
+@pytest.mark.parametrize("kernels", [(3, 3), (2, 5), (3, 1, 3, 2)])
+def test_other_kernels(kernels: tuple[int, ...], tmp_path: Path) -> None:
+    written = networks.written(tmp_path, networks.contents(network(*kernels)))
+    bare = cells.set_cells(written, tmp_path / "bare.xlsx", {})
+    (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
+    assert check(read(answer)).ok
+
+
+@pytest.mark.parametrize(
+    "made", [network(3), network(3, 3, stride=2), network(3, 3, bias=True), network(3, 3, out_channels=2)]
+)
+def test_a_network_that_no_single_kernel_replaces_is_told(made: Network) -> None:
+    with pytest.raises(SpecError, match="needs two or more Conv2d layers and no others"):
+        networks.contents(made).pages()

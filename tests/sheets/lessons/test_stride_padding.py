@@ -1,0 +1,282 @@
+"""The lesson `stride-padding`: every setting compared with PyTorch, in NumPy and in LibreOffice's cells."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+import torch
+import torch.nn.functional as F
+from openpyxl.formula.translate import Translator
+
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block
+from conv_sheet.check import check
+from conv_sheet.errors import WorkbookError
+from conv_sheet.layers import Array
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.sheets.lessons import stride
+from conv_sheet.sheets.lessons.stride import Choice
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.package import patch_cells
+from conv_sheet.xlsx.reader import contents, read
+from tests import lessons
+from tests.oracles import cells, gnumeric, libreoffice, validator
+
+EVERY = [Choice(*options) for options in product(range(1, 6), range(1, 4), range(4), range(1, 3))]
+IMPOSSIBLE = [Choice(5, s, 0, 2) for s in range(1, 4)]
+"""A 5×5 kernel with dilation 2 spans nine rows, and the picture has seven."""
+PICTURE, WEIGHT = (np.random.default_rng(7).integers(-9, 10, size).astype(float) for size in ((7, 7), (5, 5)))
+
+
+held, path, _ = lessons.fixtures("stride-padding")
+
+
+@pytest.fixture(scope="module")
+def book(path: Path) -> Iterator[Any]:
+    with connect(path) as opened:
+        lessons.put(opened, stride_picture=PICTURE, stride_weight=WEIGHT)
+        yield opened
+
+
+def by_torch(picture: Array, weight: Array, choice: Choice) -> Array | None:
+    """What PyTorch makes of it; None where it refuses the options."""
+    size, step, padding, dilation = astuple(choice)
+    kernel = torch.tensor(weight[:size, :size])[None, None]
+    try:
+        maps = F.conv2d(torch.tensor(picture)[None, None], kernel, stride=step, padding=padding, dilation=dilation)
+    except RuntimeError:
+        return None
+    answer: Array = maps[0, 0].numpy()
+    return answer
+
+
+def chosen(choice: Choice) -> dict[str, float | str]:
+    names = (stride.KERNEL_SIZE, stride.STEP, stride.PADDING, stride.DILATION)
+    return dict(zip(names, map(float, astuple(choice)), strict=True))
+
+
+def typed() -> dict[str, float | str]:
+    tables = {stride.PICTURE: PICTURE, stride.WEIGHT: WEIGHT}
+    return {f"{name}_{y + 1}_{x + 1}": float(v) for name, t in tables.items() for (y, x), v in np.ndenumerate(t)}
+
+
+def place(held: Contents, name: str) -> Block:
+    return next(setting.block for setting in stride.settings(held.layout) if setting.name == name)
+
+
+def test_engine_and_formula_of_the_size_are_pytorchs_for_every_setting(held: Contents) -> None:
+    refused = []
+    for choice in EVERY:
+        now = replace(held, settings=chosen(choice) | typed())
+        expected = by_torch(PICTURE, WEIGHT, choice)
+        if expected is None:
+            refused.append(choice)
+            assert choice.out == 0
+        else:
+            assert (choice.out, choice.out) == expected.shape
+            np.testing.assert_allclose(stride.output(now), expected, rtol=0, atol=1e-12)
+    assert refused == IMPOSSIBLE
+
+
+def test_cells_follow_every_setting(book: Any) -> None:
+    for choice in EVERY:
+        lessons.put(book, **chosen(choice))
+        found = np.array(lessons.shown(book, "stride_output"), dtype=float)
+        expected = by_torch(PICTURE, WEIGHT, choice)
+        size = 0 if expected is None else len(expected)
+        assert lessons.numbers(book, "stride_size").item() == size, choice
+        there = np.zeros(found.shape, dtype=bool)
+        there[:size, :size] = True
+        assert np.array_equal(~np.isnan(found), there), choice
+        if expected is not None:
+            np.testing.assert_allclose(found[:size, :size], expected, rtol=0, atol=1e-9, err_msg=str(choice))
+
+
+@pytest.mark.parametrize("choice", IMPOSSIBLE, ids=str)
+def test_the_impossible_says_why(choice: Choice, book: Any) -> None:
+    lessons.put(book, **chosen(choice))
+    says = lessons.texts(book, "Stride")
+    assert "Impossible: a window spans 9 rows and columns, the padded picture has only 7." in says
+    assert "There is no such cell" in says
+    lessons.put(book, padding=1.0)
+    assert "Impossible" not in lessons.texts(book, "Stride")
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (Choice(3, 1, 1, 1), "The output is as large as the picture."),
+        (Choice(3, 1, 0, 1), "The output is smaller than the picture by 2."),
+        (Choice(1, 1, 3, 1), "larger than the picture by 6. The outermost windows see nothing but padding."),
+        (
+            Choice(3, 3, 0, 1),
+            "by 5. 1 of the picture's 7 rows and 1 of its 7 columns are in no window. ⌊ ⌋ rounds down: the last",
+        ),
+        (
+            Choice(2, 3, 0, 1),
+            "by 5. 3 of the picture's 7 rows and 3 of its 7 columns are in no window. ⌊ ⌋ rounds down: the last",
+        ),
+        (Choice(4, 2, 3, 2), "⌊(7 + 2·3 − 2·(4 − 1) − 1) / 2⌋ + 1"),
+    ],
+    ids=str,
+)
+def test_words_fit_the_numbers(choice: Choice, says: str, book: Any) -> None:
+    lessons.put(book, **chosen(choice))
+    assert says in lessons.texts(book, "Stride")
+
+
+def unseen(choice: Choice) -> Array:
+    """Which rows of the picture no output depends on: by PyTorch's gradient."""
+    picture = torch.zeros(1, 1, 7, 7, dtype=torch.float64, requires_grad=True)
+    size, step, padding, dilation = astuple(choice)
+    ones = torch.ones(1, 1, size, size, dtype=torch.float64)
+    (slopes,) = torch.autograd.grad(F.conv2d(picture, ones, None, step, padding, dilation).sum(), picture)
+    missed: Array = (slopes[0, 0] == 0).all(dim=1).numpy()
+    return missed
+
+
+def test_rows_in_no_window_are_those_on_which_no_output_depends(book: Any) -> None:
+    for choice in EVERY:
+        lessons.put(book, **chosen(choice))
+        if choice not in IMPOSSIBLE:
+            missed, says = unseen(choice), lessons.texts(book, "Stride")
+            assert lessons.numbers(book, "stride_unseen").item() == missed.sum() == choice.unseen, choice
+            assert ("are in no window" in says) == missed.any(), choice
+            at_the_end = (choice.padded - choice.span) % choice.stride - choice.padding
+            assert ("rounds down" in says) == (at_the_end > 0 and missed[-1]), choice
+
+
+ODD_ONES: list[tuple[dict[str, Any], str]] = [
+    ({"stride": None}, "stride is not a whole number from 1 to 3."),
+    ({"stride": 0.0}, "stride is not a whole number from 1 to 3."),
+    ({"stride": 2.5}, "stride is not a whole number from 1 to 3."),
+    ({"padding": None}, "padding is not a whole number from 0 to 3."),
+    ({"kernel_size": 6.0}, "kernel_size is not a whole number from 1 to 5."),
+    ({"dilation": "two"}, "dilation is not a whole number from 1 to 2."),
+    ({"kernel_size": None, "stride": -1.0}, "kernel_size is not a whole number from 1 to 5. stride is not a whole"),
+]
+
+
+@pytest.mark.parametrize(("odd", "says"), ODD_ONES, ids=str)
+def test_an_option_that_is_none_is_named(odd: dict[str, Any], says: str, book: Any) -> None:
+    lessons.put(book, **chosen(Choice(3, 1, 1, 1)) | odd)
+    texts = lessons.texts(book, "Stride")
+    assert f"Impossible: {says}" in texts
+    assert "no output: " in texts and "⌊(7 + 2·" not in texts
+    assert lessons.numbers(book, "stride_size").item() == 0
+    assert np.isnan(np.array(lessons.shown(book, "stride_output"), dtype=float)).all()
+
+
+@pytest.mark.parametrize("name", ["stride_row", "stride_column"])
+@pytest.mark.parametrize("value", [None, 0.0, 1.5, 6.0, "one"])
+def test_an_output_cell_that_is_none_is_told(name: str, value: Any, book: Any) -> None:
+    lessons.put(book, **chosen(Choice(3, 1, 0, 1)), **{"stride_row": 1.0, "stride_column": 1.0} | {name: value})
+    assert "There is no such cell: the output has 5 rows and columns." in lessons.texts(book, "Stride")
+    assert lessons.shown(book, "stride_value") == [[None]]
+
+
+def test_no_cell_shows_an_error_whatever_is_typed(path: Path, held: Contents, tmp_path: Path) -> None:
+    edited: list[Path] = []
+    for odd in (*(odd for odd, _ in ODD_ONES), {"stride_row": None}, {"stride_column": "one"}):
+        at = {place(held, name).other(): value for name, value in odd.items()}
+        edited.append(cells.set_cells(path, tmp_path / f"{len(edited)}.xlsx", at))
+    answers = libreoffice.recalculate(edited, tmp_path / "out")
+    answers += [gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}") for one in edited]
+    for answer in answers:
+        assert not [v for v in cells.values(answer, "Stride").values() if str(v).startswith(("#", "Err:"))]
+
+
+def test_one_product_is_no_sum(book: Any) -> None:
+    lessons.put(book, **chosen(Choice(1, 1, 0, 1)), stride_row=1.0, stride_column=1.0)
+    assert "The product of the amber cell" in lessons.texts(book, "Stride")
+    lessons.put(book, kernel_size=2.0)
+    assert "The sum of 4 products" in lessons.texts(book, "Stride")
+
+
+def seen_by(choice: Choice, row: int, column: int) -> Array:
+    """Which cells of the picture with three rows and columns around it an output depends on: PyTorch's gradient."""
+    padded = torch.zeros(13, 13, dtype=torch.float64, requires_grad=True)
+    inside = slice(3 - choice.padding, 10 + choice.padding)
+    ones = torch.ones(1, 1, choice.kernel_size, choice.kernel_size, dtype=torch.float64)
+    maps = F.conv2d(padded[inside, inside][None, None], ones, stride=choice.stride, dilation=choice.dilation)
+    (answer,) = torch.autograd.grad(maps[0, 0, row - 1, column - 1], padded)
+    seen: Array = answer.numpy()
+    return seen
+
+
+LOOKED_AT = [
+    (Choice(3, 1, 0, 1), 1, 1),
+    (Choice(3, 1, 1, 1), 2, 6),
+    (Choice(4, 2, 3, 2), 3, 2),
+    (Choice(1, 1, 3, 2), 13, 13),
+    (Choice(5, 3, 2, 1), 3, 1),
+    (Choice(2, 3, 1, 2), 1, 3),
+]
+
+
+def test_amber_is_what_the_output_depends_on(path: Path, held: Contents, tmp_path: Path) -> None:
+    """The rule of the conditional format, as a formula in cells of its own beside the sheet."""
+    padded = place(held, f"{stride.PICTURE}_1_1").part(-3, -3, 13, 13)
+    beside = Block(padded.sheet, padded.row, 100, 13, 13)
+    rules = openpyxl.load_workbook(path)["Stride"].conditional_formatting
+    (rule,) = (r for area in rules if str(area.sqref) == padded.relative for r in area.rules if amber(r))
+    copied = {
+        beside.other(y, x): Translator(f"=IF({rule.formula[0]},1,0)", padded.cell()).translate_formula(
+            padded.cell(y, x)
+        )
+        for y, x in np.ndindex(padded.shape)
+    }
+    with connect(cells.set_cells(path, tmp_path / "copied.xlsx", copied)) as book:
+        lessons.put(book, stride_picture=PICTURE, stride_weight=WEIGHT)
+        area = book.sheets["Stride"].range((beside.row, beside.column), (beside.last_row, beside.last_column))
+        for choice, row, column in LOOKED_AT:
+            lessons.put(book, **chosen(choice), stride_row=float(row), stride_column=float(column))
+            found = area.options(np.array).value
+            np.testing.assert_array_equal(found, seen_by(choice, row, column), err_msg=str(choice))
+            value = by_torch(PICTURE, WEIGHT, choice)
+            assert value is not None
+            assert lessons.numbers(book, "stride_value").item() == value[row - 1, column - 1]
+
+
+def amber(rule: Any) -> bool:
+    return bool(rule.dxf and rule.dxf.fill and rule.dxf.fill.bgColor.rgb == f"FF{style.AMBER}")
+
+
+def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp_path: Path) -> None:
+    edited = []
+    for choice in (Choice(3, 2, 1, 2), Choice(5, 1, 0, 2)):
+        options = chosen(choice) | {f"{stride.PICTURE}_2_3": -4.5}
+        typed_in = {place(held, name).other(): value for name, value in options.items()}
+        edited.append(cells.set_cells(path, tmp_path / f"{choice.kernel_size}.xlsx", typed_in))
+    answers = libreoffice.recalculate(edited, tmp_path / "out")
+    assert contents(read(answers[0])).chosen[f"{stride.PICTURE}_2_3"] == -4.5
+    for one, answer in zip(edited, answers, strict=True):
+        assert check(read(answer)).ok
+        assert lessons.wrong(gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}"), "Stride") == []
+
+
+def test_settings_out_of_range_are_refused(path: Path, held: Contents, tmp_path: Path) -> None:
+    for name, value in ((stride.STEP, 0), (stride.PADDING, 4), (stride.DILATION, 1.5), (stride.KERNEL_SIZE, "three")):
+        block, edited = place(held, name), tmp_path / "edited.xlsx"
+        patch_cells(path, edited, {block.sheet: {block.position(0, 0): value}})
+        with pytest.raises(WorkbookError, match=rf"^{block.other()} holds .*{name}: A whole number from"):
+            contents(read(edited))
+
+
+def test_the_four_layers_show_one_option_each(held: Contents) -> None:
+    image = torch.tensor(held.image)[None]
+    plain = image[..., 1:-1, 1:-1]
+    expected = {"plain": plain, "padded": plain, "strided": plain[..., ::2, ::2], "dilated": plain[..., ::2, ::2]}
+    for name, maps in expected.items():
+        np.testing.assert_array_equal(held.activations[name], maps.numpy())
+
+
+def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+    assert validator.findings(path) == []
+    assert lessons.strange_formulas(path) == []
+    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]

@@ -1,0 +1,693 @@
+"""Backpropagation in cells: every gradient formula, as LibreOffice computes it, against PyTorch's autograd."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conv_sheet import actions
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.check import check
+from conv_sheet.cli import main
+from conv_sheet.errors import SpecError, WorkbookError
+from conv_sheet.layers import Array
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import plan
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.recompute import press, press_closed
+from conv_sheet.sheets.backprop.board import (
+    BACKPROP,
+    COLUMN,
+    CURVE_ROWS,
+    MINUS,
+    PLANE,
+    PLUS,
+    RATE,
+    ROW,
+    TARGET,
+    UPDATED,
+    H,
+    board,
+)
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.reader import contents as read_contents
+from conv_sheet.xlsx.reader import read
+from tests import lessons
+from tests.networks import SMALL, address, changed, contents, small, written
+from tests.oracles import cells, gnumeric, libreoffice, validator
+
+# PyTorch
+
+
+@dataclass
+class Torch:
+    """The network as PyTorch has it, made from the lines of PyTorch that the workbook shows."""
+
+    network: Network
+    tensors: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, held: Contents) -> "Torch":
+        trainable = set(held.network.trainable())
+        return cls(
+            held.network,
+            {name: torch.tensor(value, requires_grad=name in trainable) for name, value in held.tensors.items()},
+        )
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        values = {"input": image[None]}
+        for node in self.network.nodes:
+            values[node.name] = self._layer(node.name, values[node.inputs[0]])
+        return values
+
+    def _layer(self, name: str, x: Tensor) -> Tensor:
+        node = self.network.node(name)
+        own = {short: self.tensors[f"{name}.{short}"] for short in node.parameters}
+        if node.layer.kind == "Dropout" and own["active"]:
+            mask = node.layer.intermediate_values(x.detach().numpy(), {k: v.detach().numpy() for k, v in own.items()})
+            return x * torch.tensor(mask["mask"]) / (1 - own["p"])
+        module = eval(node.layer.torch(node.in_shape), {"nn": nn})
+        if not isinstance(module, nn.Module):
+            return module(x)  # type: ignore[no-any-return]
+        shaped = {short: value for short, value in own.items() if value.shape}
+        return torch.func.functional_call(module.double().eval(), shaped, (x,))  # type: ignore[no-any-return]
+
+    def loss(self, image: Tensor, target: int) -> Tensor:
+        return F.cross_entropy(self.forward(image)[self.network.logits], torch.tensor([target]))
+
+
+def autograd(held: Contents) -> tuple[float, dict[str, Array]]:
+    """Loss, and its gradients by activations (without the batch axis) and by parameters."""
+    model, image = Torch.of(held), torch.tensor(held.image, requires_grad=True)
+    values = model.forward(image)
+    for value in values.values():
+        value.retain_grad()
+    loss = F.cross_entropy(values[held.network.logits], torch.tensor([held.descent.target]))
+    torch.autograd.backward(loss)
+    grads = {name: value.grad[0].numpy() for name, value in values.items() if value.grad is not None}
+    return loss.item(), grads | {n: t.grad.numpy() for n, t in model.tensors.items() if t.grad is not None}
+
+
+def trained(held: Contents, steps: int) -> tuple[dict[str, Array], list[float]]:
+    """Parameters after some steps of PyTorch's SGD, and the loss before each and after the last."""
+    model, image, target = Torch.of(held), torch.tensor(held.image), held.descent.target
+    optimizer = torch.optim.SGD([t for t in model.tensors.values() if t.requires_grad], lr=held.descent.rate)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = model.loss(image, target)
+        losses.append(loss.item())
+        torch.autograd.backward(loss)
+        optimizer.step()
+    losses.append(model.loss(image, target).item())
+    return {name: tensor.detach().numpy() for name, tensor in model.tensors.items()}, losses
+
+
+# Networks that have every kind and option between them
+
+
+def spec(shape: list[int], *layers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    end = [{"kind": "Flatten"}, {"kind": "Linear", "name": "fc", "out_features": 3}, {"kind": "Softmax", "name": "out"}]
+    return {"input": shape, "layers": [*layers, *end], "backprop": True} | more
+
+
+def conv(kind: str = "Conv2d", **options: Any) -> dict[str, Any]:
+    return {"kind": kind, "name": "conv", "out_channels": 2, "kernel_size": 3} | options
+
+
+def layer(kind: str, **options: Any) -> dict[str, Any]:
+    return {"kind": kind} | options
+
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "strided": spec(
+        [2, 9, 8],
+        conv(out_channels=4, kernel_size=[3, 2], stride=[2, 1], padding=[2, 1], dilation=[1, 2], groups=2),
+        layer("LeakyReLU", negative_slope=0.2),
+        layer("MaxPool2d", kernel_size=3, stride=2, padding=1),
+        classes=["3", "7", "=1+1"],
+    ),
+    "reflected": spec(
+        [1, 6, 7],
+        conv(padding="same", padding_mode="reflect", dilation=2),
+        layer("Tanh"),
+        layer("AvgPool2d", kernel_size=3, stride=2, padding=1, count_include_pad=False, ceil_mode=True),
+    ),
+    "replicated": spec(
+        [1, 6, 6],
+        conv(padding=2, padding_mode="replicate", stride=2),
+        layer("Sigmoid"),
+        layer("MinPool2d", kernel_size=2, stride=1, dilation=2, ceil_mode=True),
+    ),
+    "circular": spec(
+        [2, 5, 5],
+        conv(out_channels=3, padding=1, padding_mode="circular", bias=False),
+        layer("BatchNorm2d", name="bn"),
+        layer("ReLU"),
+        layer("AdaptiveAvgPool2d", output_size=1),
+    ),
+    "transposed": spec(
+        [2, 4, 3],
+        conv("ConvTranspose2d", out_channels=2, stride=2, padding=1, output_padding=1, groups=2),
+        layer("BatchNorm2d", affine=False),
+        layer("ReLU"),
+        layer("MaxPool2d", kernel_size=2, dilation=2, stride=2, padding=1, ceil_mode=True),
+    ),
+    "overlapping": spec(
+        [1, 7, 6],
+        conv("ConvTranspose2d", kernel_size=2, dilation=2, bias=False),
+        layer("AvgPool2d", kernel_size=[2, 3], stride=1, padding=1),
+    ),
+    "dense": spec(
+        [1, 3, 4],
+        layer("Flatten"),
+        layer("Linear", out_features=20, bias=False),
+        layer("Tanh"),
+        layer("Dropout", p=0.4),
+        layer("Linear", out_features=4),
+        layer("Softmax"),
+    ),
+    "wide": spec([1, 6, 6], conv(out_channels=9), layer("Dropout", p=0.3), layer("MaxPool2d", kernel_size=2)),
+}
+
+
+def network_named(name: str) -> Network:
+    return lessons.contents("backprop").network if name == "lesson" else Network.from_spec(NETWORKS[name])
+
+
+def edited(held: Contents, target: int, rate: float) -> tuple[Contents, dict[str, cells.Value | None]]:
+    """Other numbers everywhere, dropout on, and what to type where for it."""
+    made, (other, pixels) = held.board, changed(held, seed=8)
+    places = dict(held.layout.parameters())
+    tensors, typed = dict(other.tensors), dict[str, cells.Value | None](pixels)
+    for name, value in {"active": 1.0, "p": 0.25}.items():
+        for full in (full for full in tensors if full.endswith(f".{name}")):
+            tensors[full] = np.array(value)
+            typed[address(places[full].blocks[0], 0, 0)] = value
+    plane = made.planes[-1 if held.network.title == "A convolutional network" else 1]
+    settings: dict[str, float | str] = {
+        TARGET: made.labels[target],
+        RATE: rate,
+        PLANE: plane.name,
+        ROW: plane.block.height,
+        COLUMN: plane.block.width,
+        H: 1e-4,
+    }
+    typed |= {address(made.settings[name], 0, 0): value for name, value in settings.items()}
+    return Contents(held.network, other.image, tensors, settings=settings), typed
+
+
+@dataclass
+class Shown:
+    """What LibreOffice made of a workbook after changes, and what was changed."""
+
+    held: Contents
+    path: Path
+    sheets: Mapping[str, Mapping[str, cells.Value]]
+
+    def tensor(self, placed: Placed) -> Array:
+        shown = self.sheets[placed.blocks[0].sheet]
+        span = [
+            cells.array(shown, block.relative) if block.step == (1, 1) else self.apart(block) for block in placed.blocks
+        ]
+        return placed.tensor(np.stack(span))
+
+    def apart(self, block: Block) -> Array:
+        shown = self.sheets[block.sheet]
+        at = [[block.cell(y, x) for x in range(block.width)] for y in range(block.height)]
+        return np.array([[shown[cell] for cell in row] for row in at], dtype=float)
+
+    def value(self, block: Block) -> float:
+        return float(self.sheets[block.sheet][block.cell()])
+
+    @property
+    def text(self) -> str:
+        return "\n".join(str(value) for value in self.sheets[BACKPROP].values())
+
+
+ALL = ["lesson", *NETWORKS]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+    """Every network: built, changed, calculated by LibreOffice."""
+    folder = tmp_path_factory.mktemp("backprop")
+    after, paths = {}, []
+    for number, name in enumerate(ALL):
+        held = lessons.contents("backprop") if name == "lesson" else contents(network_named(name), seed=number)
+        path = written(folder, held, f"{name}-new.xlsx")
+        after[name], typed = edited(held, target=number % 3, rate=0.05 * (number + 1))
+        paths.append(cells.set_cells(path, folder / f"{name}.xlsx", typed))
+    answers = libreoffice.recalculate(paths, folder / "out")
+    titles = (BACKPROP, UPDATED, PLUS, MINUS, "Network")
+    return {
+        name: Shown(after[name], answer, {title: cells.values(answer, title) for title in titles})
+        for name, answer in zip(ALL, answers, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_gradient_is_autograds(shown: dict[str, Shown], name: str) -> None:
+    answer = shown[name]
+    loss, grads = autograd(answer.held)
+    made = answer.held.board
+    assert answer.value(made.loss) == pytest.approx(loss, abs=1e-8)
+    assert {n for n in made.gradients if "." in n} == set(answer.held.network.trainable())
+    for tensor, placed in made.gradients.items():
+        np.testing.assert_allclose(answer.tensor(placed), grads[tensor], rtol=0, atol=1e-8, err_msg=tensor)
+        np.testing.assert_allclose(
+            answer.held.learning.gradients[tensor].reshape(grads[tensor].shape), grads[tensor], rtol=0, atol=1e-8
+        )
+    assert sum(np.count_nonzero(grad) for grad in grads.values()) > sum(grad.size for grad in grads.values()) / 4
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_weights_after_the_step_are_those_of_pytorchs_sgd(shown: dict[str, Shown], name: str) -> None:
+    answer = shown[name]
+    weights, (_, after) = trained(answer.held, 1)
+    assert answer.value(answer.held.board.loss_after) == pytest.approx(after, abs=1e-8)
+    for tensor, placed in answer.held.layout.parameters():
+        np.testing.assert_allclose(
+            answer.tensor(placed.on(UPDATED)), weights[tensor], rtol=0, atol=1e-8, err_msg=tensor
+        )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_numerical_gradient_agrees_and_is_a_central_difference(shown: dict[str, Shown], name: str) -> None:
+    answer, losses = shown[name], []
+    made, chosen = answer.held.board, answer.held.descent
+    plane = made.planes[chosen.plane]
+    for sign in (1, -1):
+        placed = made.gradients[plane.tensor]
+        planes = placed.planes(answer.held.tensors[plane.tensor]).copy()
+        planes[plane.index, chosen.row - 1, chosen.column - 1] += sign * chosen.h
+        model = Torch.of(replace(answer.held, tensors={**answer.held.tensors, plane.tensor: placed.tensor(planes)}))
+        losses.append(model.loss(torch.tensor(answer.held.image), chosen.target).item())
+    high, low, numerical, formula = (answer.value(made.value(3, line)) for line in (4, 5, 6, 7))
+    np.testing.assert_allclose([high, low], losses, rtol=0, atol=1e-10)
+    assert numerical == pytest.approx((losses[0] - losses[1]) / (2 * chosen.h), abs=1e-8)
+    assert formula == pytest.approx(numerical, abs=1e-6)
+    assert "the two agree" in answer.text
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_check_is_green_after_all_these_changes(shown: dict[str, Shown], name: str) -> None:
+    assert not check(read(shown[name].path)).formulas
+
+
+def test_gradients_are_the_slopes_of_the_loss(shown: dict[str, Shown]) -> None:
+    answer, h = shown["lesson"], 1e-5
+    held, target = answer.held, answer.held.descent.target
+    for tensor in held.network.trainable():
+        slopes = np.zeros_like(held.tensors[tensor])
+        for at in np.ndindex(*slopes.shape):
+            losses = []
+            for sign in (1, -1):
+                weight = held.tensors[tensor].copy()
+                weight[at] += sign * h
+                model = Torch.of(replace(held, tensors={**held.tensors, tensor: weight}))
+                losses.append(model.loss(torch.tensor(held.image), target).item())
+            slopes[at] = (losses[0] - losses[1]) / (2 * h)
+        np.testing.assert_allclose(
+            answer.tensor(held.board.gradients[tensor]), slopes, rtol=0, atol=1e-8, err_msg=tensor
+        )
+
+
+def test_gnumeric_agrees(shown: dict[str, Shown], tmp_path: Path) -> None:
+    for name in ("lesson", "strided", "transposed"):
+        path = gnumeric.recalculate(shown[name].path, tmp_path / f"{name}.xlsx")
+        assert not check(read(path)).formulas, name
+
+
+# Ties and extremes
+
+
+def typed_into(held: Contents, other: Contents) -> dict[str, cells.Value | None]:
+    """What to type into a workbook of `held` to make it one of `other`."""
+    places = {"input": held.layout.input} | dict(held.layout.parameters())
+    typed: dict[str, cells.Value | None] = {
+        address(block, y, x): float(plane[y, x])
+        for name, placed in places.items()
+        for block, plane in zip(placed.blocks, placed.planes(other.typed[name]), strict=True)
+        for y, x in np.ndindex(*block.shape)
+    }
+    choices = ((block, other.settings.get(name)) for name, block in held.board.settings.items())
+    return typed | {address(block, 0, 0): value for block, value in choices if value is not None}
+
+
+def specials() -> dict[str, tuple[Contents, Contents]]:
+    """What is built, and what is then typed into it."""
+    held = lessons.contents("backprop")
+    kernels = np.array([[[[1.0, 2, 1], [0, 1, 0], [1, 2, 1]]], [[[1.0] * 3] * 3]])
+    even = {**held.tensors, "conv.weight": kernels}
+    layers = [layer("MaxPool2d", kernel_size=2), layer("Flatten"), layer("Linear", out_features=2), layer("Softmax")]
+    pool = contents(Network.from_spec({"input": [1, 2, 4], "layers": layers, "backprop": True}))
+    sure = {name: value * 300 for name, value in held.tensors.items()}
+    sure_of = str(replace(held, tensors=sure).prediction)
+    nearly = np.array([[[0.3, 0.1 + 0.2, 0.7, 0.2], [0.1, 0.2, np.nextafter(0.7, 1), 0.1]]])
+    return {
+        "flat": (held, replace(held, image=np.full((1, 8, 8), 0.5), tensors=even)),
+        "bar": (held, replace(held, tensors=even)),
+        "checked": (held, replace(held, image=np.indices((8, 8)).sum(axis=0)[None] % 2.0, tensors=even)),
+        "rounding": (pool, replace(pool, image=nearly)),
+        "extreme": (held, replace(held, tensors={name: value * 300 for name, value in held.tensors.items()})),
+        "learned": (held, replace(held, tensors=sure, settings={**held.settings, TARGET: sure_of})),
+        "coarse": (held, replace(held, settings={H: 1.0})),
+        "outside": (held, replace(held, settings={ROW: 4.0})),
+    }
+
+
+@pytest.fixture(scope="module")
+def special(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+    folder, cases = tmp_path_factory.mktemp("special"), specials()
+    paths = [
+        cells.set_cells(written(folder, held, f"{name}-new.xlsx"), folder / f"{name}.xlsx", typed_into(held, other))
+        for name, (held, other) in cases.items()
+    ]
+    answers = zip(cases.items(), libreoffice.recalculate(paths, folder / "out"), strict=True)
+    return {name: Shown(other, path, {BACKPROP: cells.values(path, BACKPROP)}) for (name, (_, other)), path in answers}
+
+
+@pytest.mark.parametrize("picture", ["flat", "bar", "checked"])
+def test_ties_go_to_the_first_maximum(special: dict[str, Shown], picture: str) -> None:
+    answer = special[picture]
+    _, grads = autograd(answer.held)
+    windows = F.unfold(torch.tensor(answer.held.activations["relu"]), 2, stride=2).reshape(2, 4, 9)
+    assert ((windows == windows.amax(dim=1, keepdim=True)).sum(dim=1) > 1).any()
+    for tensor, placed in answer.held.board.gradients.items():
+        np.testing.assert_allclose(answer.tensor(placed), grads[tensor], rtol=0, atol=1e-8, err_msg=tensor)
+
+
+def test_values_that_differ_by_rounding_alone_tie_in_the_engine_as_in_cells(special: dict[str, Shown]) -> None:
+    answer = special["rounding"]
+    windows = answer.held.image.reshape(2, 2, 2).swapaxes(0, 1).reshape(2, 4)
+    assert windows.argmax(axis=1).tolist() == [1, 2]
+    routed = answer.tensor(answer.held.board.gradients["input"])
+    assert np.argwhere(routed[0]).tolist() == [[0, 0], [0, 2]]
+    np.testing.assert_allclose(routed, answer.held.learning.gradients["input"][0], rtol=0, atol=1e-12)
+
+
+def test_a_loss_beyond_what_a_probability_can_say(special: dict[str, Shown]) -> None:
+    answer = special["extreme"]
+    loss, grads = autograd(answer.held)
+    assert loss > 800
+    assert answer.held.learning.now.probability == 0.0
+    assert answer.value(answer.held.board.loss) == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(answer.tensor(answer.held.board.gradients["fc"]), grads["fc"], rtol=0, atol=1e-8)
+
+
+def test_a_picture_that_is_learned_has_nothing_left_to_teach(special: dict[str, Shown]) -> None:
+    answer = special["learned"]
+    assert answer.value(answer.held.board.loss) == pytest.approx(0, abs=1e-6)
+    assert "nothing is left to learn here" in answer.text
+    assert not check(read(answer.path)).formulas
+
+
+def test_a_coarse_h_does_not_agree(special: dict[str, Shown]) -> None:
+    assert "they differ: is h too large" in special["coarse"].text
+    assert not check(read(special["coarse"].path)).formulas
+
+
+def test_a_place_outside_of_the_block_is_said(special: dict[str, Shown]) -> None:
+    assert "the block has no such row or column" in special["outside"].text
+    assert not check(read(special["outside"].path)).formulas
+
+
+# Training
+
+
+def ten(held: Contents) -> tuple[dict[str, Array], list[float]]:
+    return trained(held, 10)
+
+
+def assert_trained(path: Path, expected: tuple[dict[str, Array], list[float]]) -> None:
+    held = read_contents(read(path))
+    weights, losses = expected
+    for name, value in weights.items():
+        np.testing.assert_allclose(held.tensors[name], value, rtol=0, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose([loss for _, loss in held.curve], losses, rtol=0, atol=1e-9)
+    assert [step for step, _ in held.curve] == list(range(len(losses)))
+
+
+@pytest.fixture
+def lesson(shown: dict[str, Shown], tmp_path: Path) -> tuple[Contents, Path]:
+    """The lesson with other numbers, target and learning rate, calculated by LibreOffice."""
+    return shown["lesson"].held, Path(shutil.copy(shown["lesson"].path, tmp_path / "lesson.xlsx"))
+
+
+def test_ten_single_steps_are_ten_steps_of_pytorch(lesson: tuple[Contents, Path]) -> None:
+    held, path = lesson
+    for number in range(10):
+        status, notes = press_closed(path, actions.train_step)
+        assert notes == []
+        if number == 0:
+            assert status.startswith("Trained one step at learning rate 0.05: loss ")
+    assert_trained(path, ten(held))
+    assert check(read(path)).ok
+
+
+def test_the_button_for_ten_steps_in_libreoffice(lesson: tuple[Contents, Path]) -> None:
+    held, path = lesson
+    weights, losses = ten(held)
+    made = held.board
+    with connect(path) as book:
+        status = press(book, actions.train_steps)
+        assert "Trained 10 steps" in status
+        assert f"{losses[0]:.4f} → {losses[-1]:.4f}" in status
+        for name, placed in held.layout.parameters():
+            planes = [np.array(book.sheets["Network"].range(b.relative).options(ndim=2).value) for b in placed.blocks]
+            np.testing.assert_allclose(placed.tensor(np.stack(planes)), weights[name], rtol=0, atol=1e-9, err_msg=name)
+        rows = book.names["loss_curve"].refers_to_range.options(ndim=2, empty=None).value
+        np.testing.assert_allclose([loss for _, loss in rows[:11]], losses, rtol=0, atol=1e-9)
+        assert all(value in (None, "") for row in rows[11:] for value in row)
+        assert book.sheets[BACKPROP].range(made.loss.cell()).value == pytest.approx(losses[-1], abs=1e-8)
+        press(book, actions.reset)
+        rows = book.names["loss_curve"].refers_to_range.options(ndim=2, empty=None).value
+        assert all(value in (None, "") for row in rows for value in row)
+
+
+def test_a_step_by_hand_is_a_step_of_pytorch(lesson: tuple[Contents, Path], tmp_path: Path) -> None:
+    held, path = lesson
+    sheet = openpyxl.load_workbook(path)[BACKPROP]
+    links = [cell.hyperlink.location for row in sheet.iter_rows() for cell in row if cell.hyperlink]
+    copies = [tuple(place.partition("!")[::2]) for place in links]
+    updated = cells.values(path, UPDATED)
+    typed: dict[str, cells.Value | None] = {}
+    for (source, area), (target, corner) in zip(copies[::2], copies[1::2], strict=True):
+        assert (source, target) == (UPDATED, "Network")
+        block = openpyxl.worksheet.cell_range.CellRange(area)
+        assert openpyxl.utils.cell.coordinate_to_tuple(corner) == (block.min_row, block.min_col)
+        for row in block.rows:
+            for at in row:
+                cell = f"{openpyxl.utils.get_column_letter(at[1])}{at[0]}"
+                typed[f"Network!{cell}"] = updated.get(cell)
+    by_hand = cells.set_cells(path, tmp_path / "by hand.xlsx", typed)
+    (answer,) = libreoffice.recalculate([by_hand], tmp_path / "out")
+    weights, losses = trained(held, 1)
+    after = read_contents(read(answer))
+    for name, value in weights.items():
+        np.testing.assert_allclose(after.tensors[name], value, rtol=0, atol=1e-9, err_msg=name)
+    assert cells.values(answer, BACKPROP)[held.board.loss.cell()] == pytest.approx(losses[1], abs=1e-8)
+
+
+def test_areas_to_copy_hold_weights_alone() -> None:
+    for name in ALL:
+        layout = plan(network_named(name))
+        others = {
+            (short, at)
+            for stage in layout.stages
+            for short, placed in stage.own.items()
+            for block in placed.blocks
+            for at in block.positions()
+            if f"{stage.name}.{short}" not in board(layout).gradients
+        }
+        covered = {at for _, area in board(layout).areas() for at in area.positions()}
+        weights = {
+            at
+            for tensor, placed in layout.parameters()
+            if tensor in board(layout).gradients
+            for block in placed.blocks
+            for at in block.positions()
+        }
+        assert weights <= covered, name
+        assert not covered & {at for _, at in others}, name
+
+
+def test_the_curve_keeps_its_last_losses_and_reset_clears_it(tmp_path: Path) -> None:
+    path = written(tmp_path, lessons.contents("backprop"))
+    press_closed(path, lambda held: actions.train(held, CURVE_ROWS + 30))
+    curve = read_contents(read(path)).curve
+    assert [step for step, _ in curve] == list(range(31, CURVE_ROWS + 31))
+    assert curve[-1][1] < curve[0][1]
+    trained_weights = read_contents(read(path)).tensors
+    press_closed(path, actions.reset)
+    held = read_contents(read(path))
+    assert held.curve == ()
+    assert held.tensors["fc.weight"].tolist() == lessons.contents("backprop").tensors["fc.weight"].tolist()
+    assert validator.findings(path) == []
+    press_closed(path, actions.reset)
+    np.testing.assert_array_equal(read_contents(read(path)).tensors["fc.weight"], trained_weights["fc.weight"])
+
+
+def test_a_learning_rate_that_is_far_too_large_changes_nothing(tmp_path: Path) -> None:
+    held = lessons.contents("backprop")
+    large = {name: value * 5000 for name, value in held.tensors.items()}
+    path = written(tmp_path, replace(held, tensors=large, settings={RATE: 1000.0}))
+    before = path.read_bytes()
+    with pytest.raises(
+        WorkbookError, match=r"^step \d+ at learning rate 1000 would make weights larger than 1,000,000"
+    ):
+        press_closed(path, lambda held: actions.train(held, 200))
+    assert path.read_bytes() == before
+
+
+def test_other_workbooks_have_nothing_to_train(tmp_path: Path) -> None:
+    path = written(tmp_path, contents(small()))
+    with pytest.raises(WorkbookError, match=r"no sheet 'Backprop': build it again with --backprop"):
+        press_closed(path, actions.train_step)
+
+
+# The sheets
+
+
+def test_check_finds_a_broken_gradient(tmp_path: Path) -> None:
+    held = lessons.contents("backprop")
+    path = written(tmp_path, held)
+    assert check(read(path)).ok
+    cell = held.board.gradients["conv.weight"].blocks[1].cell(1, 1)
+    formula = openpyxl.load_workbook(path)[BACKPROP][cell].value
+    broken = cells.set_cells(path, tmp_path / "broken.xlsx", {f"{BACKPROP}!{cell}": formula.replace("PRODUCT", "")})
+    (saved,) = libreoffice.recalculate([broken], tmp_path / "out")
+    assert f"{BACKPROP}!{cell}" in {difference.address for difference in check(read(saved)).formulas}
+
+
+def test_formulas_read_as_the_chain_rule_does(tmp_path: Path) -> None:
+    held = lessons.contents("backprop")
+    book, made = openpyxl.load_workbook(written(tmp_path, held)), held.board
+
+    def formula(name: str, block: int, y: int, x: int) -> str:
+        return str(book[BACKPROP][made.gradients[name].blocks[block].cell(y, x)].value)
+
+    own = {name: placed.blocks for name, placed in held.layout.parameters()}
+    out = {stage.name: stage.out.blocks for stage in held.layout.stages}
+    grad = {name: placed.blocks for name, placed in made.gradients.items()}
+    window = out["input"][0].window(1, 2, 6, 6)
+    assert formula("conv.weight", 1, 1, 2) == f"=SUMPRODUCT(Network!{window},{grad['conv'][1].absolute})"
+    assert formula("conv", 0, 2, 3) == f"=IF(Network!{out['relu'][0].cell(2, 3)}>0,{grad['relu'][0].cell(2, 3)},0)"
+    assert formula("fc.bias", 0, 2, 0) == f"={grad['fc'][0].cell(2, 0)}"
+    assert formula("fc", 0, 1, 0) == f"=Network!{out['softmax'][0].cell(1, 0)}-{made.goal.cell(1, 0)}"
+    relu = {at: f"Network!{out['relu'][0].cell(*at)}" for at in ((2, 4), (2, 5), (3, 4))}
+    largest, routed = f"Network!{out['pool'][0].cell(1, 2)}", grad["pool"][0].cell(1, 2)
+    assert formula("relu", 0, 2, 4) == f"=IF({relu[2, 4]}={largest},{routed},0)"
+    before = f"Network!{out['relu'][0].window(2, 4, 1, 2)}"
+    assert formula("relu", 0, 3, 4) == f"=IF(AND({relu[3, 4]}={largest},MAX({before})<{largest}),{routed},0)"
+    weights = [
+        f"Network!{own['fc.weight'][output * 2 + 1].cell(0, 1)}*{grad['fc'][0].fixed(output, 0)}" for output in range(3)
+    ]
+    assert formula("pool", 1, 0, 1) == "=" + "+".join(weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (TARGET, "circle", r"holds 'circle'; target: The class that the picture shows"),
+        (RATE, -1, r"holds -1; learning_rate: A number from 0 to 1000"),
+        (PLANE, "conv_weight_9_9", r"holds 'conv_weight_9_9'; check_block: Choose one"),
+        (ROW, 1.5, r"holds 1\.5; check_row: A whole number"),
+        (H, None, r"is empty; check_h: A number from 1e-05 to 1"),
+    ],
+)
+def test_what_cannot_be_typed_is_told_by_cell(
+    tmp_path: Path, name: str, value: cells.Value | None, message: str
+) -> None:
+    held = lessons.contents("backprop")
+    cell = held.board.settings[name]
+    path = cells.set_cells(written(tmp_path, held), tmp_path / "typed.xlsx", {f"{BACKPROP}!{cell.cell()}": value})
+    with pytest.raises(WorkbookError, match=f"^{BACKPROP}!{cell.cell()} {message}"):
+        press_closed(path, actions.train_step)
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".xlsm"])
+def test_the_validators_find_nothing(tmp_path: Path, suffix: str) -> None:
+    for held in (lessons.contents("backprop"), contents(network_named("strided"))):
+        assert validator.findings(written(tmp_path, held, f"book{suffix}")) == []
+
+
+def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:
+    for name in ALL:
+        assert lessons.strange_formulas(written(tmp_path, contents(network_named(name)), f"{name}.xlsx")) == []
+
+
+def test_buttons_and_macros_are_there_where_there_is_something_to_train(tmp_path: Path) -> None:
+    from pyopenvba import ExcelFile
+
+    found = {}
+    for name, held in {"with": lessons.contents("backprop"), "without": contents(small())}.items():
+        with ExcelFile(written(tmp_path, held, f"{name}.xlsm")) as book:
+            found[name] = book.get_module("ConvSheet")
+    assert "conv_sheet.recompute.train_step()" in found["with"]
+    assert "Public Sub TrainSteps10()" in found["with"]
+    assert "Train" not in found["without"]
+    (sheet,) = [page for page in lessons.contents("backprop").pages() if page.title == BACKPROP]
+    assert [push.macro for push in sheet.buttons] == ["TrainStep", "TrainSteps10", "Reset"]
+
+
+def test_everything_to_try_leads_somewhere(tmp_path: Path) -> None:
+    held = lessons.contents("backprop")
+    places = lessons.tries(written(tmp_path, held))
+    assert set(places) == {item.at for item in held.network.tries}
+
+
+# What cannot have the sheet
+
+
+REFUSED = [
+    ({"input": [1, 2, 2], "layers": [layer("Flatten"), layer("Softmax")]}, "has no weights that training could change"),
+    (SMALL | {"layers": SMALL["layers"][:-1]}, r"starts at probabilities, and the last layer 'fc' is a Linear"),
+    (SMALL | {"input": [2, 80, 80]}, r"[\d,]+ activations and parameters, and .* ends at 20,000"),
+]
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED)
+def test_networks_that_cannot_have_the_sheet_are_refused_in_one_line(
+    spec: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        written(tmp_path, contents(Network.from_spec(spec | {"backprop": True})))
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_key_travels_with_the_spec_and_is_true_or_false() -> None:
+    network = Network.from_spec(SMALL | {"backprop": True})
+    assert Network.from_toml(network.to_toml()) == network
+    assert network != small()
+    with pytest.raises(SpecError, match="backprop = 'yes' is neither true nor false"):
+        Network.from_spec(SMALL | {"backprop": "yes"})
+
+
+def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
+    run("build", "mine.toml", "--backprop", "-o", "mine.xlsx")
+    assert read_contents(read(tmp_path / "mine.xlsx")).network.backprop
+    assert "Trained 3 steps at learning rate 0.1" in run("train-step", "mine.xlsx", "--steps", "3")
+    assert len(read_contents(read(tmp_path / "mine.xlsx")).curve) == 4
+    assert "agree with NumPy" in run("check", "mine.xlsx", "--recalculate")
+    run("build", "backprop", "-o", "lesson.xlsx")
+    assert read_contents(read(tmp_path / "lesson.xlsx")).chosen[TARGET] == "vertical"

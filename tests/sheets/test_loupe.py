@@ -1,0 +1,501 @@
+"""The loupe: what it shows of a cell against PyTorch, computed by other programs after the choice was changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import openpyxl
+import pytest
+import torch
+from PIL import Image, ImageChops
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conv_sheet.cells import style
+from conv_sheet.cells.formula import FUNCTIONS, functions_in
+from conv_sheet.cells.grid import Lattice
+from conv_sheet.check import check
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import NETWORK, Stage
+from conv_sheet.sheets.loupe.loupe import LOUPE, Frame, settings
+from conv_sheet.sheets.loupe.places import PLACES, Guide
+from conv_sheet.state import Contents
+from conv_sheet.xlsx.reader import read
+from tests import lessons
+from tests.networks import changed, contents, fastai, written
+from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "convolutions": {
+        "input": [4, 9, 8],
+        "layers": [
+            {"name": "strided", "kind": "Conv2d", "out_channels": 10, "kernel_size": [3, 2], "stride": [2, 1],
+             "padding": [2, 1], "groups": 2},
+            {"kind": "Tanh"},
+            {"name": "dilated", "kind": "Conv2d", "out_channels": 4, "kernel_size": [2, 3], "dilation": [3, 2],
+             "padding": "same", "bias": False},
+            {"name": "deep", "kind": "Conv2d", "out_channels": 4, "kernel_size": 3, "groups": 4},
+            {"kind": "ReLU"},
+            {"name": "up", "kind": "ConvTranspose2d", "out_channels": 2, "kernel_size": 3, "stride": 2, "padding": 1,
+             "groups": 2},
+            {"name": "wide", "kind": "ConvTranspose2d", "out_channels": 1, "kernel_size": [2, 14], "dilation": [2, 1]},
+        ],
+    },
+    "summaries": {
+        "input": [2, 15, 14],
+        "layers": [
+            {"name": "bn", "kind": "BatchNorm2d"},
+            {"name": "leaky", "kind": "LeakyReLU", "negative_slope": 0.2},
+            {"name": "most", "kind": "MaxPool2d", "kernel_size": 3, "stride": 2, "padding": 1, "dilation": 2},
+            {"name": "mean", "kind": "AvgPool2d", "kernel_size": 2, "stride": 1, "padding": 1},
+            {"name": "some", "kind": "AvgPool2d", "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True,
+             "count_include_pad": False},
+            {"name": "least", "kind": "MinPool2d", "kernel_size": [2, 1]},
+            {"name": "whole", "kind": "AdaptiveAvgPool2d", "output_size": 1},
+        ],
+    },
+    "vectors": {
+        "input": [2, 13, 5],
+        "layers": [
+            {"name": "flat", "kind": "Flatten"},
+            {"name": "drop", "kind": "Dropout"},
+            {"name": "long", "kind": "Linear", "out_features": 30},
+            {"kind": "Sigmoid"},
+            {"name": "short", "kind": "Linear", "out_features": 7, "bias": False},
+            {"name": "prob", "kind": "Softmax"},
+        ],
+    },
+    "scores": {
+        "input": [3, 14, 13],
+        "layers": [
+            {"name": "same", "kind": "ReLU"},
+            {"kind": "Flatten"},
+            {"name": "fc", "kind": "Linear", "out_features": 3},
+            {"kind": "ReLU"},
+        ],
+    },
+    "borders": {
+        "input": [1, 6, 7],
+        "layers": [
+            {"name": name, "kind": "Conv2d", "out_channels": 1, "kernel_size": 3, "padding": 2, "padding_mode": name}
+            for name in ("reflect", "replicate", "circular")
+        ],
+    },
+}  # fmt: skip
+
+Choice = tuple[Any, Any, Any, Any]
+CHOICES: dict[str, tuple[Choice, ...]] = {
+    "fastai": (("conv1", 2, 1, 26), ("conv2", 2, 10, 14), ("pool", 1, 12, 3), ("fc", 1, 9, 1), ("softmax", 1, 3, 1)),
+    "convolutions": (
+        *(("strided", 1, 1, 1), ("strided", 10, 6, 9), ("dilated", 3, 2, 9), ("dilated", 4, 6, 1)),
+        *(("deep", 2, 4, 7), ("up", 1, 1, 2), ("up", 2, 6, 6), ("wide", 1, 1, 1), ("wide", 1, 9, 15)),
+    ),
+    "summaries": (
+        *(("bn", 2, 15, 14), ("leaky", 1, 3, 4), ("most", 2, 1, 1), ("most", 1, 6, 6), ("mean", 1, 1, 7)),
+        *(("some", 2, 1, 4), ("some", 1, 4, 4), ("least", 2, 2, 3), ("whole", 2, 1, 1)),
+    ),
+    "vectors": (("flat", 1, 70, 1), ("drop", 1, 130, 1), ("long", 1, 30, 1), ("short", 1, 5, 1), ("prob", 1, 7, 1)),
+    "scores": (("same", 3, 14, 1), ("fc", 1, 1, 1), ("fc", 3, 3, 9)),
+    "borders": (("reflect", 1, 1, 9), ("replicate", 1, 10, 1), ("circular", 1, 1, 1)),
+}
+NOWHERE: tuple[Choice, ...] = (
+    *(("conv2", 2, 25, 3), ("fc", 1, 11, 1), ("conv1", 3, 1, 1), ("conv1", 1, 1, 1.5), ("conv1", "one", 1, 1)),
+    *((None, 1, 1, 1), ("conv9", 1, 1, 1), ("pool", 1, None, 1)),
+)
+PROBED = {("fastai", 1), ("fastai", 3), ("convolutions", 1), ("convolutions", 2), ("convolutions", 6),
+          ("summaries", 3), ("vectors", 3), ("vectors", 4)}  # fmt: skip
+"""Choices, by network and place, for which the frames on `Network` are computed in every cell."""
+
+
+def held_of(name: str) -> Contents:
+    return fastai() if name == "fastai" else contents(Network.from_spec(NETWORKS[name] | {"sheets": ["loupe"]}))
+
+
+def chosen(held: Contents, choice: Choice) -> dict[str, Any]:
+    """The cells that a user changes to choose."""
+    return {setting.block.other(): value for setting, value in zip(settings(held.layout), choice, strict=True)}
+
+
+class Tap(NamedTuple):
+    """A place that a window shows, by map, row and column of the input from 0, and what stands in the three screens."""
+
+    at: tuple[int, int, int]
+    value: Any
+    weight: Any
+    product: Any
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook in which pixels and weights were changed and a cell was chosen; `held` is what it should hold."""
+
+    held: Contents
+    choice: Choice
+    path: Path
+
+    @property
+    def stage(self) -> Stage:
+        return self.held.layout.by_name[self.choice[0]]
+
+    @property
+    def at(self) -> tuple[int, ...]:
+        """Index of the chosen value in the stage's output."""
+        _, channel, row, column = self.choice
+        return (row - 1,) if len(self.stage.out.shape) == 1 else (channel - 1, row - 1, column - 1)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What another program's copy of the workbook shows."""
+
+    book: Book
+    path: Path
+
+    @cached_property
+    def loupe(self) -> Mapping[str, Any]:
+        return cells.values(self.path, LOUPE)
+
+    @cached_property
+    def frame(self) -> Frame:
+        return Frame(Guide(self.book.held.layout))
+
+    def line(self, text: str) -> Any:
+        """The number at the end of the first line that begins so."""
+        row = next(int(at.strip("PQ")) for at, v in self.loupe.items() if at[0] == "P" and str(v).startswith(text))
+        return self.loupe.get(f"AE{row}")
+
+    @property
+    def taps(self) -> list[Tap]:
+        taps = []
+        for panel in self.frame.guide.panels:
+            window, weights, products = (self.frame.screen(number, panel) for number in range(3))
+            name = str(self.loupe[window.cell(-2, 0)])
+            channel = int(name.rpartition("_")[2]) - 1 if name[-1].isdigit() else 0
+            for y, x in np.ndindex(window.shape):
+                row, column = self.loupe[window.cell(y, -1)], self.loupe[window.cell(-1, x)]
+                shown = [self.loupe[block.cell(y, x)] for block in (window, weights, products)]
+                if "·" in (row, column):
+                    assert shown == ["·"] * 3
+                elif self.wrapped:
+                    taps.append(Tap((0, row + column - 2, 0), *shown))
+                else:
+                    taps.append(Tap((channel, row - 1, column - 1), *shown))
+        return taps
+
+    @property
+    def wrapped(self) -> bool:
+        stage = self.book.stage
+        return stage.source is not None and len(self.book.held.layout.by_name[stage.source].out.shape) == 1
+
+    @property
+    def sums(self) -> list[float]:
+        """The sum of each panel that has one."""
+        sums = [self.loupe[self.frame.sum(panel).cell()] for panel in self.frame.guide.panels]
+        return [value for value in sums if value != "·"]
+
+
+# What PyTorch says
+
+
+def module_of(held: Contents, name: str) -> Any:
+    """A layer as its caption writes it, with its weights."""
+    node = held.network.node(name)
+    module = eval(node.layer.torch(node.in_shape), {"nn": nn})
+    if not isinstance(module, nn.Module):
+        return module
+    own = {short: torch.tensor(value) for short, value in node.own(held.tensors).items() if value.ndim}
+    module.double().eval().load_state_dict(own, strict=False)
+    return module
+
+
+@dataclass(frozen=True)
+class Said:
+    """A stage by PyTorch: what it reads, what its first layer makes of that, what the last one does."""
+
+    x: Tensor
+    y: Tensor
+    last: Tensor
+
+
+def said(held: Contents, stage: Stage) -> Said:
+    value = torch.tensor(held.image[np.newaxis])
+    outputs: dict[str, Tensor] = {}
+    for node in held.network.nodes:
+        if node.name == stage.name:
+            value = value.detach().requires_grad_()
+            x = value
+        with torch.set_grad_enabled(node.name == stage.name):
+            value = module_of(held, node.name)(value)
+        outputs[node.name] = value
+    return Said(x, outputs[stage.name], outputs[stage.nodes[-1].name].detach())
+
+
+def slopes(x: Tensor, y: Tensor, at: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """How much a value depends on each of the input's, as maps; what stands in a vector is a map of one column."""
+    (grad,) = torch.autograd.grad(y[(0, *at)], x)
+    return grad.numpy().reshape(shape if len(shape) == 3 else (1, -1, 1))
+
+
+def seen(shown: Shown) -> tuple[Any, Any]:
+    """What the input holds, and which weight each of its values has (for pools: other than 0 where they look)."""
+    held, stage, at = shown.book.held, shown.book.stage, shown.book.at
+    facts = said(held, stage)
+    shape = held.layout.by_name[str(stage.source)].out.shape
+    x, y = facts.x, facts.y
+    if stage.name in ("most", "least", "pool"):
+        options: dict[str, Any] = stage.layer.options()
+        options.setdefault("stride", options["kernel_size"])
+        ones = torch.ones(x.shape[1], 1, *_pair(options.pop("kernel_size")), dtype=x.dtype)
+        y = F.conv2d(x, ones, None, groups=x.shape[1], **options)
+    values = x.detach().numpy().reshape(shape if len(shape) == 3 else (1, -1, 1))
+    return values, slopes(x, y, at, shape)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+# The workbooks
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Shown]:
+    """Every choice as LibreOffice computes it."""
+    folder = tmp_path_factory.mktemp("loupe")
+    books: dict[tuple[str, int], Book] = {}
+    for name, choices in (*CHOICES.items(), ("nowhere", NOWHERE)):
+        before = held_of("fastai" if name == "nowhere" else name)
+        path = written(folder, before, f"{name}.xlsx")
+        for number, choice in enumerate(choices):
+            held, typed = (before, {}) if name == "vectors" else changed(before, seed=number)
+            probes = probe(path, held) if (name, number) in PROBED else {}
+            out = folder / f"{name}-{number}.xlsx"
+            edited = with_probes(path, out, typed | chosen(held, choice), probes)
+            books[name, number] = Book(held, choice, edited)
+    answers = libreoffice.recalculate([book.path for book in books.values()], tmp_path_factory.mktemp("answers"))
+    return {key: Shown(book, answer) for (key, book), answer in zip(books.items(), answers, strict=True)}
+
+
+def rules(path: Path) -> set[str]:
+    """Formulas by which the loupe frames cells of `Network`, without those of other sheets."""
+    formats = openpyxl.load_workbook(path)[NETWORK].conditional_formatting
+    return {
+        f for one in formats for rule in one.rules if rule.type == "expression" for f in rule.formula if "loupe" in f
+    }
+
+
+def probe(path: Path, held: Contents) -> dict[str, str]:
+    """Cells of a sheet of their own that compute, place for place, whether that of `Network` is framed, and how."""
+    cell, window = sorted(rules(path), key=lambda rule: "loupe_seen" in rule)
+    area = Guide(held.layout).network
+    return {area.cell(y, x): f"=IF({cell},2,0)+IF({window},1,0)" for y, x in np.ndindex(area.shape)}
+
+
+def with_probes(path: Path, out: Path, changes: dict[str, Any], probes: dict[str, str]) -> Path:
+    book = openpyxl.load_workbook(cells.set_cells(path, out, changes))
+    if probes:
+        sheet = book.create_sheet("Probe")
+        for at, formula in probes.items():
+            sheet[at] = formula
+        book.save(out)
+    return out
+
+
+EVERY = [(name, number) for name, choices in CHOICES.items() for number in range(len(choices))]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning:torch")
+@pytest.mark.parametrize("key", EVERY, ids=str)
+def test_the_result_is_pytorchs_and_that_of_the_cell_on_network(
+    key: tuple[str, int], shown: dict[tuple[str, int], Shown]
+) -> None:
+    page, book = shown[key], shown[key].book
+    row = next(int(at[1:]) for at, value in page.loupe.items() if str(value).startswith("on Network, cell "))
+    expected = said(book.held, book.stage).last[(0, *book.at)].item()
+    address = str(page.loupe[f"P{row}"]).split()[-1]
+    there = cells.values(page.path, NETWORK)[address]
+    for value in (page.loupe[f"AE{row - 1}"], page.loupe[f"AE{row}"], there):
+        np.testing.assert_allclose(float(value), expected, rtol=0, atol=1e-9)
+    assert page.loupe[f"P{row + 1}"] == "the same as on the sheet Network"
+    assert not [str(wrong) for wrong in check(read(page.path)).formulas]
+
+
+@pytest.mark.parametrize("key", [key for key in EVERY if key[0] != "borders"], ids=str)
+def test_the_screens_show_what_the_value_depends_on(key: tuple[str, int], shown: dict[tuple[str, int], Shown]) -> None:
+    page = shown[key]
+    values, slope = seen(page)
+    inside = {tap.at: tap for tap in page.taps if all(0 <= i < n for i, n in zip(tap.at, values.shape, strict=True))}
+    if page.book.stage.layer.sees is None:
+        assert {tuple(at) for at in np.argwhere(slope).tolist()} <= set(inside)
+        np.testing.assert_allclose([tap.value for tap in inside.values()], [values[at] for at in inside], atol=1e-9)
+    else:
+        expected = torch.exp(torch.tensor(values) - values.max()).numpy()
+        np.testing.assert_allclose([inside[tuple(at)].value for at in np.ndindex(*values.shape)], expected.ravel())
+    weighted = [short for short, placed in page.book.stage.own.items() if short == "weight" and len(placed.shape) > 1]
+    if not weighted:
+        assert {(tap.weight, tap.product) for tap in page.taps} <= {("·", "·")}
+        assert page.sums == [] or key[0] == "bn"
+        if page.book.stage.layer.sees is None:
+            assert len(inside) == np.count_nonzero(slope)
+        return
+    np.testing.assert_allclose([tap.weight for tap in inside.values()], [slope[at] for at in inside], atol=1e-9)
+    assert {tap.value for tap in page.taps if tap.at not in inside} <= {0}
+    np.testing.assert_allclose([t.product for t in page.taps], [t.value * t.weight for t in page.taps], atol=1e-12)
+    by_map = np.einsum("chw,chw->c", values, slope)
+    np.testing.assert_allclose(sum(page.sums), by_map.sum(), atol=1e-9)
+    if len(page.sums) <= len(by_map):
+        np.testing.assert_allclose(page.sums, by_map[np.abs(slope).sum((1, 2)) > 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("key", [key for key in EVERY if key[0] == "borders"], ids=str)
+def test_copied_borders_are_seen_as_they_stand(key: tuple[str, int], shown: dict[tuple[str, int], Shown]) -> None:
+    page = shown[key]
+    module, x = module_of(page.book.held, page.book.stage.name), said(page.book.held, page.book.stage).x
+    padded = F.pad(x, (2, 2, 2, 2), mode=page.book.stage.name).detach()
+    _, row, column = page.book.at
+    window = padded[0, 0, row : row + 3, column : column + 3].ravel()
+    np.testing.assert_allclose([tap.value for tap in page.taps], window, atol=1e-9)
+    np.testing.assert_allclose([tap.weight for tap in page.taps], module.weight.detach().ravel(), atol=1e-9)
+    assert [tap.at for tap in page.taps] == [(0, row + y - 2, column + x - 2) for y in range(3) for x in range(3)]
+
+
+@pytest.mark.parametrize("key", sorted(PROBED), ids=str)
+def test_the_cell_and_all_that_it_sees_are_framed_on_network(
+    key: tuple[str, int], shown: dict[tuple[str, int], Shown]
+) -> None:
+    page, stage, layout = shown[key], shown[key].book.stage, shown[key].book.held.layout
+    framed: dict[Any, set[tuple[int, int]]] = {0: set(), 1: set(), 2: set()}
+    for (row, column), value in np.ndenumerate(
+        cells.array(cells.values(page.path, "Probe"), Guide(layout).network.relative)
+    ):
+        framed[value].add((row + 1, column + 1))
+    source = stage.own[stage.layer.sees] if stage.layer.sees else layout.by_name[str(stage.source)].out
+    output = stage.out.blocks[page.book.at[0]] if len(page.book.at) == 3 else stage.out.blocks[0]
+    assert framed[2] == {
+        output.position(*page.book.at[1:]) if len(page.book.at) == 3 else output.position(page.book.at[0], 0)
+    }
+    assert framed[1] == {source.blocks[at[0]].position(at[1], at[2]) for at, *_ in page.taps}
+
+
+@pytest.mark.parametrize("number", range(len(NOWHERE)), ids=lambda n: str(NOWHERE[n]))
+def test_a_choice_that_is_none_is_told_in_words(number: int, shown: dict[tuple[str, int], Shown]) -> None:
+    page = shown["nowhere", number]
+    words = [value for value in page.loupe.values() if isinstance(value, str)]
+    layer = page.book.choice[0]
+    (told,) = (word for word in words if word.startswith("There is no such"))
+    if layer in page.book.held.layout.by_name:
+        assert told.startswith(f"There is no such cell. {layer} ") and "row 1 to " in told
+    else:
+        assert told == "There is no such layer."
+    assert not page.taps and not page.sums
+    for sheet in (LOUPE, PLACES):
+        assert not [v for v in cells.values(page.path, sheet).values() if str(v).startswith(("#", "Err:"))]
+
+
+def test_the_words_say_what_there_is(shown: dict[tuple[str, int], Shown]) -> None:
+    maps, vector = (" ".join(map(str, shown["nowhere", n].loupe.values())) for n in (0, 1))
+    assert "conv2 has 2 maps of 24×24 values: map 1 to 2, row 1 to 24, column 1 to 24." in maps
+    assert "fc is a column of 10 values: row 1 to 10." in vector
+    assert "does not count" in vector
+
+
+def test_one_map_is_not_many() -> None:
+    rooms = {str(facts["name"]): str(facts["room"]) for facts in Guide(held_of("convolutions").layout).facts}
+    assert rooms["wide"].startswith("wide has 1 map of ")
+    assert rooms["up"].startswith("up has 2 maps of ")
+
+
+@pytest.mark.parametrize("name", ["fastai", "kernels", "cs231n", "pooling"])
+def test_what_is_looked_at_first_is_not_nothing(name: str) -> None:
+    held = lessons.contents(name)
+    layer, channel, row, column = (setting.start for setting in settings(held.layout))
+    stage = held.layout.by_name[str(layer)]
+    assert held.activations[stage.nodes[-1].name][0][int(channel) - 1, int(row) - 1, int(column) - 1] > 0
+
+
+def test_a_cell_that_was_typed_over_is_seen(tmp_path: Path) -> None:
+    held = fastai()
+    cell = held.layout.by_name["conv1"].out.blocks[0].cell(12, 12)
+    typed = {f"{NETWORK}!{cell}": 0.123} | chosen(held, ("conv1", 1, 13, 13))
+    path = cells.set_cells(written(tmp_path, held), tmp_path / "edited.xlsx", typed)
+    (answer,) = libreoffice.recalculate([path], tmp_path / "out")
+    assert "not what the sheet Network says" in cells.values(answer, LOUPE).values()
+
+
+@pytest.mark.parametrize("program", [gnumeric, formualizer], ids=["gnumeric", "formualizer"])
+def test_other_programs_show_the_same(program: Any, shown: dict[tuple[str, int], Shown], tmp_path: Path) -> None:
+    for key in (("fastai", 3), ("convolutions", 1), ("convolutions", 6), ("summaries", 2)):
+        page = shown[key]
+        other = Shown(page.book, program.recalculate(page.book.path, tmp_path / f"{key[0]}-{key[1]}.xlsx"))
+        assert not [str(wrong) for wrong in check(read(other.path)).formulas if str(wrong).startswith((LOUPE, PLACES))]
+        np.testing.assert_allclose(other.sums, page.sums, atol=1e-9)
+
+
+def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
+    pictures = []
+    for name, column in (("left", 3.0), ("right", 9.0)):
+        held = contents(
+            Network.from_spec(
+                {
+                    "input": [1, 8, 12],
+                    "sheets": ["loupe"],
+                    "layers": [NETWORKS["borders"]["layers"][0] | {"padding": 0}],
+                }
+            )
+        )
+        held = Contents(
+            held.network, np.ones((1, 8, 12)), held.tensors, settings={"loupe_row": 3.0, "loupe_column": column}
+        )
+        pictures.append(
+            Image.open(libreoffice.to_png(written(tmp_path, held, f"{name}.xlsx"), tmp_path, dpi=150)[1]).convert("RGB")
+        )
+    box = ImageChops.difference(*pictures).getbbox()
+    assert box is not None
+    colours = [colour for _, colour in pictures[0].crop(box).getcolors(1 << 24) or []]
+    for colour in (style.INK, style.AMBER, style.SLATE):
+        assert tuple(bytes.fromhex(colour)) in colours
+
+
+def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:
+    path = written(tmp_path, held_of("convolutions"))
+    book = openpyxl.load_workbook(path)
+    found = [
+        cell.value
+        for title in (LOUPE, PLACES)
+        for row in book[title].iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+    ]
+    assert len(found) > 500
+    assert set().union(*map(functions_in, found)) <= FUNCTIONS
+    assert book[PLACES].sheet_state == "hidden"
+    assert book.sheetnames.index(LOUPE) == book.sheetnames.index(NETWORK) + 1
+    assert validator.findings(path) == []
+
+
+def test_a_long_list_of_layers_is_no_longer_than_excel_takes(tmp_path: Path) -> None:
+    layers = [{"kind": "LeakyReLU", "name": f"a_rather_long_name_{number}"} for number in range(300)]
+    path = written(tmp_path, contents(Network.from_spec({"input": [1, 1, 1], "sheets": ["loupe"], "layers": layers})))
+    sheet = openpyxl.load_workbook(path)[LOUPE]
+    (layer,) = (rule for rule in sheet.data_validations.dataValidation if rule.type == "list")
+    assert len(layer.formula1) < 255
+    assert validator.sdk_findings(path) == []
+
+
+@pytest.mark.parametrize("name", ["fastai", *NETWORKS])
+def test_every_tensor_stands_in_a_lattice(name: str) -> None:
+    for stage in held_of(name).layout.stages:
+        for placed in stage.own.values():
+            kernels = stage.layer.kernels(stage.in_shape) if stage.nodes and placed is stage.own.get("weight") else []
+            each = max(1, len(placed.blocks) // placed.shape[0]) if len(placed.shape) == 2 else 1
+            planes = kernels or [list(range(i, i + each)) for i in range(0, len(placed.blocks), each)]
+            firsts, inner = (Lattice.of([placed.blocks[n] for n in ns]) for ns in ([p[0] for p in planes], planes[0]))
+            for output, numbers in enumerate(planes):
+                for number, plane in enumerate(numbers):
+                    top, left = firsts.place(output)
+                    down, right = inner.place(number)
+                    block = placed.blocks[plane]
+                    assert (block.row, block.column) == (top + down - inner.row, left + right - inner.column)

@@ -1,0 +1,55 @@
+"""The sheet `Start` speaks of what its network has, and of nothing else."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from conv_sheet import lessons
+from conv_sheet.network.graph import Network
+from conv_sheet.sheets.start import START
+from tests import networks
+from tests.lessons import contents
+from tests.networks import SMALL, written
+
+
+def words(path: Path) -> str:
+    rows = openpyxl.load_workbook(path)[START].iter_rows(values_only=True)
+    return "\n".join(value for row in rows for value in row if isinstance(value, str))
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_names_to_type_are_there(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path, contents(name))
+    (named,) = re.findall(r"names: type (\w+) \(or any other\)", words(path))
+    assert named in openpyxl.load_workbook(path).defined_names
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "missing"),
+    [
+        ("pooling", ["has no weights that could be drawn", "1 is ink"], ["a weight above zero", "how sure"]),
+        ("channels", ["a weight above zero", "1 (bright)", "a border that only"], ["1 is ink", "how sure"]),
+        (
+            "fastai",
+            ["a weight above zero", "how sure", "draw there", "what Random kernels draws"],
+            ["a border", "1 (b"],
+        ),
+    ],
+)
+def test_colours_and_hints_are_those_of_the_network(
+    name: str, there: list[str], missing: list[str], tmp_path: Path
+) -> None:
+    said = words(written(tmp_path, contents(name))).replace("1 (ink)", "1 is ink")
+    assert [text for text in there if text not in said] == []
+    assert [text for text in missing if text in said] == []
+
+
+def test_scores_may_go_beyond_one(tmp_path: Path) -> None:
+    """The bars end at 100 % where they are probabilities, and only there."""
+    layers = [layer for layer in SMALL["layers"] if layer["kind"] != "Softmax"]
+    for spec, ends in ((SMALL, True), (SMALL | {"layers": layers}, False)):
+        with zipfile.ZipFile(written(tmp_path, networks.contents(Network.from_spec(spec)))) as archive:
+            assert bool(re.search(rb"<(c:)?max ", archive.read("xl/charts/chart1.xml"))) is ends
