@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from conv_sheet.cells.grid import column_letters, column_number
 from conv_sheet.errors import WorkbookError
 
 MAX_LENGTH = 8_192
@@ -22,6 +23,10 @@ FUNCTIONS = frozenset(
 
 _CALL = re.compile(r"([A-Z][A-Z0-9.]*)\(")
 _TEXT = re.compile(r'"(?:[^"]|"")*"')
+_ADDRESS = re.compile(
+    r"""("(?:[^"]|"")*"|'(?:[^']|'')*'!)|(?<![A-Za-z0-9_.$])(\$?)([A-Z]{1,3})(\$?)([0-9]+)(?![A-Za-z0-9_.(!])"""
+)
+"""Texts and titles, in which nothing is an address; and addresses of cells, in four parts."""
 
 
 def functions_in(formula: str) -> set[str]:
@@ -31,6 +36,33 @@ def functions_in(formula: str) -> set[str]:
     ['MAX', 'SUM']
     """
     return set(_CALL.findall(_TEXT.sub("", formula)))
+
+
+def mover(formula: str) -> Callable[[int, int], str]:
+    r"""What Excel makes of a formula that is copied some rows down and columns to the right.
+
+    >>> mover("MAX(0,SUMPRODUCT(B10:D12,$A$1:$C$3)+$A9)&\"B10\"")(1, 2)
+    'MAX(0,SUMPRODUCT(D11:F13,$A$1:$C$3)+$A10)&"B10"'
+    """
+    pieces: list[str] = []
+    places: list[tuple[str, int, str, int]] = []
+    done = 0
+    for found in _ADDRESS.finditer(formula):
+        if found[1]:
+            continue
+        pieces.append(formula[done : found.start()])
+        places.append((found[2], column_number(found[3]), found[4], int(found[5])))
+        done = found.end()
+    rest = formula[done:]
+
+    def moved(down: int, right: int) -> str:
+        said = []
+        for piece, (fixed_column, column, fixed_row, row) in zip(pieces, places, strict=True):
+            letters = column_letters(column if fixed_column else column + right)
+            said.append(f"{piece}{fixed_column}{letters}{fixed_row}{row if fixed_row else row + down}")
+        return "".join(said) + rest
+
+    return moved
 
 
 def number(value: float) -> str:

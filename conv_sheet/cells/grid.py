@@ -36,6 +36,18 @@ def column_letters(column: int) -> str:
     return letters
 
 
+def column_number(letters: str) -> int:
+    """Number of a column.
+
+    >>> column_number("A"), column_number("AB"), column_number("XFD")
+    (1, 28, 16384)
+    """
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
 def quote(sheet: str) -> str:
     """A sheet's title as formulas write it.
 
@@ -131,18 +143,23 @@ class Block:
         return self._range(self.fixed(), f"${column_letters(self.last_column)}${self.last_row}")
 
     @property
+    def prefix(self) -> str:
+        """What stands before an address on other sheets: `Network!`."""
+        return f"{quote(self.sheet)}!"
+
+    @property
     def reference(self) -> str:
         """Absolute address with the sheet's title, for other sheets and defined names."""
-        return f"{quote(self.sheet)}!{self.absolute}"
+        return f"{self.prefix}{self.absolute}"
 
     @property
     def foreign(self) -> str:
         """Relative address with the sheet's title, for formulas on other sheets."""
-        return f"{quote(self.sheet)}!{self.relative}"
+        return f"{self.prefix}{self.relative}"
 
     def other(self, y: int = 0, x: int = 0) -> str:
         """Relative address of one value as other sheets write it."""
-        return f"{quote(self.sheet)}!{self.cell(y, x)}"
+        return f"{self.prefix}{self.cell(y, x)}"
 
     def part(self, y: int, x: int, height: int, width: int) -> "Block":
         """A rectangle of values of this block, or around it with offsets outside."""

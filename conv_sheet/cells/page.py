@@ -1,14 +1,25 @@
-"""A sheet as data. The builder turns pages into a workbook; nothing here knows the file format."""
+"""A sheet as data: blocks of values and formulas, single cells, and what is drawn around them.
 
-from collections.abc import Iterable, Mapping, Sequence
+The writer turns pages into a workbook; nothing here knows the file format.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from conv_sheet.cells.formula import checked
-from conv_sheet.cells.grid import Block, around, column_letters
+import numpy as np
+from numpy.typing import NDArray
+
+from conv_sheet.cells.expr import Expr
+from conv_sheet.cells.formula import checked, mover
+from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.style import Scale, Style
+from conv_sheet.errors import WorkbookError
 
 Value = float | str | bool | None
+Content = Value | Expr
+"""What is put into a cell: a value, or a value with its formula."""
 
 
 class Cell(NamedTuple):
@@ -19,6 +30,27 @@ class Cell(NamedTuple):
     formula: str | None = None
     owner: str = ""
     """The layer whose result stands here; empty for what is typed, and for texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
+
+    Where the formulas are `shared`, each is that of the first cell with relative addresses moved.
+    """
+
+    block: Block
+    values: NDArray[Any]
+    style: Style
+    formula: Callable[[int, int], str] | None = None
+    shared: bool = False
+    owner: str = ""
+
+    def cells(self) -> Iterator[tuple[tuple[int, int], Cell]]:
+        """Every cell with its position."""
+        for (y, x), value in zip(np.ndindex(*self.block.shape), self.values.ravel().tolist(), strict=True):
+            formula = None if self.formula is None else self.formula(y, x)
+            yield self.block.position(y, x), Cell(value, self.style, formula, self.owner)
 
 
 class Validation(NamedTuple):
@@ -32,43 +64,6 @@ class Validation(NamedTuple):
     high: float = 1e6
     choices: str | None = None
     whole: bool = False
-
-
-class Setting(NamedTuple):
-    """A cell in which the user chooses something: a (whole) number from `low` to `high`, or one of `choices`."""
-
-    name: str
-    """Its defined name."""
-    block: Block
-    start: float | str
-    hint: str
-    low: float = 0
-    high: float = 0
-    choices: tuple[str, ...] = ()
-    whole: bool = True
-    listed: Block | None = None
-    """Cells that hold the choices too, since a list in a rule may have 255 characters only."""
-
-    def allows(self, value: object) -> bool:
-        """Whether the cell may hold this."""
-        if self.choices:
-            return value in self.choices
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return False
-        return self.low <= value <= self.high and (not self.whole or value == int(value))
-
-
-def table(name: str, block: Block, start: Sequence[Sequence[float]], hint: str, bound: float) -> tuple[Setting, ...]:
-    """A setting for every cell of a block of numbers, none beyond ±`bound`; that of row 2, column 3 is `<name>_2_3`.
-
-    >>> [s.name for s in table("mine", Block("Kernels", 5, 2, 1, 2), [[1, 0]], "Any number.", 9)]
-    ['mine_1_1', 'mine_1_2']
-    """
-    return tuple(
-        Setting(f"{name}_{y + 1}_{x + 1}", block.part(y, x, 1, 1), value, hint, -bound, bound, whole=False)
-        for y, line in enumerate(start)
-        for x, value in enumerate(line)
-    )
 
 
 class Verdict(NamedTuple):
@@ -125,7 +120,7 @@ class Line(NamedTuple):
     height: float
 
 
-class Push(NamedTuple):
+class Button(NamedTuple):
     """A button over some cells, and the macro that it runs; only workbooks with macros have it."""
 
     block: Block
@@ -135,10 +130,12 @@ class Push(NamedTuple):
 
 @dataclass
 class Page:
-    """A sheet being put together, cell by cell; rows and columns count from 1."""
+    """A sheet being put together; rows and columns count from 1. No cell may get two contents."""
 
     title: str
-    cells: dict[tuple[int, int], Cell] = field(default_factory=dict)
+    singles: dict[tuple[int, int], Cell] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
     merges: list[Block] = field(default_factory=list)
     widths: dict[int, float] = field(default_factory=dict)
     heights: dict[int, float] = field(default_factory=dict)
@@ -150,7 +147,7 @@ class Page:
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     bars: list[Bars] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
-    buttons: list[Push] = field(default_factory=list)
+    buttons: list[Button] = field(default_factory=list)
     names: dict[str, Block] = field(default_factory=dict)
     freeze: str | None = None
     zoom: int = 100
@@ -161,46 +158,159 @@ class Page:
     prints: Block | None = None
     """What is printed; None for everything."""
 
-    def put(
-        self, row: int, column: int, value: Value, style: Style, formula: str | None = None, owner: str = ""
-    ) -> None:
+    # -- contents --------------------------------------------------------------------------------------------------
+
+    def put(self, row: int, column: int, content: Content, style: Style, owner: str = "") -> None:
         """Fill one cell."""
+        value, formula = (content.value, content.formula) if isinstance(content, Expr) else (content, None)
+        where = self._address(row, column)
         if formula is not None:
-            checked(formula, f"{self.title}!{column_letters(column)}{row}")
-        self.cells[row, column] = Cell(value, style, formula, owner)
+            checked(formula, where)
+        if (row, column) in self.singles:
+            raise WorkbookError(f"{where} gets two contents: {self.singles[row, column].value!r} and {value!r}")
+        self.singles[row, column] = Cell(value, style, formula, owner)
 
-    def span(self, row: int, first: int, last: int, value: Value, style: Style, formula: str | None = None) -> None:
+    def fill(self, block: Block, content: Expr | NDArray[Any], style: Style, owner: str = "") -> None:
+        """Fill a block with values, or with an expression whose formula is that of the block's first cell.
+
+        Values of fewer rows or columns are repeated, as NumPy broadcasts them.
+        """
+        if not isinstance(content, Expr):
+            self.fills.append(Fill(block, np.broadcast_to(content, block.shape), style, owner=owner))
+            return
+        values = np.broadcast_to(np.asarray(content.value), block.shape)
+        checked(content.formula, self._address(block.row, block.column))
+        moved = mover(content.formula)
+        self.fills.append(Fill(block, values, style, moved, shared=True, owner=owner))
+
+    def account(
+        self,
+        block: Block,
+        values: NDArray[Any],
+        style: Style,
+        formula: Callable[[int, int], str],
+        shared: bool = False,
+        owner: str = "",
+    ) -> None:
+        """Fill a block with the engine's values and, as a second account of them, the layer's formulas."""
+        checked(formula(0, 0), self._address(block.row, block.column))
+        self.fills.append(Fill(block, values.reshape(block.shape), style, formula, shared, owner))
+
+    def span(self, row: int, first: int, last: int, content: Content, style: Style) -> None:
         """Fill a run of cells of one row as one merged cell."""
-        self.put(row, first, value, style, formula)
-        for column in range(first + 1, last + 1):
-            self.put(row, column, None, style)
-        if last > first:
-            self.merges.append(Block(self.title, row, first, 1, last - first + 1))
+        self.merged(Block(self.title, row, first, 1, last - first + 1), content, style)
 
-    def setting(self, setting: Setting, value: float | str, style: Style) -> None:
-        """Fill a cell in which the user chooses, name it, and let nothing else in."""
-        at = setting.block
-        self.put(at.row, at.column, value, style)
-        self.names[setting.name] = at
-        choices = f'"{",".join(setting.choices)}"' if setting.choices else None
-        if setting.listed:
-            choices = setting.listed.reference
-        self.validations.append(
-            Validation(
-                (at,), setting.name, setting.hint, setting.hint, setting.low, setting.high, choices, setting.whole
-            )
-        )
+    def merged(self, block: Block, content: Content, style: Style) -> None:
+        """Fill a block as one merged cell."""
+        for at in block.positions():
+            self.put(*at, content if at == (block.row, block.column) else None, style)
+        if block.shape != (1, 1):
+            self.merges.append(block)
 
-    def table(self, name: str, settings: Sequence[Setting], chosen: Mapping[str, float | str], style: Style) -> None:
-        """Fill a block of numbers that the user types, name it as a whole, and let nothing else in."""
-        for setting in settings:
-            self.put(setting.block.row, setting.block.column, chosen[setting.name], style)
-        block, one = around(tuple(setting.block for setting in settings)), settings[0]
-        self.names[name] = block
-        self.validations.append(Validation((block,), name, one.hint, one.hint, one.low, one.high))
+    def input(self, item: Input, value: InputValue, style: Style, width: int = 1) -> None:
+        """Fill the cells of an input, name them, and let nothing else in; a single cell may be merged with others."""
+        self.inputs.append(item)
+        if item.placed.shape == () and len(item.placed.blocks) == 1:
+            self.span(item.at.row, item.at.column, item.at.column + width - 1, _cell_value(value), style)
+        else:
+            for block, plane in item.planes(value):
+                self.fill(block, plane, style)
+        self.names |= dict(item.placed.names())
+        self.validations.append(_validation(item))
 
-    def fill(self, blocks: Iterable[Block], planes: Iterable[Iterable[Iterable[float]]], style: Style) -> None:
-        """Fill blocks with plain numbers, a plane each."""
-        for block, plane in zip(blocks, planes, strict=True):
-            for position, value in zip(block.positions(), (v for line in plane for v in line), strict=True):
-                self.cells[position] = Cell(value, style)
+    def replace(self, row: int, column: int, **changes: Any) -> None:
+        """Change the look or the formula of a single cell that is there already."""
+        self.singles[row, column] = self.singles[row, column]._replace(**changes)
+
+    def cells(self) -> Iterator[tuple[tuple[int, int], Cell]]:
+        """Every cell with its position, in no particular order."""
+        yield from self.singles.items()
+        for fill in self.fills:
+            yield from fill.cells()
+
+    @property
+    def last(self) -> tuple[int, int]:
+        """The last row and the last column that hold something."""
+        rows = [row for row, _ in self.singles] + [fill.block.last_row for fill in self.fills]
+        columns = [column for _, column in self.singles] + [fill.block.last_column for fill in self.fills]
+        return max(rows, default=1), max(columns, default=1)
+
+    # -- what formulas on this sheet say of cells ------------------------------------------------------------------
+
+    def cell(self, block: Block, value: Any) -> Expr:
+        """A single cell, the same for all formulas: `$B$2`."""
+        return Expr(_scalar(value), self._prefix(block) + block.fixed())
+
+    def each(self, block: Block, values: Any) -> Expr:
+        """The cell of a block that stands as a formula's own cell does: `B2`, then `C2`, …; values (rows, columns)."""
+        return Expr(np.broadcast_to(np.asarray(values), block.shape), self._prefix(block) + block.cell())
+
+    def row(self, block: Block, values: Any) -> Expr:
+        """The cell of a row that stands in a formula's column: `B$2`; values (1, columns)."""
+        return Expr(np.reshape(values, (1, -1)), self._prefix(block) + block.fixed_row())
+
+    def column(self, block: Block, values: Any) -> Expr:
+        """The cell of a column that stands in a formula's row: `$B2`; values (rows, 1)."""
+        return Expr(np.reshape(values, (-1, 1)), self._prefix(block) + block.fixed_column())
+
+    def range(self, block: Block, values: Any) -> Expr:
+        """A whole block, for functions of ranges: `$B$2:$C$3`; values (rows, columns)."""
+        return Expr(np.reshape(values, block.shape), self._prefix(block) + block.absolute, area=True)
+
+    def near(self, block: Block, values: Any) -> Expr:
+        """A whole block whose address moves with the formula: `B2:C3`; values (rows, columns)."""
+        return Expr(np.reshape(values, block.shape), self._prefix(block) + block.relative, area=True)
+
+    def windows(self, block: Block, shape: tuple[int, int], values: Any) -> Expr:
+        """The window of a block that a formula's own cell sees, for functions of ranges: `B2:D4`, `C2:E4` and so on."""
+        view = np.lib.stride_tricks.sliding_window_view(np.reshape(values, block.shape), shape)
+        return Expr(view, self._prefix(block) + block.window(0, 0, *shape), area=True)
+
+    def _prefix(self, block: Block) -> str:
+        return "" if block.sheet == self.title else block.prefix
+
+    def _address(self, row: int, column: int) -> str:
+        return f"{self.title}!{column_letters(column)}{row}"
+
+
+def occupied(page: Page) -> NDArray[np.bool_]:
+    """Which cells of a page hold something, (rows, columns) from row and column 1.
+
+    Raises WorkbookError where two contents stand in one cell.
+    """
+    rows, columns = page.last
+    grid = np.zeros((rows + 1, columns + 1), dtype=bool)
+    for row, column in page.singles:
+        grid[row, column] = True
+    for one in page.fills:
+        block = one.block
+        part = grid[
+            block.row : block.last_row + 1 : block.step[0], block.column : block.last_column + 1 : block.step[1]
+        ]
+        if part.any():
+            y, x = (int(n) for n in np.argwhere(part)[0])
+            row, column = block.position(y, x)
+            raise WorkbookError(f"{page.title}!{column_letters(column)}{row} gets two contents")
+        part[:] = True
+    return grid[1:, 1:]
+
+
+def _cell_value(value: InputValue) -> float | str:
+    return value if isinstance(value, str) else float(value)
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.ndarray | np.generic) and np.size(value) == 1 else value
+
+
+def _validation(item: Input) -> Validation:
+    """The one rule for what may be typed into an input."""
+    limits = item.limits
+    room = f"a {'whole ' if limits.whole else ''}number from {limits.low:,g} to {limits.high:,g}"
+    choices = None
+    if limits.choices:
+        room = "one of the list" if item.is_text else " or ".join(map(str, limits.choices))
+        choices = item.listed.reference if item.listed else f'"{",".join(map(str, limits.choices))}"'
+    error = f"{item.name} takes {room}. Press Esc to keep the old one."
+    blocks, whole = item.placed.blocks, limits.whole
+    return Validation(blocks, item.name, limits.hint, error, limits.low, limits.high, choices, whole)

@@ -1,15 +1,16 @@
-"""What the lessons' own sheets are put together from."""
+"""What sheets are put together from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.cells import style
-from conv_sheet.cells.formula import number
+from conv_sheet.cells.expr import Expr, all_of, integer, is_number, largest, smallest, where
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.page import Page, Setting, Validation, Value
+from conv_sheet.cells.inputs import Input, InputValue, Limits
+from conv_sheet.cells.page import Content, Page
 from conv_sheet.cells.style import Style
-from conv_sheet.layers import Array
 
 
 def frame(title: str, columns: int, zoom: int) -> Page:
@@ -27,72 +28,31 @@ def head(sheet: Page, title: str, lines: Sequence[str], columns: int) -> None:
         sheet.span(row, 2, columns, line, style.LINE)
 
 
-def ask(sheet: Page, setting: Setting, value: float | str, label: str, width: int) -> None:
-    """A setting with its label in the `width` columns before it."""
-    at = setting.block
-    sheet.span(at.row, at.column - width, at.column - 1, label, style.LINE)
-    sheet.setting(setting, value, style.ASKED)
+def ask(
+    sheet: Page, item: Input, value: InputValue, label: str, label_width: int, look: Style = style.ASKED, width: int = 1
+) -> None:
+    """An input of one cell with its label in the `label_width` columns before it."""
+    sheet.span(item.at.row, item.at.column - label_width, item.at.column - 1, label, style.LINE)
+    sheet.input(item, value, look, width)
 
 
-def allowed(setting: Setting) -> str:
-    """Formula of whether the cell of a setting that is a whole number holds what it may."""
-    cell = setting.block.fixed()
-    return f"IF(COUNT({cell})=1,AND({cell}>={setting.low},{cell}<={setting.high},{cell}=INT({cell})),FALSE)"
+def allowed(item: Input, cell: Expr) -> Expr:
+    """Whether the cell of an input that is a whole number holds what it may."""
+    limits = item.limits
+    return where(is_number(cell), all_of(cell >= limits.low, cell <= limits.high, cell == integer(cell)), False)
 
 
-def widen(sheet: Page, at: Block, width: int) -> None:
-    """Merge a filled cell with those to its right, `width` columns in all."""
-    look = sheet.cells[at.row, at.column].style
-    for column in range(at.column + 1, at.column + width):
-        sheet.put(at.row, column, None, look)
-    sheet.merges.append(Block(at.sheet, at.row, at.column, 1, width))
-
-
-def compute(sheet: Page, block: Block, values: Array, look: Style, formula: Callable[[int, int], str]) -> None:
-    """Fill a block with formulas; `values` is what they make, `formula` gives the one at (row, column)."""
-    for (y, x), value in np.ndenumerate(values.reshape(block.shape)):
-        sheet.put(*block.position(y, x), float(value), look, formula(y, x))
-
-
-def copy(sheet: Page, block: Block, values: Array, look: Style, source: Block) -> None:
-    """Fill a block with what stands in another one, on whichever sheet."""
-    compute(sheet, block, values, look, source.other)
-
-
-def choose(sheet: Page, block: Block, values: Array, look: Style, sources: Sequence[Block], number: str) -> None:
-    """Fill a block with what stands in one of several; `number` is the cell that says in which, from 1."""
-    compute(sheet, block, values, look, lambda y, x: choice(number, [source.other(y, x) for source in sources]))
-
-
-MOST_CHOICES = 29
-"""Of one CHOOSE: LibreOffice takes 30 arguments, where Excel takes 255."""
-
-
-def choice(number: str, expressions: Sequence[str]) -> str:
-    """Formula of one of several expressions, by its number from 1.
-
-    >>> choice("$B$2", ["A1", "C1"])
-    'CHOOSE($B$2,A1,C1)'
-    >>> choice("$B$2", ["A1"] * 30)[-33:]
-    ',A1,A1,A1,A1),CHOOSE($B$2-29,A1))'
-    """
-    first, rest = expressions[:MOST_CHOICES], expressions[MOST_CHOICES:]
-    chosen = f"CHOOSE({number},{','.join(first)})"
-    return f"IF({number}<={len(first)},{chosen},{choice(f'{number}-{len(first)}', rest)})" if rest else chosen
-
-
-def signed(sheet: Page, at: Block, blocks: tuple[Block, ...], least: float = 0.0) -> None:
+def signed(sheet: Page, at: Block, blocks: Sequence[tuple[Block, NDArray[np.float64]]], least: float = 0.0) -> None:
     """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more."""
-    values = [abs(float(sheet.cells[position].value or 0)) for block in blocks for position in block.positions()]
-    ranges = ",".join(block.relative for block in blocks)
-    floor = f"{number(least)}," if least else ""
-    sheet.put(at.row, at.column, max(least, *values), style.SCALE, f"MAX({floor}MAX({ranges}),-MIN({ranges}))")
-    sheet.scales.append((blocks, style.diverging(at.absolute)))
+    ranges = [sheet.near(block, values) for block, values in blocks]
+    bounds = [largest(*ranges), -smallest(*ranges)]
+    sheet.put(at.row, at.column, largest(*([least] if least else []), *bounds), style.SCALE)
+    sheet.scales.append((tuple(block for block, _ in blocks), style.diverging(at.absolute)))
 
 
-def caption(sheet: Page, block: Block, text: Value, look: Style = style.LABEL, formula: str | None = None) -> None:
+def caption(sheet: Page, block: Block, content: Content, look: Style = style.LABEL) -> None:
     """A line of text in the cell above a block."""
-    sheet.put(block.row - 1, block.column, text, look, formula)
+    sheet.put(block.row - 1, block.column, content, look)
 
 
 def light(channels: int) -> str:
@@ -105,12 +65,9 @@ def ink(channels: int) -> str:
     return "light" if channels == len(style.CHANNEL_SCALES) else "ink"
 
 
-def pixels(sheet: Page, blocks: tuple[Block, ...]) -> None:
-    """Colour a picture that can be typed over, one block a channel, as red, green and blue or as ink."""
-    shades(sheet, blocks)
-    room = f"number from {light(len(blocks))}."
-    error = f"A pixel is a {room} Press Esc to keep the old one."
-    sheet.validations.append(Validation(blocks, "Pixel", f"A {room}", error, low=0, high=1))
+def pixel_limits(channels: int) -> Limits:
+    """What may be typed into a picture with so many channels."""
+    return Limits(0, 1, hint=f"A number from {light(channels)}.")
 
 
 def shades(sheet: Page, blocks: tuple[Block, ...]) -> None:

@@ -1,0 +1,86 @@
+"""What a user may type into a workbook: one kind of thing, whether pixel, weight, setting, seed or picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conv_sheet.cells.grid import Block, Placed
+
+InputValue = NDArray[np.float64] | float | str
+"""Numbers in the shape of the input's place; a number or a text where that is a single cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be typed into a cell: a (whole) number from `low` to `high`, or one of `choices`.
+
+    >>> Limits(1, 9, whole=True).allows(2.0), Limits(1, 9, whole=True).allows(2.5), Limits(choices=("on",)).allows("on")
+    (True, False, True)
+    """
+
+    low: float = -1e6
+    high: float = 1e6
+    choices: tuple[str | int, ...] = ()
+    whole: bool = False
+    hint: str = "Type any number and watch everything to the right."
+
+    def allows(self, value: object) -> bool:
+        """Whether a cell may hold this."""
+        if self.choices:
+            return value in self.choices
+        if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+            return False
+        return self.low <= value <= self.high and (not self.whole or value == int(value))
+
+
+@dataclass(frozen=True)
+class Input:
+    """Cells that the user may type into: a name, where they stand, what they take, and what they hold at first.
+
+    `restored` inputs are the lesson's own: Reset brings back what the workbook was built with, and undo what stood
+    there before; the others keep what the user chose.
+    """
+
+    name: str
+    placed: Placed
+    limits: Limits
+    default: InputValue
+    restored: bool = False
+    listed: Block | None = None
+    """Cells that hold the choices too, since a list in a rule may have 255 characters only."""
+
+    @classmethod
+    def cell(
+        cls, name: str, block: Block, default: float | str, limits: Limits, listed: Block | None = None
+    ) -> "Input":
+        """An input of one cell, which has its name as a defined name.
+
+        >>> Input.cell("stride", Block("Stride", 8, 13, 1, 1), 1, Limits(1, 3, whole=True)).at
+        Block(sheet='Stride', row=8, column=13, height=1, width=1, step=(1, 1))
+        """
+        return cls(name, Placed(name, (), (block,)), limits, default, listed=listed)
+
+    @classmethod
+    def table(cls, name: str, block: Block, default: NDArray[np.float64], limits: Limits) -> "Input":
+        """An input of a block of numbers."""
+        return cls(name, Placed(name, block.shape, (block,)), limits, default)
+
+    @property
+    def at(self) -> Block:
+        """The first block: the only one of most inputs."""
+        return self.placed.blocks[0]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is one of several texts, not a number."""
+        return any(isinstance(choice, str) for choice in self.limits.choices)
+
+    def planes(self, value: InputValue) -> Iterator[tuple[Block, NDArray[np.generic]]]:
+        """Blocks, and what of a value stands in each, as (rows, columns)."""
+        if isinstance(value, str):
+            yield self.at, np.array([[value]], dtype=object)
+            return
+        yield from zip(self.placed.blocks, self.placed.planes(np.asarray(value, dtype=float)), strict=True)

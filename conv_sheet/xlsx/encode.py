@@ -1,0 +1,63 @@
+"""The one encoder of what a cell holds: numbers, texts and truth values as SpreadsheetML writes them.
+
+Source: ECMA-376 part 1, sections 18.3.1.4 (`c`), 18.3.1.40 (`f`) and 22.9.2.19 (`ST_Xstring`).
+"""
+
+import math
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conv_sheet.errors import WorkbookError
+
+MAX_TEXT = 32_767
+SMALLEST = 2.2250738585072014e-308
+"""The smallest number that a cell holds: Excel, as most spreadsheet programs, takes a smaller one for zero."""
+
+_NEEDS_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def text(value: str) -> str:
+    r"""Text as it stands inside an element: what XML cannot hold becomes ``_xHHHH_``.
+
+    >>> text("a < b"), text("bell \x07"), text("_x0007_")
+    ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
+    """
+    return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value).translate(_ENTITIES)
+
+
+def checked_text(value: str, where: str) -> str:
+    """The text encoded, if a cell holds one so long; `where` names the cell in the error."""
+    if len(value) > MAX_TEXT:
+        raise WorkbookError(f"{where}: {len(value):,} characters of text; a cell holds {MAX_TEXT:,}")
+    return text(value)
+
+
+def number(value: float) -> str:
+    """A finite number.
+
+    >>> number(2.0), number(0.1), number(1e-320), number(True)
+    ('2', '0.1', '0', '1')
+    """
+    if -SMALLEST < value < SMALLEST:
+        return "0"
+    return repr(float(value)).removesuffix(".0")
+
+
+def numbers(values: NDArray[np.float64]) -> list[str]:
+    """Finite numbers, of which a row has many.
+
+    >>> numbers(np.array([2.0, 0.1, 1e-320]))
+    ['2', '0.1', '0']
+    """
+    held = np.where(np.abs(values) < SMALLEST, 0.0, values).tolist()
+    return [said[:-2] if said.endswith(".0") else said for said in map(repr, held)]
+
+
+def checked_number(value: float, where: str) -> str:
+    """The number encoded, if a cell can hold it; `where` names the cell in the error."""
+    if not math.isfinite(value):
+        raise WorkbookError(f"{where}: a cell cannot hold the number {value}")
+    return number(value)

@@ -1,0 +1,158 @@
+"""openpyxl as the writer of everything but the cells; the one module that knows its private parts.
+
+openpyxl has no way to store the value of a formula, and makes an object of every cell. So the rows of a sheet are
+streamed by `rows`, and openpyxl writes what stands before and behind them, and all other parts.
+"""
+
+import re
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.worksheet._writer import WorksheetWriter
+from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.writer.excel import ExcelWriter
+
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.page import Page
+from conv_sheet.cells.style import Style
+from conv_sheet.xlsx import encode
+from conv_sheet.xlsx.rows import Strings, rows
+
+EPOCH = datetime(2020, 1, 1)
+"""Creation date of every workbook, so that the same state gives the same bytes."""
+
+_STRINGS = "xl/sharedStrings.xml"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color", "name",
+               "family", "charset", "scheme")  # fmt: skip
+
+
+def save(book: Workbook, pages: Mapping[str, Page], path: Path) -> None:
+    """Write a workbook of openpyxl's with the cells of pages, by title."""
+    with _Archive(path) as archive:
+        _Writer(book, archive, pages).write_data()
+
+
+class _Archive(zipfile.ZipFile):
+    """A zip file in which nothing depends on the clock, and in which three of openpyxl's parts are put right.
+
+    The children of a font get the order that the schema wants, and the shared strings, which openpyxl does not write,
+    are declared.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w", zipfile.ZIP_DEFLATED)
+
+    def writestr(self, name: Any, data: Any) -> None:  # type: ignore[override]
+        text = data.decode() if isinstance(data, bytes) else data
+        if name == "xl/styles.xml":
+            text = re.sub(r"<font>(.*?)</font>", _sorted_font, text)
+        elif name == "xl/_rels/workbook.xml.rels":
+            kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+            link = f'<Relationship Id="rIdStrings" Type="{kind}" Target="/{_STRINGS}"/>'
+            text = text.replace("</Relationships>", f"{link}</Relationships>")
+        elif name == "[Content_Types].xml":
+            kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+            text = text.replace("</Types>", f'<Override PartName="/{_STRINGS}" ContentType="{kind}"/></Types>')
+        super().writestr(_entry(name), text)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, date_time=EPOCH.timetuple()[:6])
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _sorted_font(match: re.Match[str]) -> str:
+    children = re.findall(r"<(\w+)[^>]*/>", match[1])
+    elements = re.findall(r"<\w+[^>]*/>", match[1])
+    ordered = sorted(zip(children, elements, strict=True), key=lambda pair: _FONT_ORDER.index(pair[0]))
+    return f"<font>{''.join(element for _, element in ordered)}</font>"
+
+
+class _Writer(ExcelWriter):  # type: ignore[misc]
+    """openpyxl's writer with our own cells."""
+
+    def __init__(self, book: Workbook, archive: _Archive, pages: Mapping[str, Page]) -> None:
+        super().__init__(book, archive)
+        self.pages = pages
+        self.strings = Strings()
+        self.styles = _Styles(book)
+
+    def write_worksheet(self, sheet: Worksheet) -> None:
+        page = self.pages[sheet.title]
+        sheet._drawing = SpreadsheetDrawing()
+        sheet._drawing.charts, sheet._drawing.images = sheet._charts, sheet._images
+        writer = WorksheetWriter(sheet)
+        sheet._hyperlinks = [
+            Hyperlink(ref=f"{column_letters(column)}{row}", location=target)
+            for (row, column), target in page.links.items()
+        ]
+        writer.write()
+        sheet._rels = writer._rels
+        xml = Path(writer.out).read_text(encoding="utf-8")
+        writer.cleanup()
+        last = Block(page.title, 1, 1, *page.last)
+        xml = re.sub(r'<dimension ref="[^"]*"', f'<dimension ref="{last.relative}"', xml, count=1)
+        head, tail = re.split(r"<sheetData\s*/>|<sheetData>.*?</sheetData>", xml, maxsplit=1, flags=re.DOTALL)
+        with self._archive.open(_entry(sheet.path[1:]), "w") as part:
+            part.write(f"{head}<sheetData>".encode())
+            for row in rows(page, self.styles.__getitem__, self.strings):
+                part.write(row.encode())
+            part.write(f"</sheetData>{tail}".encode())
+        self.manifest.append(sheet)
+
+    def _write_charts(self) -> None:
+        super()._write_charts()
+        items = "".join(f'<si><t xml:space="preserve">{encode.text(text)}</t></si>' for text in self.strings.numbers)
+        count = len(self.strings.numbers)
+        self._archive.writestr(_STRINGS, f'<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{count}">{items}</sst>')
+
+
+class _Styles:
+    """Style ids out of openpyxl's own tables."""
+
+    def __init__(self, book: Workbook) -> None:
+        self.scratch = Worksheet(book)
+        self.ids: dict[Style, int] = {}
+
+    def __getitem__(self, look: Style) -> int:
+        if look not in self.ids:
+            cell = self.scratch.cell(1, len(self.ids) + 1)
+            cell.font = Font(
+                name=style.MONO if look.mono else style.FONT,
+                sz=look.size,
+                b=look.bold,
+                i=look.italic,
+                u="single" if look.underline else None,
+                color=f"FF{look.color}",
+            )
+            if look.fill:
+                cell.fill = PatternFill("solid", fgColor=f"FF{look.fill}")
+            if look.line:
+                cell.border = box(look.line)
+            cell.number_format = look.format
+            cell.alignment = Alignment(
+                horizontal=look.horizontal,
+                vertical=look.vertical,
+                wrap_text=look.wrap,
+                shrink_to_fit=look.shrink,
+                indent=look.indent,
+            )
+            self.ids[look] = cell.style_id
+        return self.ids[look]
+
+
+def box(color: str) -> Border:
+    """A thin line of one colour on all sides."""
+    side = Side("thin", color=f"FF{color}")
+    return Border(left=side, right=side, top=side, bottom=side)

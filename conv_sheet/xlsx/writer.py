@@ -1,0 +1,135 @@
+"""The only writer of generated workbooks: pages in, an .xlsx file out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from openpyxl import Workbook
+from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
+from openpyxl.styles import Font, PatternFill
+from openpyxl.styles.colors import Color
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.cell_range import MultiCellRange
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from conv_sheet import __version__
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.page import Mark, Page, Validation
+from conv_sheet.cells.style import Scale
+from conv_sheet.files import atomic_write
+from conv_sheet.xlsx.charts import bar_chart, line_chart
+from conv_sheet.xlsx.parts import EPOCH, box, save
+
+
+def write(title: str, pages: list[Page], path: Path) -> None:
+    """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties."""
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    book.properties.title = title
+    book.properties.creator = f"conv-sheet {__version__}"
+    book.properties.created = book.properties.modified = EPOCH
+    book.calculation.fullCalcOnLoad = True
+    for page in pages:
+        _sheet(book, page, [mark for other in pages for mark in other.marks if mark.blocks[0].sheet == page.title])
+    with atomic_write(path) as temporary:
+        save(book, {page.title: page for page in pages}, temporary)
+
+
+def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
+    """Everything of a sheet but its cells; `marks` are those of all pages for this one."""
+    sheet = book.create_sheet(page.title)
+    view = sheet.sheet_view
+    view.showGridLines = False
+    view.zoomScale = view.zoomScaleNormal = page.zoom
+    sheet.freeze_panes = page.freeze
+    if page.hidden:
+        sheet.sheet_state = "hidden"
+    if page.default_height:
+        sheet.sheet_format.defaultRowHeight = page.default_height
+        sheet.sheet_format.customHeight = True
+    for column, width in page.widths.items():
+        sheet.column_dimensions[column_letters(column)].width = width
+    for block in page.merges:
+        sheet.merge_cells(block.relative)
+    for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
+        fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
+        font = Font(color=f"FF{mark.color}") if mark.color else None
+        rule = FormulaRule([mark.formula], font=font, fill=fill, border=box(mark.line) if mark.line else None)
+        sheet.conditional_formatting.add(_sqref(mark.blocks), rule)
+    for blocks, scale in page.scales:
+        sheet.conditional_formatting.add(_sqref(blocks), _color_scale(scale))
+    for verdict in page.verdicts:
+        for truth, fill, color in (
+            (verdict.formula, style.GOOD, style.GOOD_TEXT),
+            (f"NOT({verdict.formula})", style.BAD, style.BAD_TEXT),
+        ):
+            rule = FormulaRule([truth], font=Font(color=f"FF{color}"), fill=PatternFill(bgColor=f"FF{fill}"))
+            sheet.conditional_formatting.add(verdict.block.relative, rule)
+    for blocks, colours in page.palettes:
+        for number, colour in enumerate(colours):
+            fill = PatternFill(bgColor=f"FF{colour}")
+            sheet.conditional_formatting.add(_sqref(blocks), CellIsRule("equal", [str(number)], fill=fill))
+    for validation in page.validations:
+        sheet.add_data_validation(_validation(validation))
+    for bars in page.bars:
+        sheet.add_chart(bar_chart(book, bars), bars.anchor)
+    for line in page.lines:
+        sheet.add_chart(line_chart(sheet, line), line.anchor)
+    for name, block in page.names.items():
+        book.defined_names[name] = DefinedName(name, attr_text=block.reference)
+    _printing(sheet, page)
+
+
+def _sqref(blocks: Iterable[Block]) -> str:
+    return " ".join(block.relative for block in blocks)
+
+
+def _color_scale(scale: Scale) -> Rule:
+    zero, white = FormatObject("num", val=0), f"FF{style.WHITE}"
+    if scale.low is not None:
+        bounds = [FormatObject("formula", val=f"-{scale.top}"), zero, FormatObject("formula", val=f"{scale.top}")]
+        colors = [f"FF{scale.low}", white, f"FF{scale.high}"]
+        return Rule(type="colorScale", colorScale=ColorScale(cfvo=bounds, color=[Color(c) for c in colors]))
+    if scale.top is None:
+        return ColorScaleRule(
+            start_type="num", start_value=0, start_color=white, end_type="max", end_color=f"FF{scale.high}"
+        )
+    return ColorScaleRule(
+        start_type="num",
+        start_value=0,
+        start_color=white,
+        end_type="num",
+        end_value=scale.top,
+        end_color=f"FF{scale.high}",
+    )
+
+
+def _validation(validation: Validation) -> DataValidation:
+    if validation.choices is not None:
+        rule = DataValidation("list", formula1=validation.choices, allow_blank=False)
+    else:
+        low, high = (f"{bound:g}" for bound in (validation.low, validation.high))
+        kind = "whole" if validation.whole else "decimal"
+        rule = DataValidation(kind, operator="between", formula1=low, formula2=high, allow_blank=False)
+    rule.showErrorMessage = rule.showInputMessage = True
+    rule.errorTitle = rule.promptTitle = validation.title[:32]
+    rule.error, rule.prompt = validation.error[:225], validation.hint[:255]
+    rule.sqref = MultiCellRange(_sqref(validation.blocks))
+    return rule
+
+
+def _printing(sheet: Worksheet, page: Page) -> None:
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A3 if page.repeat_rows else sheet.PAPERSIZE_A4
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 1
+    sheet.print_options.horizontalCentered = True
+    sheet.page_margins.left = sheet.page_margins.right = 0.4
+    sheet.page_margins.top = sheet.page_margins.bottom = 0.5
+    sheet.oddFooter.left.text, sheet.oddFooter.right.text = "conv-sheet", "&A"
+    if page.prints:
+        sheet.print_area = page.prints.relative
+    if page.repeat_rows:
+        sheet.print_title_rows = f"1:{page.repeat_rows}"
