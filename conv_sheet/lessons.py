@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
 from conv_sheet.files import atomic_write
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
-from conv_sheet.pictures.digits import digit
-from conv_sheet.pictures.drawings import PICTURES, draw
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import parse
+from conv_sheet.ops import Array
+from conv_sheet.pictures.samples import FIRST, sample
 from conv_sheet.sheets import images
-from conv_sheet.sheets.backprop.board import TARGET
-from conv_sheet.state import Contents
+from conv_sheet.sheets.addresses import TARGET
+from conv_sheet.state import WorkbookState
 
 DEFAULT = "fastai"
-DEFAULT_DIGIT = 7
 
 _NO_ARCHIVE = (
     "not an .npz file of named arrays, or a damaged one; "
@@ -27,11 +28,12 @@ _NO_ARCHIVE = (
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """A network with its name, and its trained weights where it comes with some."""
+class Source:
+    """A spec with its name, and its trained weights where it comes with some."""
 
     name: str
     network: Network
+    lesson: Lesson
     weights: Path | None
 
     def tensors(self, seed: int | None = None) -> dict[str, Array]:
@@ -56,7 +58,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
-def load(lesson: str) -> Lesson:
+def load(lesson: str) -> Source:
     """A lesson by name, or a spec by path.
 
     Raises SpecError where there is neither.
@@ -64,19 +66,20 @@ def load(lesson: str) -> Lesson:
     if lesson in names():
         path = folder() / f"{lesson}.toml"
         weights = path.with_suffix(".npz")
-        return Lesson(lesson, _network(path), weights if weights.exists() else None)
+        return Source(lesson, *_spec(path), weights if weights.exists() else None)
     path = Path(lesson)
     if path.is_file():
-        return Lesson(path.stem, _network(path), None)
+        return Source(path.stem, *_spec(path), None)
     near = did_you_mean(lesson, names())
     raise SpecError(f"there is no lesson {lesson!r} and no such file{near}; the lessons are {', '.join(names())}")
 
 
-def _network(path: Path) -> Network:
+def _spec(path: Path) -> tuple[Network, Lesson]:
     try:
-        return Network.from_toml(path.read_text(encoding="utf-8"), str(path))
+        spec = parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file") from None
+    return spec.network, spec.lesson
 
 
 def load_weights(path: Path) -> dict[str, Array]:
@@ -104,48 +107,47 @@ def save_weights(path: Path, weights: Mapping[str, Array]) -> None:
                 np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
 
 
-def default_picture(network: Network) -> Array:
-    """What the input of a network (C, H, W) shows until somebody gives it a picture: its spec's, or a digit.
+def default_picture(network: Network, lesson: Lesson) -> Array:
+    """What the input of a network (C, H, W) shows until somebody gives it a picture: its lesson's, or a digit.
 
-    >>> default_picture(load("fastai").network).shape
+    >>> fastai = load("fastai")
+    >>> default_picture(fastai.network, fastai.lesson).shape
     (1, 28, 28)
     """
-    if network.picture:
-        return draw(network.picture, network.input_shape)
-    return sample(DEFAULT_DIGIT, network.input_shape)
+    return sample(lesson.picture or FIRST, network.input_shape)
 
 
-def first_contents(
-    network: Network, tensors: Mapping[str, Array], own: Array | None = None, number: int | None = None
-) -> Contents:
-    """What a new workbook holds: the user's own picture, a sample digit, or what the network shows at first.
+def first_state(
+    network: Network,
+    lesson: Lesson,
+    tensors: Mapping[str, Array],
+    own: Array | None = None,
+    number: int | None = None,
+) -> WorkbookState:
+    """The state of a new workbook: the user's own picture, a sample digit, or what the lesson shows at first.
 
     Raises DataError for a digit, and SpecError for a spec, where the sheet `Images` has no such picture.
 
-    >>> lesson = load("fastai")
-    >>> first_contents(lesson.network, lesson.tensors(), number=3).image.shape
+    >>> fastai = load("fastai")
+    >>> first_state(fastai.network, fastai.lesson, fastai.tensors(), number=3).image.shape
     (1, 28, 28)
     """
-    if own is not None:
-        image, label = own, images.OWN
-    elif number is not None:
-        image, label = sample(number, network.input_shape), f"digit {number}"
-    else:
-        image, label = default_picture(network), network.picture or f"digit {DEFAULT_DIGIT}"
-    known = network.backprop and str(number) in network.classes
-    settings: dict[str, float | str] = {TARGET: str(number)} if known else {}
-    if images.NAME not in network.sheets:
-        return Contents(network, image, tensors, settings=settings)
-    _check_label(network, label, number)
-    gallery = {name: _sample(name, network.input_shape) for name in images.samples_of(network)} | {label: image}
-    if network.picture:
-        gallery[network.picture] = default_picture(network)
-    return Contents(network, image, tensors, gallery=gallery, settings=settings | {images.CHOICE: label})
+    label = images.OWN if own is not None else f"digit {number}" if number is not None else lesson.picture or FIRST
+    image = sample(label, network.input_shape) if own is None else own
+    settings: dict[str, InputValue] = {}
+    if lesson.backprop and str(number) in network.classes:
+        settings[TARGET] = str(number)
+    if images.NAME in lesson.sheets:
+        _check_label(network, lesson, label, number)
+        settings[images.CHOICE] = label
+        if own is not None:
+            settings[images.image_name(images.OWN)] = own
+    return WorkbookState.of(network, image, tensors, lesson, **settings)
 
 
-def _check_label(network: Network, label: str, number: int | None) -> None:
+def _check_label(network: Network, lesson: Lesson, label: str, number: int | None) -> None:
     """A network whose classes are named after pictures has those on `Images`, and no digits."""
-    every = images.labels(network)
+    every = images.labels(network, lesson)
     if label in every:
         return
     pictures = [name for name in every if name not in (images.DRAWING, images.OWN)]
@@ -155,22 +157,3 @@ def _check_label(network: Network, label: str, number: int | None) -> None:
     raise DataError(
         f"--digit {number}: {has}: build without --digit and choose on the sheet Images, or give your own with --image"
     )
-
-
-def _sample(label: str, shape: tuple[int, ...]) -> Array:
-    """A picture that comes with conv-sheet, by its label on `Images`."""
-    return draw(label, shape) if label in PICTURES else sample(int(label.removeprefix("digit ")), shape)
-
-
-def sample(number: int, shape: tuple[int, ...]) -> Array:
-    """A sample digit in the middle of a picture (C, H, W), the same in every channel.
-
-    >>> sample(3, (1, 32, 40)).shape
-    (1, 32, 40)
-    """
-    channels, height, width = shape
-    side = min(height, width)
-    picture = np.zeros((height, width))
-    top, left = (height - side) // 2, (width - side) // 2
-    picture[top : top + side, left : left + side] = digit(number, side)
-    return np.repeat(picture[np.newaxis], channels, axis=0)

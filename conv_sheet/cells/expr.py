@@ -441,8 +441,8 @@ def _taken(flat: Any, place: Any, outside: Any) -> Any:
     """Values by number from 1; what is outside is an error in the cells, and `outside` here."""
     number_ = np.asarray(place, dtype=float)
     there = (number_ >= 1) & (number_ <= len(flat))
-    found = np.where(there, flat[np.where(there, number_, 1).astype(int) - 1], outside)
-    return _plain(found)
+    found = np.asarray(flat[np.where(there, number_, 1).astype(int) - 1], dtype=flat.dtype)
+    return _plain(np.where(there, found, np.asarray(outside, dtype=flat.dtype)))
 
 
 def _picked(which: Any, options: Sequence[Expr]) -> Any:

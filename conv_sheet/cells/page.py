@@ -5,6 +5,7 @@ The writer turns pages into a workbook; nothing here knows the file format.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,13 +37,14 @@ class Cell(NamedTuple):
 class Fill:
     """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
 
-    Where the formulas are `shared`, each is that of the first cell with relative addresses moved.
+    Where the formulas are `shared`, each is that of the first cell with relative addresses moved; else some cells may
+    have none.
     """
 
     block: Block
     values: NDArray[Any]
     style: Style
-    formula: Callable[[int, int], str] | None = None
+    formula: Callable[[int, int], str | None] | None = None
     shared: bool = False
     owner: str = ""
 
@@ -188,33 +190,45 @@ class Page:
         block: Block,
         values: NDArray[Any],
         style: Style,
-        formula: Callable[[int, int], str],
+        formula: Callable[[int, int], str | None],
         shared: bool = False,
         owner: str = "",
     ) -> None:
         """Fill a block with the engine's values and, as a second account of them, the layer's formulas."""
-        checked(formula(0, 0), self._address(block.row, block.column))
+        checked(formula(0, 0) or "", self._address(block.row, block.column))
         self.fills.append(Fill(block, values.reshape(block.shape), style, formula, shared, owner))
 
     def span(self, row: int, first: int, last: int, content: Content, style: Style) -> None:
         """Fill a run of cells of one row as one merged cell."""
         self.merged(Block(self.title, row, first, 1, last - first + 1), content, style)
 
-    def merged(self, block: Block, content: Content, style: Style) -> None:
+    def merged(self, block: Block, content: Content, style: Style, owner: str = "") -> None:
         """Fill a block as one merged cell."""
         for at in block.positions():
-            self.put(*at, content if at == (block.row, block.column) else None, style)
+            first = at == (block.row, block.column)
+            self.put(*at, content if first else None, style, owner if first else "")
         if block.shape != (1, 1):
             self.merges.append(block)
 
-    def input(self, item: Input, value: InputValue, style: Style, width: int = 1) -> None:
-        """Fill the cells of an input, name them, and let nothing else in; a single cell may be merged with others."""
+    def input(
+        self,
+        item: Input,
+        value: InputValue,
+        style: Style,
+        width: int = 1,
+        formula: Callable[[int, int, int], str | None] | None = None,
+    ) -> None:
+        """Fill the cells of an input, name them, and let nothing else in; a single cell may be merged with others.
+
+        With `formula`, the values at some (plane, row, column) are those of formulas, until something is typed there.
+        """
         self.inputs.append(item)
-        if item.placed.shape == () and len(item.placed.blocks) == 1:
+        if item.placed.shape == ():
             self.span(item.at.row, item.at.column, item.at.column + width - 1, _cell_value(value), style)
         else:
-            for block, plane in item.planes(value):
-                self.fill(block, plane, style)
+            for number, (block, plane) in enumerate(item.planes(value)):
+                one = partial(formula, number) if formula else None
+                self.fills.append(Fill(block, plane, style, one, owner=item.name if formula else ""))
         self.names |= dict(item.placed.names())
         self.validations.append(_validation(item))
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
 from conv_sheet.ops import Array
 
@@ -80,16 +81,6 @@ class Field:
             index, between = divmod(position * self.stride - self.before + number * self.dilation, self.spread)
             if not between:
                 yield number, index
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What may be typed into the cells of a parameter: a number from `low` to `high`, or one of `choices`."""
-
-    low: float = -1e6
-    high: float = 1e6
-    choices: tuple[int, ...] = ()
-    hint: str = "Type any number and watch everything to the right."
 
 
 @dataclass(frozen=True)

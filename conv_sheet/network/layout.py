@@ -151,7 +151,7 @@ class _Group:
         return self.nodes[-1].out_shape if self.nodes else self.reads
 
 
-def plan(network: Network) -> Layout:
+def plan(network: Network, fold: bool = True) -> Layout:
     """Place a network.
 
     >>> conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 3}
@@ -159,7 +159,7 @@ def plan(network: Network) -> Layout:
     >>> layout.input.blocks[0].relative, dict(layout.names())["conv1_out_1"].relative
     ('B10:G15', 'S10:V13')
     """
-    groups = _groups(network)
+    groups = _groups(network, fold)
     borders = [_border(group, following) for group, following in zip(groups, [*groups[1:], None], strict=True)]
     top = BAND_ROW + 2 * max((_band_rows(g) for g in groups), default=0)
     top += 1 if top > BAND_ROW else 0
@@ -180,7 +180,7 @@ def plan(network: Network) -> Layout:
     return Layout(network, tuple(stages))
 
 
-def _groups(network: Network) -> list[_Group]:
+def _groups(network: Network, fold: bool) -> list[_Group]:
     groups = [_Group((), None, network.input_shape)]
     made_by = {"input": "input"}
     shapes: dict[str, Shape] = {"input": network.input_shape}
@@ -191,7 +191,7 @@ def _groups(network: Network) -> list[_Group]:
         if node.layer.keeps_values and _reads_maps(following, shapes[made_by[source]]):
             made_by[node.name] = made_by[source]
             continue
-        if node.layer.folds and not network.backprop and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
+        if node.layer.folds and fold and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
             groups[-1] = _Group((*last.nodes, node), last.source, last.reads)
             made_by[node.name] = last.name
             continue

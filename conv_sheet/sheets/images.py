@@ -1,18 +1,24 @@
 """The sheet `Images`: pictures to choose from, and one to draw into. The input on `Network` follows the choice."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 
 import numpy as np
 
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, Placed, around, quote
-from conv_sheet.cells.page import Page, Setting
-from conv_sheet.layers import Array, Formula
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import integer, match
+from conv_sheet.cells.formula import Formula
+from conv_sheet.cells.grid import Block, Placed, around
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.page import Page
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
 from conv_sheet.pictures.drawings import PICTURES
-from conv_sheet.sheets.held import Held
+from conv_sheet.pictures.samples import DIGITS, FIRST, sample
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
 NAME = "images"
 IMAGES = "Images"
@@ -28,119 +34,122 @@ _ACROSS = 6
 _CHOICE_WIDTH = 6
 
 
-def labels(network: Network) -> tuple[str, ...]:
+def labels(network: Network, lesson: Lesson) -> tuple[str, ...]:
     """What the pictures are called: an empty one, the user's own, the lesson's, and the samples."""
     samples = samples_of(network)
-    lesson = (network.picture,) if network.picture and network.picture not in samples else ()
-    return (DRAWING, OWN, *lesson, *samples)
+    first = (lesson.picture,) if lesson.picture and lesson.picture not in samples else ()
+    return (DRAWING, OWN, *first, *samples)
 
 
 def samples_of(network: Network) -> tuple[str, ...]:
     """Labels of the pictures that come with conv-sheet: those that classes are named after, or else the ten digits."""
-    return tuple(name for name in network.classes if name in PICTURES) or tuple(f"digit {n}" for n in range(10))
+    return tuple(name for name in network.classes if name in PICTURES) or DIGITS
 
 
-def number(network: Network, label: str) -> int:
-    """Place of a picture among all."""
-    return labels(network).index(label)
+def image_name(label: str) -> str:
+    """The name of the input that a picture is.
+
+    >>> image_name("digit 7")
+    'image_digit_7'
+    """
+    return "image_" + re.sub(r"\W+", "_", label)
 
 
-def gallery(layout: Layout) -> dict[str, Placed]:
-    """Where each picture stands, by label: its channels below each other, six pictures in a row."""
-    channels, height, width = layout.network.input_shape
-    places = {}
-    for place, label in enumerate(labels(layout.network)):
-        top, left = _corner(layout.network, place)
+def gallery(layout: Layout, lesson: Lesson) -> dict[str, Input]:
+    """The pictures by label, to be typed into: channels below each other, six pictures in a row."""
+    shape = layout.network.input_shape
+    channels, height, width = shape
+    down, right = _pitch(shape)
+    inputs = {}
+    for place, label in enumerate(labels(layout.network, lesson)):
+        top, left = _TOP + place // _ACROSS * down, _LEFT + place % _ACROSS * right
         blocks = tuple(Block(IMAGES, top + c * (height + 1), left, height, width) for c in range(channels))
-        places[label] = Placed(label, layout.network.input_shape, blocks)
-    return places
+        first = np.zeros(shape) if label in (DRAWING, OWN) else sample(label, shape)
+        inputs[label] = Input(
+            image_name(label), Placed(image_name(label), shape, blocks), widgets.pixel_limits(channels), first
+        )
+    return inputs
 
 
-def _pitch(network: Network) -> tuple[int, int]:
-    channels, height, width = network.input_shape
+def choice(layout: Layout, lesson: Lesson) -> Input:
+    """The drop-down."""
+    every = labels(layout.network, lesson)
+    hint = Limits(choices=every, hint="Choose one of the pictures below.")
+    listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
+    return Input(CHOICE, Placed(CHOICE, (), (_CHOICE,)), hint, lesson.picture or FIRST, restored=True, listed=listed)
+
+
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """The choice, and every picture."""
+    return (choice(layout, lesson), *gallery(layout, lesson).values())
+
+
+def _pitch(shape: Sequence[int]) -> tuple[int, int]:
+    channels, height, width = shape
     return channels * (height + 1) + 2, width + 2
 
 
-def _corner(network: Network, place: int) -> tuple[int, int]:
-    down, right = _pitch(network)
-    return _TOP + place // _ACROSS * down, _LEFT + place % _ACROSS * right
-
-
-def input_formula(layout: Layout) -> Formula:
+def input_formula(layout: Layout, lesson: Lesson) -> Formula:
     """Formula of each input value: the same place of the chosen picture."""
-    area = Block(IMAGES, 1, 1, 1, 1)
-    whole = around((area, *(block for placed in gallery(layout).values() for block in placed.blocks))).reference
+    pictures = (block for item in gallery(layout, lesson).values() for block in item.placed.blocks)
+    whole = around((Block(IMAGES, 1, 1, 1, 1), *pictures)).reference
     height = layout.network.input_shape[1]
-    row, column = f"{quote(IMAGES)}!{_ROW.fixed()}", f"{quote(IMAGES)}!{_COLUMN.fixed()}"
 
     def pixel(channel: int, y: int, x: int) -> str:
-        return f"INDEX({whole},{row}+{channel * (height + 1) + y},{column}+{x})"
+        down = f"{_ROW.prefix}{_ROW.fixed()}+{channel * (height + 1) + y}"
+        return f"INDEX({whole},{down},{_COLUMN.prefix}{_COLUMN.fixed()}+{x})"
 
-    return pixel
-
-
-def settings(layout: Layout) -> tuple[Setting, ...]:
-    """The drop-down."""
-    every = labels(layout.network)
-    start = layout.network.picture or "digit 7"
-    return (Setting(CHOICE, _CHOICE, start, "Choose one of the pictures below.", choices=every),)
+    return Formula(pixel)
 
 
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """Nothing here is the engine's."""
-    return []
+def followed(state: WorkbookState) -> Array | None:
+    """Which input values are those of the chosen picture, (C, H, W) of bool: the others were typed over.
+
+    None where the workbook has no such sheet.
+    """
+    if NAME not in state.lesson.sheets:
+        return None
+    chosen = state.text(choice(state.layout, state.lesson))
+    same: Array = state.image == state.array(gallery(state.layout, state.lesson)[chosen])
+    return same
 
 
-def page(held: Held) -> Page:
+def page(state: WorkbookState) -> Page:
     """The sheet with every picture, all of them to be typed into."""
-    layout, network = held.layout, held.network
-    (choice,) = settings(layout)
-    chosen = str(held.chosen[CHOICE])
-    sheet = Page(IMAGES, zoom=style.NETWORK_ZOOM, default_width=style.CELL_WIDTH, default_height=style.CELL_HEIGHT)
-    places = gallery(layout)
-    last = max(block.last_column for placed in places.values() for block in placed.blocks)
-    sheet.widths = dict.fromkeys(range(2, max(last, 60) + 1), style.CELL_WIDTH) | {1: 1.5}
+    layout, shape = state.layout, state.network.input_shape
+    pictures = gallery(layout, state.lesson)
+    last = max(block.last_column for item in pictures.values() for block in item.placed.blocks)
+    sheet = widgets.frame(IMAGES, max(last, 60), style.NETWORK_ZOOM)
     sheet.freeze = f"A{_TOP - 1}"
     sheet.heights |= {1: 30, _CHOICE.row: 24} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
     sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
     hint = (
-        f"Choose in the box, or draw: type {parts.light(network.input_shape[0])} into any picture. The sheet Network "
-        "follows at once. The picture own is yours: conv-sheet build … --image FILE fills it."
+        f"Choose in the box, or draw: type {widgets.light(shape[0])} into any picture. The sheet Network follows at "
+        "once. The picture own is yours: conv-sheet build … --image FILE fills it."
     )
     sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
-    _chooser(sheet, network, choice, chosen)
-    for label, placed in places.items():
-        sheet.put(placed.blocks[0].row - 1, placed.blocks[0].column, label, style.CLASS)
-        sheet.fill(placed.blocks, placed.planes(held.pictures[label]).tolist(), style.PIXEL)
-        parts.pixels(sheet, placed.blocks)
+    _chooser(sheet, state)
+    for label, item in pictures.items():
+        widgets.caption(sheet, item.at, label, style.CLASS)
+        sheet.input(item, state[item], style.PIXEL)
+        widgets.shades(sheet, item.placed.blocks)
     return sheet
 
 
-def _chooser(sheet: Page, network: Network, choice: Setting, chosen: str) -> None:
+def _chooser(sheet: Page, state: WorkbookState) -> None:
     """The drop-down, and where the chosen picture begins, counted from the corner of the sheet."""
-    every = labels(network)
+    item = choice(state.layout, state.lesson)
+    every = [str(label) for label in item.limits.choices]
     sheet.span(_CHOICE.row, 2, 7, "the network sees", style.HEADING)
-    sheet.setting(choice, chosen, style.CHOICE)
-    for column in range(_CHOICE.column + 1, _CHOICE.column + _CHOICE_WIDTH):
-        sheet.put(_CHOICE.row, column, None, style.CHOICE)
-    sheet.merges.append(Block(IMAGES, _CHOICE.row, _CHOICE.column, 1, _CHOICE_WIDTH))
-    for place, label in enumerate(every):
-        sheet.put(_LIST_ROW, _CHOICE.column + place, label, style.HIDDEN)
+    sheet.input(item, state[item], style.CHOICE, _CHOICE_WIDTH)
     listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
-    position = f"(MATCH({_CHOICE.fixed()},{listed.absolute},0)-1)"
-    (top, left), (down, right) = _corner(network, every.index(chosen)), _pitch(network)
+    sheet.fill(listed, np.array([every], dtype=object), style.HIDDEN)
+    place = match(sheet.cell(_CHOICE, state.text(item)), sheet.range(listed, np.array(every, dtype=object))) - 1
+    down, right = _pitch(state.network.input_shape)
     sheet.span(_ROW.row, 2, 7, "its first row", style.HIDDEN)
-    sheet.put(_ROW.row, _ROW.column, float(top), style.HIDDEN, f"{_TOP}+INT({position}/{_ACROSS})*{down}")
+    sheet.put(_ROW.row, _ROW.column, _TOP + integer(place / _ACROSS) * down, style.HIDDEN)
     sheet.span(_COLUMN.row, 2, 7, "its first column", style.HIDDEN)
-    sheet.put(_COLUMN.row, _COLUMN.column, float(left), style.HIDDEN, f"{_LEFT}+MOD({position},{_ACROSS})*{right}")
+    sheet.put(_COLUMN.row, _COLUMN.column, _LEFT + place % _ACROSS * right, style.HIDDEN)
 
 
-def followed(held: Held) -> Array:
-    """Which input values are those of the chosen picture, (C, H, W) of bool: the others were typed over."""
-    same: Array = held.image == held.pictures[str(held.chosen[CHOICE])]
-    return same
-
-
-def empty(network: Network) -> Mapping[str, Array]:
-    """The pictures that a workbook has where nobody has drawn any."""
-    return {label: np.zeros(network.input_shape) for label in labels(network)}
+SHEET = Sheet(IMAGES, page, NAME, inputs)

@@ -1,34 +1,66 @@
 """The sheet `Network`: the whole calculation from left to right, every activation a live formula."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.formula import MAX_BLOCKS
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, largest, smallest
+from conv_sheet.cells.formula import MAX_BLOCKS, Formula
 from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.cells.page import Page, Validation
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
-from conv_sheet.layers import Array, Border, Formula, Limits
+from conv_sheet.layers import Border
 from conv_sheet.network.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.ops import COPY_MODES
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, images
+from conv_sheet.sheets.addresses import SCALE_ROW
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import IMAGE, WorkbookState
 
-SCALE_ROW = 5
+COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+}
 POOL_TEXTS = {"-inf": "−∞", "inf": "+∞", "none": "–"}
 
 
-def page(
-    layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array], follows: Array | None = None
-) -> Page:
-    """The sheet, with the engine's activations as the values of its formulas; `follows` is that of `Contents`."""
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """The picture, and every parameter by its full name."""
+    channels, image = layout.network.input_shape[0], layout.input
+    picture = Input(IMAGE, image, widgets.pixel_limits(channels), np.zeros(image.shape), restored=True)
+    parameters = (
+        Input(name, placed, stage.layer.limits.get(name.rpartition(".")[2], Limits()), np.zeros(placed.shape), True)
+        for stage in layout.stages
+        for name, placed in stage.parameters()
+    )
+    return (picture, *parameters)
+
+
+def page(state: WorkbookState) -> Page:
+    """The sheet, with the engine's activations as the values of its formulas."""
+    layout = state.layout
     sheet = frame(NETWORK, layout)
     buttons.add(sheet, SCALE_ROW, ((2, 5), (6, 8), (9, 12)))
-    calculation(sheet, layout, activations, tensors)
-    if follows is not None:
-        _follow(sheet, layout, follows)
-    sheet.names = dict(layout.names())
+    typed = {item.name: item for item in inputs(layout, state.lesson)}
+    follows, chosen = images.followed(state), images.input_formula(layout, state.lesson)
+
+    def followed(channel: int, y: int, x: int) -> str | None:
+        return chosen(channel, y, x) if follows is not None and follows[channel, y, x] else None
+
+    def put(name: str, placed: Placed, values: Array) -> None:
+        if name == IMAGE:
+            sheet.input(typed[name], values, style.PIXEL, formula=None if follows is None else followed)
+        else:
+            sheet.input(typed[name], values, style.WEIGHT if placed.shape else style.SETTING)
+
+    calculation(sheet, layout, state.activations, state.tensors, put)
+    sheet.names |= dict(layout.names())
     return sheet
 
 
@@ -37,38 +69,33 @@ def calculation(
     layout: Layout,
     activations: Mapping[str, Array],
     tensors: Mapping[str, Array],
-    copied: Callable[[str, Placed], Formula] | None = None,
+    put: Callable[[str, Placed, Array], None],
 ) -> None:
     """Put the stages of a network on a sheet in the places of `Network`.
 
-    Picture and parameters are typed there; on another sheet they are made of those, each by the formula for its full
-    name (the picture's is `input`) and its place.
+    Picture and parameters are typed there, and formulas on other sheets: `put` fills one, given its full name (the
+    picture's is `input`), its place and its values.
     """
     for stage in layout.stages:
-        head(sheet, stage.columns, stage_texts(stage, typed=not copied))
+        head(sheet, stage.columns, stage_texts(stage, typed=sheet.title == NETWORK))
         values = layout.values(stage, activations, tensors)
-        for full_name, placed in stage.parameters():
-            if copied:
-                compute(sheet, stage.name, placed, tensors[full_name], style.SCORE, copied(full_name, placed))
-            else:
-                _parameter(sheet, stage, full_name, placed, tensors[full_name])
+        for name, placed in stage.parameters():
+            put(name, placed, tensors[name])
             if placed.shape:
-                scale(sheet, placed, None)
-            _label_parameter(sheet, stage, full_name, placed, layout.network.classes)
+                scale(sheet, placed, tensors[name], None)
+            _label_parameter(sheet, stage, name, placed, layout.network.classes)
         if stage.nodes:
             formulas = _formulas(layout, stage)
             for short, placed in stage.computed():
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
-        elif copied:
-            compute(sheet, stage.name, stage.out, values["out"], style.ACTIVATION, copied("input", stage.out))
-            parts.shades(sheet, stage.out.blocks)
         else:
-            _input(sheet, stage, values["out"])
+            put(stage.name, stage.out, values["out"])
+            widgets.shades(sheet, stage.out.blocks)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
         _border(sheet, stage.out, stage.border, values["out"])
         if stage.nodes:
-            scale(sheet, stage.out, scale_of(layout, stage))
+            scale(sheet, stage.out, values["out"], scale_of(layout, stage))
 
 
 def frame(title: str, layout: Layout) -> Page:
@@ -149,51 +176,15 @@ def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
 
 def compute(sheet: Page, owner: str, placed: Placed, values: Array, look: Style, formula: Formula) -> None:
     """Put a tensor of formulas on the sheet, with the engine's values as theirs."""
-    planes = placed.planes(values).tolist()
-    for plane, (block, rows) in enumerate(zip(placed.blocks, planes, strict=True)):
-        for y, line in enumerate(rows):
-            for x, value in enumerate(line):
-                sheet.put(*block.position(y, x), value, look, formula(plane, y, x), owner=owner)
+    for plane, (block, numbers) in enumerate(zip(placed.blocks, placed.planes(values), strict=True)):
+        sheet.account(block, numbers, look, partial(formula, plane), getattr(formula, "shared", False), owner)
 
 
 def value_style(stage: Stage, placed: Placed) -> Style:
     """How computed values look: probabilities as per cent, scores with two digits, maps with one."""
     if len(placed.shape) == 3:
         return style.ACTIVATION
-    return style.PROBABILITY if placed is stage.out and stage.last_layer.probabilities else style.SCORE
-
-
-def _input(sheet: Page, stage: Stage, values: Array) -> None:
-    sheet.fill(stage.out.blocks, stage.out.planes(values).tolist(), style.PIXEL)
-    parts.pixels(sheet, stage.out.blocks)
-
-
-def _follow(sheet: Page, layout: Layout, follows: Array) -> None:
-    """Let input values be formulas that take them from the chosen picture."""
-    formula = images.input_formula(layout)
-    for channel, y, x in np.argwhere(follows).tolist():
-        at = layout.input.blocks[channel].position(y, x)
-        sheet.cells[at] = sheet.cells[at]._replace(formula=formula(channel, y, x), owner="input")
-
-
-def _parameter(sheet: Page, stage: Stage, name: str, placed: Placed, values: Array) -> None:
-    setting = not placed.shape
-    sheet.fill(placed.blocks, placed.planes(values).tolist(), style.SETTING if setting else style.WEIGHT)
-    limits = stage.layer.limits.get(name.rpartition(".")[2], Limits())
-    room = f"{name} takes numbers from {limits.low:,g} to {limits.high:,g}."
-    if limits.choices:
-        room = f"{name} takes {' or '.join(map(str, limits.choices))}."
-    sheet.validations.append(
-        Validation(
-            placed.blocks,
-            name,
-            limits.hint,
-            f"{room} Press Esc to keep the old one.",
-            low=limits.low,
-            high=limits.high,
-            choices=f'"{",".join(map(str, limits.choices))}"' if limits.choices else None,
-        )
-    )
+    return style.PROBABILITY if placed.name == stage.out.name and stage.last_layer.probabilities else style.SCORE
 
 
 def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, classes: tuple[str, ...]) -> None:
@@ -256,29 +247,31 @@ def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:
             if mode:
                 source = int(rows[y + border.top]), int(columns[x + border.left])
                 value = float(values[plane][source])
-                sheet.put(*block.position(y, x), value, style.COPY, block.cell(*source), owner=placed.name)
+                sheet.put(*block.position(y, x), Expr(value, block.cell(*source)), style.COPY, owner=placed.name)
             else:
                 sheet.put(*block.position(y, x), POOL_TEXTS.get(border.mode, 0.0), style.PADDING)
 
 
-def scale(sheet: Page, placed: Placed, colours: Scale | None) -> None:
+def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:
     """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
     if colours is None:
-        bound = _largest(sheet, placed.name, placed.blocks)
-        colours = style.diverging(bound.absolute)
+        parts = list(zip(placed.blocks, placed.planes(values), strict=True))
+        colours = style.diverging(_largest(sheet, placed.name, parts).absolute)
     sheet.scales.append((placed.blocks, colours))
 
 
-def _largest(sheet: Page, owner: str, blocks: tuple[Block, ...]) -> Block:
+def _largest(sheet: Page, owner: str, parts: Sequence[tuple[Block, Array]]) -> Block:
     """A cell with the largest absolute value of some blocks; many blocks have such cells for groups of them first."""
-    if len(blocks) > MAX_BLOCKS:
-        groups = (blocks[i : i + MAX_BLOCKS] for i in range(0, len(blocks), MAX_BLOCKS))
-        return _largest(sheet, owner, tuple(_largest(sheet, owner, group) for group in groups))
-    column = blocks[0].column
-    while (SCALE_ROW, column) in sheet.cells:
+    if len(parts) > MAX_BLOCKS:
+        groups = (parts[i : i + MAX_BLOCKS] for i in range(0, len(parts), MAX_BLOCKS))
+        found = [(_largest(sheet, owner, group), max(np.abs(v).max() for _, v in group)) for group in groups]
+        return _largest(sheet, owner, [(block, np.full((1, 1), bound)) for block, bound in found])
+    column = parts[0][0].column
+    while (SCALE_ROW, column) in sheet.singles:
         column += 1
-    cells = [sheet.cells[position] for block in blocks for position in block.positions()]
-    largest = max(abs(cell.value) for cell in cells if isinstance(cell.value, float))
-    ranges = ",".join(block.relative for block in blocks)
-    sheet.put(SCALE_ROW, column, largest, style.SCALE, f"MAX(MAX({ranges}),-MIN({ranges}))", owner=owner)
-    return Block(NETWORK, SCALE_ROW, column, 1, 1)
+    ranges = [sheet.near(block, values) for block, values in parts]
+    sheet.put(SCALE_ROW, column, largest(largest(*ranges), -smallest(*ranges)), style.SCALE, owner)
+    return Block(sheet.title, SCALE_ROW, column, 1, 1)
+
+
+SHEET = Sheet(NETWORK, page, inputs=inputs)

@@ -1,70 +1,34 @@
 """The sheet `NumPy`: what the engine last made of a network, in the places of `Network`, and how far apart they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, root, sumproduct, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
-from conv_sheet.cells.grid import Block, Placed, quote
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page, Verdict
-from conv_sheet.layers import Array
-from conv_sheet.network.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
-from conv_sheet.sheets.network import SCALE_ROW, frame, label_maps, label_vector, scale_of, stage_title, value_style
+from conv_sheet.network.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Stage
+from conv_sheet.ops import Array
+from conv_sheet.sheets.addresses import SCALE_ROW, TOLERANCE
+from conv_sheet.sheets.network import frame, label_maps, label_vector, scale_of, stage_title, value_style
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
-AGREE = 1e-9
-"""Largest distance at which formulas and engine are said to agree."""
-
-
-def owned(layout: Layout) -> list[tuple[Stage, str, Placed]]:
-    """Every tensor that belongs to the engine: its stage, its short name, and its place on `NumPy`."""
-    placed = []
-    for stage in layout.stages:
-        for short, where in list(stage.computed()) or [("out", stage.out)]:
-            placed.append((stage, short, where.on(NUMPY)))
-    return placed
+_AGREES, _DIFFERS = "agrees", "differs: Python has not seen your change yet"
 
 
-def page(
-    layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array], engine: Mapping[str, Array]
-) -> Page:
-    """The sheet; `engine` is what stands in its blocks by tensor name, `activations` what `Network` shows now."""
-    sheet = frame(NUMPY, layout)
-    for stage in layout.stages:
-        first, last = stage.columns
-        mine = [(short, placed) for owner, short, placed in owned(layout) if owner is stage]
-        now = layout.values(stage, activations, tensors)
-        apart = stage_distance(stage, now, engine)
-        sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
-        sheet.span(SHAPE_ROW, first, last, "distance from Network:", style.STAGE_SHAPE)
-        sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE, _distance(sheet, first, mine, now, engine))
-        cell = distance_cell(stage)
-        sheet.names[f"{stage.name}_distance"] = cell
-        sheet.verdicts.append(
-            Verdict(Block(NUMPY, TORCH_ROW, first, 1, last - first + 1), f"{cell.fixed()}<={AGREE:.0E}")
-        )
-        verdict = "agrees" if apart <= AGREE else "differs: Python has not seen your change yet"
-        sheet.span(
-            WORDS_ROW,
-            first,
-            last,
-            verdict,
-            style.STAGE_WORDS,
-            f'IF({cell.cell()}<={AGREE:.0E},"agrees","differs: Python has not seen your change yet")',
-        )
-        for _, placed in mine:
-            look = style.ENGINE_SCORE if value_style(stage, placed) == style.SCORE else style.ENGINE
-            if value_style(stage, placed) == style.PROBABILITY:
-                look = style.ENGINE_PROBABILITY
-            sheet.fill(placed.blocks, placed.planes(engine[placed.name]).tolist(), look)
-        label_maps(sheet, stage)
-        label_vector(sheet, stage, layout.network.classes)
-        if not stage.nodes:
-            parts.shades(sheet, stage.out.on(NUMPY).blocks)
-        elif scale := scale_of(layout, stage):
-            sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
-    return sheet
+def engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
+    """The picture and every tensor of formulas on `Network`: its place here, and what the engine makes of it."""
+    return [(placed, value) for stage in state.layout.stages for placed, value in _tensors(state, stage)]
+
+
+def _tensors(state: WorkbookState, stage: Stage) -> Iterator[tuple[Placed, Array]]:
+    values = state.layout.values(stage, state.activations, state.tensors)
+    for short, value in values.items():
+        yield stage.own[short].on(NUMPY), value
 
 
 def distance_cell(stage: Stage) -> Block:
@@ -72,30 +36,77 @@ def distance_cell(stage: Stage) -> Block:
     return Block(NUMPY, TORCH_ROW, stage.columns[0], 1, 1)
 
 
-def stage_distance(stage: Stage, now: Mapping[str, Array], engine: Mapping[str, Array]) -> float:
-    """Euclidean distance between a stage's values by short name and the engine's by tensor name, as the sheet takes it.
+def distance(state: WorkbookState, stage: Stage) -> float:
+    """Euclidean distance between what a stage holds now and what stands in the engine's blocks.
 
-    What is not a number in the engine's blocks (NaN here) counts for nothing, as in SUMXMY2.
+    What is not a number there (NaN here) counts as zero, as in the formula.
     """
-    return float(np.sqrt(sum(np.nansum((value - engine[stage.own[short].name]) ** 2) for short, value in now.items())))
+    pairs = [(value, _written(state, placed)) for placed, value in _tensors(state, stage)]
+    return float(np.sqrt(sum(np.sum((now - np.nan_to_num(then)) ** 2) for now, then in pairs)))
 
 
-def _distance(
-    sheet: Page, column: int, tensors: list[tuple[str, Placed]], now: Mapping[str, Array], engine: Mapping[str, Array]
-) -> str:
-    """Formula of the Euclidean distance between tensors on `NumPy` and the same places of `Network`.
+def largest_distance(state: WorkbookState) -> float:
+    """The largest of the distances that the sheet shows, one a stage."""
+    return max(distance(state, stage) for stage in state.layout.stages)
 
-    Squares of more blocks than one formula can name are summed in cells of their own, from `column` on.
+
+def _written(state: WorkbookState, placed: Placed) -> Array:
+    assert state.written is not None, "pages are made of settled states"
+    return state.written[placed.name]
+
+
+def page(state: WorkbookState) -> Page:
+    """The sheet: what stands in the engine's blocks, and its distance from `Network`."""
+    sheet = frame(NUMPY, state.layout)
+    for stage in state.layout.stages:
+        _heading(sheet, state, stage)
+        for placed, _ in _tensors(state, stage):
+            look = replace(value_style(stage, placed.on(NETWORK)), color=style.GREY)
+            for block, plane in zip(placed.blocks, placed.planes(_written(state, placed)), strict=True):
+                sheet.fill(block, plane, look)
+            sheet.names |= {f"numpy_{name}": block for name, block in placed.names()}
+        label_maps(sheet, stage)
+        label_vector(sheet, stage, state.network.classes)
+        if not stage.nodes:
+            widgets.shades(sheet, stage.out.on(NUMPY).blocks)
+        elif scale := scale_of(state.layout, stage):
+            sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
+    return sheet
+
+
+def _heading(sheet: Page, state: WorkbookState, stage: Stage) -> None:
+    """What a stage is called, how far it is from `Network`, and what that means."""
+    first, last = stage.columns
+    cell = distance_cell(stage)
+    sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
+    sheet.span(SHAPE_ROW, first, last, "distance from Network:", style.STAGE_SHAPE)
+    apart = root(_squares(sheet, state, stage))
+    sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE)
+    sheet.names[f"{stage.name}_distance"] = cell
+    agrees = Expr(apart.value, cell.cell()) <= TOLERANCE
+    sheet.span(WORDS_ROW, first, last, where(agrees, _AGREES, _DIFFERS), style.STAGE_WORDS)
+    area = Block(NUMPY, TORCH_ROW, first, 1, last - first + 1)
+    sheet.verdicts.append(Verdict(area, (sheet.cell(cell, apart.value) <= TOLERANCE).formula))
+
+
+def _squares(sheet: Page, state: WorkbookState, stage: Stage) -> Expr:
+    """The sum of squared differences between the blocks here and the same places of `Network`.
+
+    Squares of more blocks than one formula can name are summed in cells of their own, from the first column on.
     """
-    pairs, squares = [], []
-    for short, placed in tensors:
-        apart = placed.planes(now[short]) - placed.planes(engine[placed.name])
-        squares += np.nansum(apart**2, axis=(1, 2)).tolist()
-        pairs += [f"SUMXMY2({quote(NETWORK)}!{block.relative},{block.relative})" for block in placed.blocks]
-    if len(pairs) <= MAX_BLOCKS:
-        return f"SQRT({'+'.join(pairs)})"
-    starts = range(0, len(pairs), MAX_BLOCKS)
-    for number, start in enumerate(starts):
-        part = slice(start, start + MAX_BLOCKS)
-        sheet.put(SCALE_ROW, column + number, sum(squares[part]), style.DISTANCE, "+".join(pairs[part]))
-    return f"SQRT(SUM({Block(NUMPY, SCALE_ROW, column, 1, len(starts)).relative}))"
+    squares = []
+    for placed, value in _tensors(state, stage):
+        planes = zip(placed.planes(value), placed.planes(np.nan_to_num(_written(state, placed))), strict=True)
+        for block, (now, then) in zip(placed.blocks, planes, strict=True):
+            squares.append(sumproduct((sheet.near(block.on(NETWORK), now) - sheet.near(block, then)) ** 2))
+    if len(squares) <= MAX_BLOCKS:
+        return sum(squares[1:], start=squares[0])
+    groups = [squares[i : i + MAX_BLOCKS] for i in range(0, len(squares), MAX_BLOCKS)]
+    sums = [sum(group[1:], start=group[0]) for group in groups]
+    area = Block(NUMPY, SCALE_ROW, stage.columns[0], 1, len(sums))
+    for (row, column), one in zip(area.positions(), sums, strict=True):
+        sheet.put(row, column, one, style.DISTANCE)
+    return total(sheet.near(area, [one.value for one in sums]))
+
+
+SHEET = Sheet(NUMPY, page, engine=engine)

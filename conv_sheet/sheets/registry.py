@@ -1,60 +1,93 @@
-"""Sheets that some lessons have beside those of every network, by the name that a spec's `sheets` gives them."""
+"""Which sheets a workbook has, what may be typed there, and what of it belongs to the engine.
 
-from typing import Protocol
+A new sheet joins `_LESSONS` here, and a spec asks for it by name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 from conv_sheet.cells.grid import Placed
-from conv_sheet.cells.page import Page, Setting
-from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
+from conv_sheet.cells.inputs import Input, InputValue
+from conv_sheet.cells.page import Page
+from conv_sheet.errors import SpecError, did_you_mean
 from conv_sheet.network.layout import Layout
-from conv_sheet.sheets import images, saliency
-from conv_sheet.sheets.backprop import gradients as backprop
-from conv_sheet.sheets.held import Held
-from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, stride
-from conv_sheet.sheets.loupe import loupe, places
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets import images, network, numpy, start
+from conv_sheet.sheets.addresses import KEPT, ORIGINAL
+from conv_sheet.sheets.hidden import restore_page, spec_page
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
+
+_LESSONS: tuple[Sheet, ...] = (images.SHEET,)
+"""Sheets that a spec can ask for."""
 
 
-class Extra(Protocol):
-    """What a module of such a sheet has."""
-
-    def settings(self, layout: Layout) -> tuple[Setting, ...]:
-        """Cells in which the user chooses something, with what they hold at first."""
-
-    def engine(self, held: Held) -> list[tuple[Placed, Array]]:
-        """Blocks that belong to the engine, as plain values, and what they should hold."""
-
-    def page(self, held: Held) -> Page:
-        """The sheet, its formulas with the values that they have now."""
-
-
-EXTRAS: dict[str, Extra] = {
-    images.NAME: images,
-    channels.NAME: channels,
-    dropout.NAME: dropout,
-    masks.NAME: masks,
-    field.NAME: field,
-    filters.NAME: filters,
-    kernels.NAME: kernels,
-    loupe.NAME: loupe,
-    saliency.NAME: saliency,
-    stride.NAME: stride,
-    pooling.NAME: pooling,
-}
-"""Every such sheet by name."""
-
-
-def of(network: Network) -> list[Extra]:
-    """The sheets of backpropagation, those that the spec asks for, in its order, and those that it need not ask for.
-
-    These are the loupe, and `Saliency` where it suits.
+def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
+    """The visible sheets of a workbook, in order: those of every network around those of the lesson.
 
     Raises SpecError for a name that is none.
     """
-    unknown = [name for name in network.sheets if name not in EXTRAS]
-    if unknown:
-        raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
-    learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if network.backprop else []
-    every = [loupe.NAME, *([saliency.NAME] if saliency.suits(network) else [])]
-    names = dict.fromkeys((*network.sheets, *every))
-    return [*learning, *(EXTRAS[name] for name in names), places]
+    known = {sheet.name: sheet for sheet in _LESSONS}
+    asked = [known[name] for name in dict.fromkeys(lesson.sheets) if name in known]  # TEMPORARY
+    return [start.SHEET, network.SHEET, *asked, numpy.SHEET]
+
+
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """Everything that the user may type, in the order of the sheets."""
+    return tuple(item for sheet in sheets(layout, lesson) for item in sheet.inputs(layout, lesson))
+
+
+def inputs_of(state: WorkbookState) -> tuple[Input, ...]:
+    """Everything that the user may type into a workbook."""
+    return inputs(state.layout, state.lesson)
+
+
+def engine_blocks(state: WorkbookState) -> list[tuple[str, Placed, Array]]:
+    """The blocks that belong to the engine: title of the sheet, place, and what the engine makes of the state."""
+    return [
+        (sheet.title, placed, value)
+        for sheet in sheets(state.layout, state.lesson)
+        for placed, value in sheet.engine(state)
+    ]
+
+
+def settled(state: WorkbookState) -> WorkbookState:
+    """The state in which the engine's blocks hold what the engine makes of it."""
+    return replace(state, written={placed.name: value for _, placed, value in engine_blocks(state)})
+
+
+def restorable(state: WorkbookState) -> dict[str, InputValue]:
+    """What Reset and undo bring back, by name, as it stands now."""
+    return {item.name: state[item] for item in inputs_of(state) if item.restored}
+
+
+def pages(state: WorkbookState) -> list[Page]:
+    """Every sheet of the workbook, in order."""
+    state = state if state.written is not None else settled(state)
+    made = [sheet.page(state) for sheet in sheets(state.layout, state.lesson)]
+    typed = inputs_of(state)
+    original: Mapping[str, InputValue] = state.original or restorable(state)
+    return [
+        *_linked(made),
+        spec_page(state),
+        restore_page(ORIGINAL, typed, original),
+        restore_page(KEPT, typed, state.kept, state.drawn),
+    ]
+
+
+def _linked(made: list[Page]) -> list[Page]:
+    """Pages whose links lead from defined names to cells.
+
+    Raises SpecError for the name of a try that is none.
+    """
+    names = {name: block for page in made for name, block in page.names.items()}
+    for page in made:
+        for at, target in page.links.items():
+            if "!" not in target:
+                if target not in names:
+                    raise SpecError(
+                        f"[[try]]: the workbook has no cells called {target!r}{did_you_mean(target, names)}"
+                    )
+                page.links[at] = names[target].foreign
+    return made

@@ -1,27 +1,29 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, around, quote
-from conv_sheet.cells.page import Bars, Page, Validation, Verdict
-from conv_sheet.layers import Array, Border, Field
-from conv_sheet.network.graph import Network, Try
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, index, largest, match, where
+from conv_sheet.cells.grid import Block, around
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.page import Bars, Page, Verdict
+from conv_sheet.layers import Border, Field
+from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.network.summary import Row, seen, summary
+from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, images
-from conv_sheet.sheets.numpy import AGREE, distance_cell, stage_distance
+from conv_sheet.sheets.addresses import DISTANCE, SEED, START, STATUS, TOLERANCE
+from conv_sheet.sheets.numpy import distance_cell, largest_distance
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
-START = "Start"
 BUTTON_ROW = 3
-STATUS = Block(START, 4, 3, 1, 1)
-"""Where Python says what it did."""
-DISTANCE = Block(START, 5, 3, 1, 1)
-SEED = Block(START, 6, 3, 1, 1)
+RANDOM_SEED = "random_seed"
 LARGEST_SEED = 999_999
 _LEFT, _RIGHT = 2, 12
 _WIDTHS = {1: 2.0, 2: 20.0, 3: 15.0, 4: 9.0, 5: 9.0, 6: 9.0, 7: 13.0, 8: 14.0, 9: 10.0, 10: 10.0, 11: 2.0, 12: 44.0}
@@ -52,68 +54,61 @@ LEGEND = {
 }
 
 
-def page(
-    layout: Layout,
-    activations: Mapping[str, Array],
-    tensors: Mapping[str, Array],
-    engine: Mapping[str, Array],
-    status: str,
-    seed: int,
-    places: Mapping[str, Block],
-) -> Page:
-    """The sheet; the arguments are those of `NumPy`, what the status line says, and where the defined names lead."""
-    network = layout.network
+def seed(layout: Layout, lesson: Lesson) -> Input:
+    """What random kernels are drawn with."""
+    hint = f"A whole number from 0 to {LARGEST_SEED}."
+    return Input.cell(RANDOM_SEED, SEED, 1.0, Limits(0, LARGEST_SEED, whole=True, hint=hint))
+
+
+def page(state: WorkbookState) -> Page:
+    """The sheet."""
+    network = state.network
     torch = max(len(node.layer.torch(node.in_shape)) for node in network.nodes)
     classes = max(map(len, network.classes), default=0)
     sheet = Page(START, widths=_WIDTHS | {4: max(_WIDTHS[4], classes + 1.0), _RIGHT: max(_WIDTHS[_RIGHT], torch + 2.0)})
-    sheet.span(1, _LEFT, _RIGHT, network.title, style.TITLE)
-    sheet.span(2, _LEFT, _RIGHT, network.description, style.SUBTITLE)
+    sheet.span(1, _LEFT, _RIGHT, state.lesson.title, style.TITLE)
+    sheet.span(2, _LEFT, _RIGHT, state.lesson.description, style.SUBTITLE)
     sheet.heights |= {1: 34, 2: 34, BUTTON_ROW: 27, STATUS.row: 20}
     buttons.add(sheet, BUTTON_ROW, ((2, 2), (3, 3), (4, 5)))
     sheet.span(
         BUTTON_ROW, 7, _RIGHT, "Recompute without a button: type conv-sheet recompute FILE in a terminal", style.NOTE
     )
-    apart = largest_distance(layout, activations, tensors, engine)
-    _status(sheet, layout, apart, status, seed)
-    row = _answer(sheet, layout, activations, SEED.row + 2)
-    row = _tries(sheet, layout, places, row)
-    row = _lines(sheet, "How to read it", tuple(_reading(layout)), row)
-    row = _legend(sheet, layout, row)
+    _status(sheet, state)
+    row = _answer(sheet, state, SEED.row + 2)
+    row = _tries(sheet, state, row)
+    row = _lines(sheet, "How to read it", tuple(_reading(state)), row)
+    row = _legend(sheet, state.layout, row)
     _table(sheet, network, row)
     return sheet
 
 
-def _answer(sheet: Page, layout: Layout, activations: Mapping[str, Array], row: int) -> int:
+def _answer(sheet: Page, state: WorkbookState, row: int) -> int:
     """The predicted class with a bar chart of the probabilities, or the plain output where there are no classes."""
-    network = layout.network
-    last = layout.stages[-1]
-    output = activations[network.output.name][0]
+    network, last, output = state.network, state.layout.stages[-1], state.output
     if not network.classes or len(last.out.shape) != 1:
         return _plain_output(sheet, last, output, row)
     sheet.put(row, _LEFT, "The network says", style.HEADING)
     count = len(network.classes)
     labels, values = Block(START, row + 2, 4, count, 1), Block(START, row + 2, 5, count, 1)
-    best = int(np.argmax(output))
-    formula = f"INDEX({labels.absolute},MATCH(MAX({values.absolute}),{values.absolute},0))"
-    sheet.put(row + 2, _LEFT, network.classes[best], style.ANSWER, formula, owner=last.name)
+    names = np.array(network.classes, dtype=object)
+    outputs = sheet.range(values, output)
+    said = index(sheet.range(labels, names), match(largest(outputs), outputs))
+    sheet.merged(Block(START, row + 2, _LEFT, 4, 2), said, style.ANSWER, owner=last.name)
     sheet.names["prediction"] = Block(START, row + 2, _LEFT, 1, 1)
-    answer = Block(START, row + 2, _LEFT, 4, 2)
-    sheet.merges.append(answer)
+    sure = last.last_layer.probabilities
     sheet.put(row + 1, 4, "class", style.HEAD_LEFT)
-    sheet.put(row + 1, 5, "output" if not _probabilities(last) else "probability", style.HEAD)
-    look = style.PERCENT if _probabilities(last) else style.DECIMAL
-    for number, name in enumerate(network.classes):
-        sheet.put(row + 2 + number, 4, name, style.LINE)
-        sheet.put(
-            row + 2 + number, 5, float(output[number]), look, last.out.blocks[0].other(number, 0), owner=last.name
-        )
+    sheet.put(row + 1, 5, "probability" if sure else "output", style.HEAD)
+    sheet.fill(labels, names[:, np.newaxis], style.LINE)
+    _outputs(sheet, values, last, output, style.PERCENT if sure else style.DECIMAL)
     height = 0.53 * (count + 2)
-    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, _probabilities(last)))
+    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, sure))
     return row + count + 4
 
 
-def _probabilities(stage: Stage) -> bool:
-    return stage.last_layer.probabilities
+def _outputs(sheet: Page, block: Block, last: Stage, output: Array, look: style.Style) -> None:
+    """The first outputs of a network, below each other."""
+    shown = output[: block.height, np.newaxis]
+    sheet.fill(block, sheet.each(last.out.blocks[0].part(0, 0, *block.shape), shown), look, last.name)
 
 
 def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
@@ -122,59 +117,43 @@ def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
         count = "1 map" if len(last.out.blocks) == 1 else f"{len(last.out.blocks)} maps"
         sheet.put(row + 1, _LEFT, f"{count}, at the right end of the sheet Network", style.LINE)
         return row + 3
-    for number, value in enumerate(output[:16]):
-        sheet.put(
-            row + 1 + number, _LEFT, float(value), style.DECIMAL, last.out.blocks[0].other(number, 0), owner=last.name
-        )
-    return row + 2 + min(len(output), 16)
+    block = Block(START, row + 1, _LEFT, min(len(output), 16), 1)
+    _outputs(sheet, block, last, output, style.DECIMAL)
+    return block.last_row + 2
 
 
-def _status(sheet: Page, layout: Layout, apart: float, status: str, seed: int) -> None:
-    """What Python last said, the seed of its random kernels, and whether formulas and Python agree, live."""
-    sheet.put(STATUS.row, _LEFT, "Python's last word", style.LINE)
-    sheet.span(STATUS.row, 3, _RIGHT, status, style.STATUS)
+def _status(sheet: Page, state: WorkbookState) -> None:
+    """What Python did last, whether formulas and Python agree, live, and the seed of its random kernels."""
+    sheet.put(STATUS.row, _LEFT, "Python", style.LINE)
+    sheet.span(STATUS.row, 3, _RIGHT, state.status, style.STATUS)
     sheet.put(DISTANCE.row, _LEFT, "largest distance", style.LINE)
-    distances = around(tuple(map(distance_cell, layout.stages)))
-    sheet.put(DISTANCE.row, 3, apart, style.DISTANCE, f"MAX({distances.reference})")
-    sheet.verdicts.append(Verdict(DISTANCE, f"{DISTANCE.fixed()}<={AGREE:.0E}"))
-    verdict = f'IF({DISTANCE.cell()}<={AGREE:.0E},"{verdict_text(0)}","{verdict_text(1)}")'
-    sheet.span(DISTANCE.row, 4, _RIGHT, verdict_text(apart), style.LINE, verdict)
+    cells = around(tuple(map(distance_cell, state.layout.stages)))
+    apart = Expr(largest_distance(state), f"MAX({cells.reference})")
+    sheet.put(DISTANCE.row, 3, apart, style.DISTANCE)
+    agree = Expr(apart.value, DISTANCE.cell()) <= TOLERANCE
+    sheet.verdicts.append(Verdict(DISTANCE, (sheet.cell(DISTANCE, apart.value) <= TOLERANCE).formula))
+    sheet.span(DISTANCE.row, 4, _RIGHT, where(agree, _AGREE, _APART), style.LINE)
     sheet.put(SEED.row, _LEFT, "seed", style.LINE)
-    sheet.put(SEED.row, 3, float(seed), style.SEED)
+    item = seed(state.layout, state.lesson)
+    sheet.input(item, state[item], style.SEED)
     drawn = "what Random kernels draws with: another number, other kernels"
     none = "of no use here: the network has no weights that could be drawn"
-    sheet.span(SEED.row, 4, _RIGHT, drawn if any(layout.network.trainable()) else none, style.LINE)
-    hint = f"A whole number from 0 to {LARGEST_SEED}."
-    sheet.validations.append(Validation((SEED,), "Seed", hint, hint, low=0, high=LARGEST_SEED, whole=True))
-    sheet.names |= {"status": STATUS, "distance": DISTANCE, "random_seed": SEED}
+    sheet.span(SEED.row, 4, _RIGHT, drawn if any(state.network.trainable()) else none, style.LINE)
+    sheet.names |= {"status": STATUS, "distance": DISTANCE}
 
 
-def verdict_text(apart: float) -> str:
-    """What a distance between formulas and engine means, for a learner."""
-    if apart <= AGREE:
-        return "Excel and Python agree on every number."
-    return "You changed something and Excel has followed; the sheet NumPy still shows what Python made of it before."
+_AGREE = "Excel and Python agree on every number."
+_APART = "You changed something and Excel has followed; the sheet NumPy still shows what Python made of it before."
 
 
-def largest_distance(
-    layout: Layout, activations: Mapping[str, Array], tensors: Mapping[str, Array], engine: Mapping[str, Array]
-) -> float:
-    """The largest of the distances that `NumPy` shows, one a stage."""
-    largest = 0.0
-    for stage in layout.stages:
-        now = layout.values(stage, activations, tensors)
-        largest = max(largest, stage_distance(stage, now, engine))
-    return largest
-
-
-def _tries(sheet: Page, layout: Layout, places: Mapping[str, Block], row: int) -> int:
+def _tries(sheet: Page, state: WorkbookState, row: int) -> int:
     """What to try, each with a link to the cells where it happens."""
-    tries = [t for t in layout.network.tries or _general_tries(layout) if t.at in places]
+    tries = state.lesson.tries or tuple(_general_tries(state.layout))
     sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
     sheet.heights[row] = 24
     for number, item in enumerate(tries, 1):
         sheet.put(row + number, _LEFT, f"{number}  {item.at}", style.LINK)
-        sheet.links[row + number, _LEFT] = f"{quote(places[item.at].sheet)}!{places[item.at].relative}"
+        sheet.links[row + number, _LEFT] = item.at
         sheet.span(row + number, 3, _RIGHT, item.text, style.TEXT)
         sheet.heights[row + number] = 18
     return row + len(tries) + 2
@@ -207,13 +186,13 @@ def _lines(sheet: Page, heading: str, lines: tuple[str, ...], row: int) -> int:
     return row + len(lines) + 2
 
 
-def _reading(layout: Layout) -> Iterator[str]:
+def _reading(state: WorkbookState) -> Iterator[str]:
     """How to read the workbook of a network."""
-    blocks = next((weight for _, weight in layout.parameters()), layout.input)
+    blocks = next((weight for _, weight in state.layout.parameters()), state.layout.input)
     yield from (line.format(name=next(blocks.names())[0]) for line in READING)
-    if images.NAME in layout.network.sheets:
+    if images.NAME in state.lesson.sheets:
         yield from DRAWING
-    if layout.network.backprop:
+    if state.lesson.backprop:
         yield from LEARNING
 
 
@@ -223,14 +202,14 @@ def _legend(sheet: Page, layout: Layout, row: int) -> int:
     samples = {"pixel": 0.8, "activation": 1.7}
     if any(layout.network.trainable()):
         samples |= {"weight +": 0.5, "weight −": -0.5}
-    if any(_probabilities(stage) for stage in layout.stages if stage.nodes):
+    if any(stage.last_layer.probabilities for stage in layout.stages if stage.nodes):
         samples["probability"] = 0.9
     if any(stage.border != Border() for stage in layout.stages):
         samples["padding"] = 0.0
     shown = [name for name in LEGEND if name in samples]
     for number, name in enumerate(shown, 1):
         sheet.put(row + number, _LEFT, samples[name], style.SWATCHES[name])
-        text = LEGEND[name].format(light=parts.light(layout.network.input_shape[0]))
+        text = LEGEND[name].format(light=widgets.light(layout.network.input_shape[0]))
         sheet.span(row + number, 3, _RIGHT, text, style.LINE)
     return row + len(shown) + 2
 
@@ -256,11 +235,11 @@ def _table(sheet: Page, network: Network, row: int) -> None:
         _table_row(sheet, item, _Line(top + number), _Line(top), rows[number - 1] if number else None, square)
     bottom = top + len(rows)
     sheet.put(bottom, _LEFT, "total", style.HEAD_LEFT)
-    for column in range(3, _RIGHT + 1):
+    for column in (*range(3, 7), *range(9, _RIGHT + 1)):
         sheet.put(bottom, column, None, style.HEAD)
-    for column, total in ((7, sum(r.parameters for r in rows)), (8, sum(r.multiply_adds for r in rows))):
+    for column, count in ((7, sum(r.parameters for r in rows)), (8, sum(r.multiply_adds for r in rows))):
         block = Block(START, top, column, len(rows), 1)
-        sheet.put(bottom, column, total, style.TOTAL, f"SUM({block.relative})")
+        sheet.put(bottom, column, Expr(count, f"SUM({block.relative})"), style.TOTAL)
     notes = (
         "parameters: numbers that training may change · multiply–adds: products of value and weight for one picture",
         "sees: how many pixels of the input, along rows and columns, one value depends on"
@@ -286,19 +265,19 @@ def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | 
     for column, (size, formula) in enumerate(
         zip(item.shape, node.layer.size_formulas(node.in_shape, cells), strict=True), start=4
     ):
-        sheet.put(row, column, size, style.NUMBER, formula)
+        sheet.put(row, column, Expr(size, formula), style.NUMBER)
     shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
     counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
-    sheet.put(row, 7, item.parameters, style.NUMBER, counted)
+    sheet.put(row, 7, Expr(item.parameters, counted), style.NUMBER)
     work = node.layer.multiply_adds_formula(node.in_shape, cells, line.shape(rank))
-    sheet.put(row, 8, item.multiply_adds, style.NUMBER, work)
+    sheet.put(row, 8, Expr(item.multiply_adds, work), style.NUMBER)
     fields = node.layer.fields(node.in_shape)
     if not square:
         sheet.put(row, 9, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
         sheet.put(row, 10, "×".join(map(str, item.field)), style.NUMBER)
     elif fields is None or item.sees_all:
         sheet.put(row, 9, "all", style.NUMBER)
-        sheet.put(row, 10, item.field[0], style.NUMBER, first.shape(3)[1])
+        sheet.put(row, 10, Expr(item.field[0], first.shape(3)[1]), style.NUMBER)
     else:
         _field(sheet, item, fields[0], row)
     sheet.put(row, 12, node.layer.torch(node.in_shape), style.CODE)
@@ -308,6 +287,14 @@ def _field(sheet: Page, item: Row, window: Field, row: int) -> None:
     """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row."""
     step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
     apart = f"/{window.spread}" if window.spread > 1 else ""
-    sheet.put(row, 9, float(step), look, f"I{row - 1}*{window.stride}{apart}")
-    formula = None if item.upsampled else f"J{row - 1}+({seen([window])}-1)*I{row - 1}"
-    sheet.put(row, 10, item.field[0], style.NUMBER, formula)
+    sheet.put(row, 9, Expr(float(step), f"I{row - 1}*{window.stride}{apart}"), look)
+    extent = f"J{row - 1}+({seen([window])}-1)*I{row - 1}"
+    sheet.put(row, 10, item.field[0] if item.upsampled else Expr(item.field[0], extent), style.NUMBER)
+
+
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """The seed."""
+    return (seed(layout, lesson),)
+
+
+SHEET = Sheet(START, page, inputs=inputs)

@@ -98,13 +98,17 @@ class _Rows:
         formula, width = fill.formula, fill.block.width
         if formula is None:
             return None
-        first = encode.text(formula(0, 0))
+        first = encode.text(formula(0, 0) or "")
         if not fill.shared or "!" in first or fill.block.shape == (1, 1):
-            return lambda y: [f"<f>{encode.text(formula(y, x))}</f>" for x in range(width)]
+            return lambda y: [_element(formula(y, x)) for x in range(width)]
         number, self.shared = self.shared, self.shared + 1
         head = f'<f t="shared" ref="{fill.block.relative}" si="{number}">{first}</f>'
         others = [f'<f t="shared" si="{number}"/>'] * width
         return lambda y: others if y else [head, *others[1:]]
+
+
+def _element(formula: str | None) -> str:
+    return "" if formula is None else f"<f>{encode.text(formula)}</f>"
 
 
 class _Run:

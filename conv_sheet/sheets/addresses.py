@@ -1,0 +1,24 @@
+"""Titles of sheets, cells, and limits that more than one sheet names."""
+
+from conv_sheet.cells.grid import Block
+
+START = "Start"
+SPEC = "Spec"
+ORIGINAL, KEPT = "Original", "Kept"
+
+STATUS = Block(START, 4, 3, 1, 1)
+"""Where Python says what it did."""
+DISTANCE = Block(START, 5, 3, 1, 1)
+"""The largest distance between the formulas and the engine."""
+SEED = Block(START, 6, 3, 1, 1)
+"""What random kernels are drawn with."""
+DRAWN = Block(KEPT, 2, 1, 1, 1)
+"""The seed with which they were last drawn; empty where none were."""
+SCALE_ROW = 5
+"""Row of `Network` with the bounds of colour scales."""
+
+TOLERANCE = 1e-9
+"""Largest distance, relative to values above 1, at which formulas and engine are said to agree."""
+
+TARGET = "target"
+"""Name of the input that says which class the picture shows, where the lesson shows backpropagation."""

@@ -1,0 +1,64 @@
+"""The hidden sheets: `Spec`, with which the file describes itself, and `Original` and `Kept`, from which inputs return.
+
+`Original` has the picture and the weights that the workbook was built with, `Kept` what stood there before a button put
+something else, both in the places of `Network`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from conv_sheet.cells import style
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.inputs import Input, InputValue
+from conv_sheet.cells.page import Page
+from conv_sheet.network.spec import Spec
+from conv_sheet.sheets.addresses import DRAWN, KEPT, ORIGINAL, SPEC
+from conv_sheet.state import WorkbookState
+
+FORMAT = 2
+"""Version of what a file holds and where; files of the first version do not say one."""
+FORMAT_CELL = Block(SPEC, 1, 2, 1, 1)
+_PURPOSES = {ORIGINAL: "what the workbook was built with", KEPT: "what stood here before a button changed it"}
+
+
+def spec_page(state: WorkbookState) -> Page:
+    """The sheet with the spec, a line a cell, and the version of the format."""
+    sheet = Page(SPEC, hidden=True, widths={1: 100})
+    lines = Spec(state.network, state.lesson).to_toml().splitlines()
+    sheet.names |= {"spec": Block(SPEC, 1, 1, len(lines), 1), "format_version": FORMAT_CELL}
+    for row, line in enumerate(lines, 1):
+        sheet.put(row, 1, line, style.SPEC)
+    sheet.put(FORMAT_CELL.row, FORMAT_CELL.column, FORMAT, style.SPEC)
+    return sheet
+
+
+def restored(inputs: Sequence[Input]) -> dict[str, Placed]:
+    """Where the inputs that Reset brings back stand on the hidden sheets, by name.
+
+    Those of `Network` stand in their own places; an input of one text or number elsewhere stands in the third row.
+    """
+    own, singles = {}, 0
+    for item in inputs:
+        if item.restored and item.placed.shape == () and item.is_text:
+            own[item.name] = Placed(item.name, (), (Block(item.at.sheet, 3, 1 + singles, 1, 1),))
+            singles += 1
+        elif item.restored:
+            own[item.name] = item.placed
+    return own
+
+
+def restore_page(
+    title: str, inputs: Sequence[Input], values: Mapping[str, InputValue] | None, drawn: int | None = None
+) -> Page:
+    """`Original` or `Kept`; nothing stands there where `values` is None."""
+    sheet = Page(title, hidden=True)
+    sheet.put(1, 1, f"{title}: {_PURPOSES[title]}", style.NOTE)
+    if drawn is not None:
+        sheet.put(DRAWN.row, DRAWN.column, float(drawn), style.PLAIN)
+    by_name = {item.name: item for item in inputs}
+    for name, placed in restored(inputs).items():
+        moved = placed.on(title)
+        sheet.names |= {f"{title.lower()}_{own}": block for own, block in moved.names()}
+        if values is not None:
+            for block, plane in Input(name, moved, by_name[name].limits, 0.0).planes(values[name]):
+                sheet.fill(block, plane, style.PLAIN)
+    return sheet
