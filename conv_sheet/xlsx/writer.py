@@ -52,7 +52,7 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
     for column, width in page.widths.items():
         sheet.column_dimensions[column_letters(column)].width = width
     for block in page.merges:
-        sheet.merge_cells(block.relative)
+        sheet.merged_cells.add(block.relative)
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
         fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
         font = Font(color=f"FF{mark.color}") if mark.color else None
