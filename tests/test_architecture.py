@@ -32,9 +32,10 @@ def test_numbers_and_layout_know_nothing_of_files_and_programs(path: Path) -> No
     assert offenders(path.read_text(), OUTSIDE) == set()
 
 
-def test_the_engine_stands_alone() -> None:
-    ours = {name for name in imports((PACKAGE / "engine.py").read_text()) if name.startswith("conv_sheet")}
-    assert {name.split(".")[1] for name in ours if "." in name} <= {"errors"}
+@pytest.mark.parametrize("path", [PACKAGE / "engine.py", *PACKAGE.glob("ops/*.py")], ids=lambda p: p.name)
+def test_the_arithmetic_stands_alone(path: Path) -> None:
+    ours = {name for name in imports(path.read_text()) if name.startswith("conv_sheet")}
+    assert {name.split(".")[1] for name in ours if "." in name} <= {"errors", "ops"}
 
 
 def test_click_is_the_command_lines_alone() -> None:

@@ -4,7 +4,8 @@ A new kind joins the `KINDS` of its module; nothing else has to hear of it.
 """
 
 from conv_sheet.layers import activation, conv, dense, dropout, norm, pool
-from conv_sheet.layers.base import Array, Border, Field, Formula, Layer, Limits, Shape, Site, Tensors
+from conv_sheet.layers.base import Border, Field, Formula, Layer, Limits, Shape, Site, Tensors
+from conv_sheet.ops import Array
 
 _KINDS: tuple[type[Layer], ...] = (
     *conv.KINDS,

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.cells.formula import number
 from conv_sheet.cells.grid import Placed
-from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, pointwise, real
+from conv_sheet.layers.base import Formula, Layer, Shape, Site, Tensors, pointwise
+from conv_sheet.ops import Array
+from conv_sheet.ops.options import real
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ class ReLU(_Folding):
     non_negative: ClassVar[bool | None] = True
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.relu(x)
+        return ops.relu(x)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.relu_backward(grad, y), {}
+        return ops.relu_backward(grad, y), {}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         return pointwise(site, upstream, lambda x, y, grad: f"IF({y}>0,{grad},0)")
@@ -72,10 +74,10 @@ class LeakyReLU(Layer):
         real("negative_slope", self.negative_slope)
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.leaky_relu(x, self.negative_slope)
+        return ops.leaky_relu(x, self.negative_slope)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.leaky_relu_backward(grad, x, self.negative_slope), {}
+        return ops.leaky_relu_backward(grad, x, self.negative_slope), {}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         return pointwise(site, upstream, lambda x, y, grad: f"IF({x}>0,{grad},{number(self.negative_slope)}*{grad})")
@@ -108,10 +110,10 @@ class Sigmoid(_Folding):
     probabilities: ClassVar[bool] = True
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.sigmoid(x)
+        return ops.sigmoid(x)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.sigmoid_backward(grad, y), {}
+        return ops.sigmoid_backward(grad, y), {}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         return pointwise(site, upstream, lambda x, y, grad: f"{grad}*{y}*(1-{y})")
@@ -138,10 +140,10 @@ class Tanh(_Folding):
     prefix: ClassVar[str] = "tanh"
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.tanh(x)
+        return ops.tanh(x)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.tanh_backward(grad, y), {}
+        return ops.tanh_backward(grad, y), {}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         return pointwise(site, upstream, lambda x, y, grad: f"{grad}*(1-{y}*{y})")

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from math import isfinite, prod
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
+from conv_sheet.ops import Array
 
-Array = NDArray[np.float64]
 Shape = tuple[int, ...]
 Tensors = Mapping[str, Array]
 Formula = Callable[[int, int, int], str]
@@ -295,39 +294,6 @@ def arguments(options: Mapping[str, Any]) -> list[str]:
     """
     pairs = {k: v[0] if isinstance(v, list) and len(set(v)) == 1 else v for k, v in options.items()}
     return [f"{k}={tuple(v) if isinstance(v, list) else v!r}" for k, v in pairs.items()]
-
-
-def sizes(name: str, value: object, *, least: int = 1) -> tuple[int, int]:
-    """An option that is an int or a pair of ints, as a pair; a SpecError says which option is not."""
-    pair = value if isinstance(value, tuple) else (value, value)
-    if len(pair) != 2 or any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in pair):
-        given = list(value) if isinstance(value, tuple) else value
-        raise SpecError(f"{name} = {given!r} must be a whole number, {least} or more, or a pair of them")
-    return pair
-
-
-def count(name: str, value: object) -> int:
-    """An option that is a positive whole number."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SpecError(f"{name} = {value!r} must be a whole number, 1 or more")
-    return value
-
-
-def real(name: str, value: object, *, least: float = -np.inf, below: float = np.inf) -> float:
-    """An option that is a number from `least` to just under `below`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise SpecError(f"{name} = {value!r} is not a number")
-    if not least <= value < below:
-        room = f"at least {least:g}" if below == np.inf else f"at least {least:g} and below {below:g}"
-        raise SpecError(f"{name} = {value!r} must be {room}")
-    return value
-
-
-def flag(name: str, value: object) -> bool:
-    """An option that is true or false."""
-    if not isinstance(value, bool):
-        raise SpecError(f"{name} = {value!r} is neither true nor false")
-    return value
 
 
 def maps(shape: Shape, kind: str) -> tuple[int, int, int]:

@@ -8,27 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.cells.formula import pieces, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import (
-    Array,
-    Border,
-    Field,
-    Formula,
-    Layer,
-    Shape,
-    Site,
-    Tensors,
-    arguments,
-    count,
-    flag,
-    maps,
-    sizes,
-)
-
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+from conv_sheet.layers.base import Border, Field, Formula, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.ops import Array
+from conv_sheet.ops.options import count, flag, sizes
 
 _Meetings = list[tuple[int, int, int]]
 """Along one axis: index of an input value, place in the kernel, and index of the output that gets their product."""
@@ -206,13 +192,13 @@ class Conv2d(_Kernels):
                 raise SpecError(f"padding = {self.padding!r} is neither a size nor 'same' nor 'valid'")
         else:
             sizes("padding", self.padding, least=0)
-        if self.padding_mode not in PADDING_MODES:
-            raise SpecError(f"padding_mode = {self.padding_mode!r} is none of {', '.join(PADDING_MODES)}")
+        if self.padding_mode not in ops.PADDING_MODES:
+            raise SpecError(f"padding_mode = {self.padding_mode!r} is none of {', '.join(ops.PADDING_MODES)}")
         self.border(())
 
     def border(self, shape: Shape) -> Border:
         kernel, stride, dilation = self._pairs
-        return Border(*engine.padding_of(self.padding, kernel, dilation, stride), mode=self.padding_mode)
+        return Border(*ops.padding_of(self.padding, kernel, dilation, stride), mode=self.padding_mode)
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
         border = self.border(shape)
@@ -242,8 +228,8 @@ class Conv2d(_Kernels):
                 )
         return (
             self.out_channels,
-            (padded[0] - rows.extent) // rows.stride + 1,
-            (padded[1] - columns.extent) // columns.stride + 1,
+            ops.output_size(padded[0], rows.size, rows.stride, 0, rows.dilation),
+            ops.output_size(padded[1], columns.size, columns.stride, 0, columns.dilation),
         )
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
@@ -262,14 +248,14 @@ class Conv2d(_Kernels):
         return {name: getattr(self, name) for name in names}
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.conv2d(x, params["weight"], params.get("bias"), **self._options())
+        return ops.conv2d(x, params["weight"], params.get("bias"), **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx, *own = engine.conv2d_backward(grad, x, params["weight"], **self._options())
+        dx, *own = ops.conv2d_backward(grad, x, params["weight"], **self._options())
         return dx, self._own(*own)
 
     def parameters_backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> dict[str, Array]:
-        return self._own(*engine.conv2d_parameters_backward(grad, x, params["weight"], **self._options()))
+        return self._own(*ops.conv2d_parameters_backward(grad, x, params["weight"], **self._options()))
 
     def _numbers(self, shape: Shape) -> NDArray[np.intp]:
         return np.arange(self._each(shape)).reshape(1, -1, 1, 1)
@@ -292,8 +278,8 @@ class Conv2d(_Kernels):
     def _meetings(self, shape: Shape) -> tuple[_Meetings, _Meetings]:
         border, (_, height, width) = self.border(shape), self.output_shape(shape)
         numbers = [np.arange(1.0, size + 1) for size in shape[1:]]
-        rows = engine.pad2d(numbers[0][None, None, :, None], (border.top, border.bottom, 0, 0), border.mode)
-        columns = engine.pad2d(numbers[1][None, None, None, :], (0, 0, border.left, border.right), border.mode)
+        rows = ops.pad2d(numbers[0][None, None, :, None], (border.top, border.bottom, 0, 0), border.mode)
+        columns = ops.pad2d(numbers[1][None, None, None, :], (0, 0, border.left, border.right), border.mode)
 
         def meetings(padded: Array, outputs: int, kernel: int, stride: int, dilation: int) -> _Meetings:
             """Every place of the padded input is one of the input, or zero."""
@@ -391,10 +377,10 @@ class ConvTranspose2d(_Kernels):
         return {name: getattr(self, name) for name in names}
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.conv_transpose2d(x, params["weight"], params.get("bias"), **self._options())
+        return ops.conv_transpose2d(x, params["weight"], params.get("bias"), **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx, *own = engine.conv_transpose2d_backward(grad, x, params["weight"], **self._options())
+        dx, *own = ops.conv_transpose2d_backward(grad, x, params["weight"], **self._options())
         return dx, self._own(*own)
 
     def _numbers(self, shape: Shape) -> NDArray[np.intp]:

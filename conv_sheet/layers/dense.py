@@ -7,10 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.cells.formula import pieces, total
 from conv_sheet.cells.grid import Placed
-from conv_sheet.layers.base import Array, Formula, Layer, Shape, Site, Tensors, count, flag, pointwise, vector
+from conv_sheet.layers.base import Formula, Layer, Shape, Site, Tensors, pointwise, vector
+from conv_sheet.ops import Array
+from conv_sheet.ops.options import count, flag
 
 _MOST_OUTPUTS_AS_MAPS = 16
 _LONGEST_TERM = len("SUMPRODUCT($XFD$1000000:$XFD$1000000,$XFD$1000000:$XFD$1000000)")
@@ -92,10 +94,10 @@ class Linear(Layer):
         return few and height * width > 1
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.linear(x, params["weight"], params.get("bias"))
+        return ops.linear(x, params["weight"], params.get("bias"))
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx, dweight, dbias = engine.linear_backward(grad, x, params["weight"])
+        dx, dweight, dbias = ops.linear_backward(grad, x, params["weight"])
         return dx, {"weight": dweight} | ({"bias": dbias} if self.bias else {})
 
     def formulas(self, site: Site) -> dict[str, Formula]:
@@ -169,10 +171,10 @@ class Softmax(Layer):
         return (vector(shape, self.kind),)
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.softmax(x)
+        return ops.softmax(x)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.softmax_backward(grad, y), {}
+        return ops.softmax_backward(grad, y), {}
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
         return {"exp": shape}

@@ -7,10 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, real
+from conv_sheet.layers.base import Formula, Layer, Limits, Shape, Site, Tensors
+from conv_sheet.ops import Array
+from conv_sheet.ops.options import real
 
 PRIME = 1_048_571
 """The largest prime below 2²⁰ of the form 3k + 2: cubing permutes the remainders, and no product reaches 2⁵³."""
@@ -94,12 +96,12 @@ class Dropout(Layer):
     def forward(self, x: Array, params: Tensors) -> Array:
         if not self.draws(params):
             return x
-        return engine.dropout(x, self.intermediate_values(x, params)["mask"], float(params["p"]))
+        return ops.dropout(x, self.intermediate_values(x, params)["mask"], float(params["p"]))
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         if not self.draws(params):
             return grad, {}
-        return engine.dropout_backward(grad, self.intermediate_values(x, params)["mask"], float(params["p"])), {}
+        return ops.dropout_backward(grad, self.intermediate_values(x, params)["mask"], float(params["p"])), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         p, active, seed = (site[name].at(0) for name in ("p", "active", "seed"))

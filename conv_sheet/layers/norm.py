@@ -6,11 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.cells.formula import number
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Array, Formula, Layer, Limits, Shape, Site, Tensors, arguments, flag, maps, real
+from conv_sheet.layers.base import Formula, Layer, Limits, Shape, Site, Tensors, arguments, maps
+from conv_sheet.ops import Array
+from conv_sheet.ops.options import flag, real
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,11 @@ class BatchNorm2d(Layer):
         if var.min() + self.eps <= 0:
             raise DataError(f"running_var holds {var.min():g}: a variance must be above {-self.eps:g}")
         shift = params["bias"] if self.affine else np.zeros_like(mean)
-        return engine.batch_norm2d(x, self._scale(params), shift, mean, var, eps=self.eps)
+        return ops.batch_norm2d(x, self._scale(params), shift, mean, var, eps=self.eps)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         statistics = params["running_mean"], params["running_var"]
-        dx, dweight, dbias = engine.batch_norm2d_backward(grad, x, self._scale(params), *statistics, eps=self.eps)
+        dx, dweight, dbias = ops.batch_norm2d_backward(grad, x, self._scale(params), *statistics, eps=self.eps)
         return dx, {"weight": dweight, "bias": dbias} if self.affine else {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:

@@ -6,24 +6,13 @@ from itertools import product
 from math import prod
 from typing import Any, ClassVar
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.cells.formula import nested, total
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import (
-    Array,
-    Border,
-    Field,
-    Formula,
-    Layer,
-    Shape,
-    Site,
-    Tensors,
-    arguments,
-    flag,
-    maps,
-    sizes,
-)
+from conv_sheet.layers.base import Border, Field, Formula, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.ops import Array
+from conv_sheet.ops.options import flag, sizes
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class _Pool(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         channels, *size = maps(shape, self.kind)
         axes = zip(size, self.fields(shape), strict=True)
-        height, width = (engine.output_size(n, f.size, f.stride, 2 * f.before, f.dilation, self._ceil) for n, f in axes)
+        height, width = (ops.output_size(n, f.size, f.stride, 2 * f.before, f.dilation, self._ceil) for n, f in axes)
         for n, field, outputs in zip(size, self.fields(shape), (height, width), strict=True):
             if not all(any(0 <= i < n for _, i in field.taps(at)) for at in range(outputs)):
                 raise ShapeError(
@@ -195,10 +184,10 @@ class MaxPool2d(_Extreme):
     _padded: ClassVar[str] = "-inf"
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.max_pool2d(x, **self._options())
+        return ops.max_pool2d(x, **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.max_pool2d_backward(grad, x, **self._options()), {}
+        return ops.max_pool2d_backward(grad, x, **self._options()), {}
 
 
 @dataclass(frozen=True)
@@ -216,10 +205,10 @@ class MinPool2d(_Extreme):
     _padded: ClassVar[str] = "inf"
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.min_pool2d(x, **self._options())
+        return ops.min_pool2d(x, **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.min_pool2d_backward(grad, x, **self._options()), {}
+        return ops.min_pool2d_backward(grad, x, **self._options()), {}
 
     def torch(self, shape: Shape) -> str:
         return f"lambda x: -nn.MaxPool2d({', '.join(arguments(self.options()))})(-x)"
@@ -258,10 +247,10 @@ class AvgPool2d(_Pool):
         return Border(rows, rows, columns, columns, mode="zeros" if self.count_include_pad else "none")
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.avg_pool2d(x, **self._options())
+        return ops.avg_pool2d(x, **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.avg_pool2d_backward(grad, x, **self._options()), {}
+        return ops.avg_pool2d_backward(grad, x, **self._options()), {}
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return f"AVERAGE({','.join(windows)})"
@@ -316,10 +305,10 @@ class AdaptiveAvgPool2d(Layer):
         return None
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return engine.adaptive_avg_pool2d(x)
+        return ops.adaptive_avg_pool2d(x)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return engine.adaptive_avg_pool2d_backward(grad, x), {}
+        return ops.adaptive_avg_pool2d_backward(grad, x), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         return {"out": lambda plane, y, x: self.over([site.source.blocks[plane].relative], {})}

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.errors import ShapeError, SpecError
-
-Array = NDArray[np.float64]
+from conv_sheet.ops import Array
 
 
 @dataclass(frozen=True)

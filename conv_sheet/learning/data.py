@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from conv_sheet.errors import DataError
+from conv_sheet.ops import Array
 
-Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 GZIP_MAGIC = b"\x1f\x8b"

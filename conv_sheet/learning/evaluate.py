@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet.engine import softmax
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.learning.data import Dataset
 from conv_sheet.network.graph import Network
+from conv_sheet.ops import softmax
 from conv_sheet.ops.losses import cross_entropy
 
 BATCH = 256

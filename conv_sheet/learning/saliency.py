@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet import engine
+from conv_sheet import ops
 from conv_sheet.layers import Array, Tensors
 from conv_sheet.network.graph import Network
 
@@ -76,7 +76,7 @@ def patch(network: Network) -> tuple[int, int]:
 def probabilities(network: Network, images: Array, tensors: Tensors) -> Array:
     """The network's answers (N, classes) to pictures (N, C, H, W); scores become probabilities by softmax."""
     answers = network.forward(images, tensors)[network.output.name]
-    return answers if network.output.layer.probabilities else engine.softmax(answers)
+    return answers if network.output.layer.probabilities else ops.softmax(answers)
 
 
 def _covered(size: int, side: int, stride: int) -> NDArray[np.bool_]:

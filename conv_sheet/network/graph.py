@@ -13,7 +13,7 @@ import tomli_w
 
 from conv_sheet.errors import DataError, ShapeError, SpecError, did_you_mean
 from conv_sheet.layers import KINDS, Array, Layer, Shape
-from conv_sheet.layers.base import flag
+from conv_sheet.ops.options import flag
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _T = TypeVar("_T")

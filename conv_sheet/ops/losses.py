@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from conv_sheet.engine import Array, log_softmax, log_softmax_backward
 from conv_sheet.errors import DataError, ShapeError
+from conv_sheet.ops.arrays import Array
+from conv_sheet.ops.dense import log_softmax, log_softmax_backward
 
 
 def cross_entropy(logits: Array, targets: npt.NDArray[np.integer]) -> tuple[float, Array]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conv_sheet.errors import ShapeError, SpecError
+from conv_sheet.ops.arrays import Array
 
-Array = NDArray[np.float64]
 Tensors = Mapping[str, Array]
 
 

@@ -1,7 +1,6 @@
 """The sheet `Network`: the whole calculation from left to right, every activation a live formula."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import numpy as np
 
@@ -13,15 +12,11 @@ from conv_sheet.cells.page import Page, Validation
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.layers import Array, Border, Formula, Limits
 from conv_sheet.network.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.ops import COPY_MODES
 from conv_sheet.sheets import buttons, images
 
 SCALE_ROW = 5
 POOL_TEXTS = {"-inf": "−∞", "inf": "+∞", "none": "–"}
-COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
-    "reflect": "reflect",
-    "replicate": "edge",
-    "circular": "wrap",
-}
 
 
 def page(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.learning.augment import Array, Augmentation, sample
+from conv_sheet.learning.augment import Augmentation, sample
+from conv_sheet.ops import Array
 
 STILL = Augmentation(degrees=0.0, translate=0.0, scale=(1.0, 1.0), shear=0.0, elastic=0.0)
 

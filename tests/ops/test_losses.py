@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from conv_sheet.engine import Array, numerical_gradient, relative_error
 from conv_sheet.errors import ConvSheetError, DataError, ShapeError
+from conv_sheet.ops import Array, numerical_gradient, relative_error
 from conv_sheet.ops.losses import cross_entropy, mse
 
 

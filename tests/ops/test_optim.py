@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.ops.optim import SGD, Adam, Array, Optimizer, cosine
+from conv_sheet.ops import Array
+from conv_sheet.ops.optim import SGD, Adam, Optimizer, cosine
 
 SHAPES = {"conv1.weight": (2, 1, 3, 3), "conv1.bias": (2,), "fc.weight": (10, 8)}
 STEPS = 8

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conv_sheet import engine as numbers
+from conv_sheet import ops as numbers
 from conv_sheet.cells import style
 from conv_sheet.cells import widgets as parts
 from conv_sheet.cells.grid import Block, Placed

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from conv_sheet import engine as numbers
+from conv_sheet import ops as numbers
 from conv_sheet.cells import style
 from conv_sheet.cells import widgets as parts
 from conv_sheet.cells.formula import total

@@ -16,11 +16,12 @@ from conv_sheet.cells.page import Mark, Page, Setting, Value, Verdict
 from conv_sheet.cells.style import Style
 from conv_sheet.layers import Array
 from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
+from conv_sheet.ops import COPY_MODES
 from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.loupe import places
 from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, NONE, ROW, Choice, Guide, Panel
 from conv_sheet.sheets.loupe.sight import Sight
-from conv_sheet.sheets.network import COPY_MODES, POOL_TEXTS
+from conv_sheet.sheets.network import POOL_TEXTS
 from conv_sheet.sheets.numpy import AGREE
 
 NAME = "loupe"

@@ -1,0 +1,36 @@
+"""Arrays of numbers, and what an operation may ask of their shapes."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from conv_sheet.errors import ShapeError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+
+def floats(operation: str, name: str, values: npt.ArrayLike, axes: str) -> Array:
+    """Values as float64 with as many dimensions as `axes`, such as "N C H W", has words."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != len(axes.split()):
+        raise ShapeError(f"{operation}: {name} must be ({', '.join(axes.split())}), got {array.shape}")
+    return array
+
+
+def images(operation: str, values: npt.ArrayLike) -> Array:
+    """Values as float64 images (N, C, H, W)."""
+    return floats(operation, "input", values, "N C H W")
+
+
+def expect(operation: str, name: str, values: npt.ArrayLike, shape: tuple[int, ...], partner: str) -> Array:
+    """Values as float64, of exactly the shape that `partner` asks for."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ShapeError(f"{operation}: {name} {array.shape} must be {shape} to fit {partner}")
+    return array
+
+
+def gradient_like(operation: str, grad: Array, name: str, partner: npt.ArrayLike) -> Array:
+    """A gradient as float64, checked to have its partner's shape."""
+    return expect(operation, "gradient", grad, np.shape(partner), f"{name} {np.shape(partner)}")
