@@ -58,14 +58,14 @@ def build(contents: Contents, path: Path) -> None:
     Raises WorkbookError where the network does not fit a sheet or the file cannot be written.
     """
     if path.suffix.lower() != ".xlsm":
-        write(contents.network.title, contents.pages(), path)
+        write(contents.lesson.title, contents.pages(), path)
         return
     pages = [*contents.pages(), conf.page()]
     pushes = [Button(p.title, b.macro, b.caption, _anchor(b.block)) for p in pages for b in p.buttons]
-    functions = buttons.functions(contents.network)
+    functions = buttons.functions(contents.lesson)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, "plain.xlsx")
-        write(contents.network.title, pages, plain)
+        write(contents.lesson.title, pages, plain)
         add_macros(plain, path, pushes, [Macro(name, function) for name, function in functions.items()])
 
 

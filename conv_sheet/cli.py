@@ -15,7 +15,9 @@ from conv_sheet import __version__, lessons
 from conv_sheet.errors import ConvSheetError, DataError, WorkbookError
 
 if TYPE_CHECKING:
+    from conv_sheet.layers import Array
     from conv_sheet.learning.train import Progress
+    from conv_sheet.network.graph import Network
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -88,8 +90,10 @@ def build(
     chosen = lessons.load(lesson)
     out = out or Path(f"{chosen.name}.xlsm")
     _check_output(out, force)
-    network = replace(chosen.network, backprop=True) if backprop else chosen.network
-    tensors = chosen.tensors(seed) if weights is None else network.checked(lessons.load_weights(weights), str(weights))
+    if backprop:
+        chosen = replace(chosen, lesson=replace(chosen.lesson, backprop=True))
+    network = chosen.network
+    tensors = chosen.tensors(seed) if weights is None else _weights(network, weights)
     own = None
     if image is not None:
         from conv_sheet.pictures.reading import load_image
@@ -100,12 +104,19 @@ def build(
             click.echo(f"{image}: {note}")
     from conv_sheet.builder import build as write
 
-    contents = lessons.first_contents(network, tensors, own, digit)
+    contents = lessons.first_contents(network, chosen.lesson, tensors, own, digit)
     write(contents, out)
     answer = contents.prediction
     click.echo(f"wrote {out}" + (f": the network says {answer}" if answer else ""))
     if open_:
         click.launch(str(out))
+
+
+def _weights(network: "Network", path: Path) -> "dict[str, Array]":
+    """Weights of the user's, checked to fit."""
+    from conv_sheet.network.weights import checked, load
+
+    return checked(network, load(path), str(path))
 
 
 def _check_output(out: Path, force: bool) -> None:
@@ -130,7 +141,7 @@ def list_lessons() -> None:
       conv-sheet lessons
     """
     for name in lessons.names():
-        click.echo(f"{name:<16} {lessons.load(name).network.title}")
+        click.echo(f"{name:<16} {lessons.load(name).lesson.title}")
 
 
 @main.command()
@@ -147,12 +158,14 @@ def show(what: str) -> None:
 
     path = Path(what)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
-        from conv_sheet.xlsx.reader import network_of, read
+        from conv_sheet.xlsx.reader import read, spec_of
 
-        network = network_of(read(path))
+        spec = spec_of(read(path))
+        network, title = spec.network, spec.lesson.title
     else:
-        network = lessons.load(what).network
-    click.echo(network.title)
+        chosen = lessons.load(what)
+        network, title = chosen.network, chosen.lesson.title
+    click.echo(title)
     _echo(as_text(network))
 
 
@@ -392,6 +405,7 @@ def train(
     from conv_sheet.learning.evaluate import evaluate as measure
     from conv_sheet.learning.evaluate import prepared
     from conv_sheet.learning.train import Settings, fit
+    from conv_sheet.network.weights import save
     from conv_sheet.ops.optim import SGD, Adam
 
     chosen = lessons.load(lesson)
@@ -425,7 +439,7 @@ def train(
         for name, shape in chosen.network.parameters.items()
         if shape
     }
-    lessons.save_weights(out, weights)
+    save(out, weights)
     if plot:
         curves.draw(run.history, number, plot)
     result = measure(chosen.network, {**kept, **weights}, held_out)
@@ -506,7 +520,7 @@ def evaluate(
         raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
     if workbook is not None:
         _check_output(workbook, force)
-    tensors = chosen.tensors() if weights is None else network.checked(lessons.load_weights(weights), str(weights))
+    tensors = chosen.tensors() if weights is None else _weights(network, weights)
     pictures = prepared(load_data(data), network)
     if hold_out:
         _, pictures = split(pictures, hold_out, _SPLIT_SEED)
@@ -516,7 +530,7 @@ def evaluate(
         from conv_sheet.builder import write
         from conv_sheet.sheets.evaluation import pages
 
-        write(network.title, pages(result, network.title), workbook)
+        write(chosen.lesson.title, pages(result, chosen.lesson.title), workbook)
         click.echo(f"wrote {workbook}")
 
 

@@ -12,6 +12,8 @@ from conv_sheet.errors import ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, plan
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import Spec
 from conv_sheet.sheets import images as images_sheet
 from conv_sheet.sheets import network as network_sheet
 from conv_sheet.sheets import numpy as numpy_sheet
@@ -52,31 +54,37 @@ class Contents:
     curve: backprop.Curve = ()
     """Losses of the training so far, where the network has a sheet `Backprop`."""
 
+    lesson: Lesson = field(default_factory=Lesson)
+    """What the workbook says and shows beside the network."""
+
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
             raise ShapeError(f"the image has shape {self.image.shape} and the network reads {self.network.input_shape}")
 
     @cached_property
     def layout(self) -> Layout:
-        return plan(self.network)
+        return plan(self.network, fold=not self.lesson.backprop)
 
     @cached_property
     def pictures(self) -> dict[str, Array]:
         """Every picture on the sheet `Images` by label."""
-        return {**images_sheet.empty(self.network), **self.gallery}
+        return {**images_sheet.empty(self.network, self.lesson), **self.gallery}
 
     @property
     def follows(self) -> Array | None:
         """Which input values follow the choice on `Images`, (C, H, W) of bool; None where there is no such sheet."""
-        return images_sheet.followed(self) if images_sheet.NAME in self.network.sheets else None
+        return images_sheet.followed(self) if images_sheet.NAME in self.lesson.sheets else None
 
     @property
     def typed(self) -> dict[str, Array]:
         """Picture, as `input`, weights by full name, and, where there are `Images`, the number of the chosen one."""
         own = {"input": self.image, **self.tensors}
-        if images_sheet.NAME not in self.network.sheets:
+        if images_sheet.NAME not in self.lesson.sheets:
             return own
-        return {images_sheet.CHOICE: np.array(float(images_sheet.number(self.network, self.choice))), **own}
+        return {
+            images_sheet.CHOICE: np.array(float(images_sheet.number(self.network, self.lesson, self.choice))),
+            **own,
+        }
 
     @property
     def choice(self) -> str:
@@ -91,7 +99,7 @@ class Contents:
     @cached_property
     def chosen(self) -> dict[str, float | str]:
         """Every setting by defined name, at first or as chosen."""
-        first = {s.name: s.start for extra in extras.of(self.network) for s in extra.settings(self.layout)}
+        first = {s.name: s.start for extra in extras.of(self.network, self.lesson) for s in extra.settings(self.layout)}
         return first | dict(self.settings)
 
     @cached_property
@@ -107,7 +115,7 @@ class Contents:
     @cached_property
     def _extra(self) -> list[tuple[Placed, Array]]:
         """The engine's blocks on the lesson's own sheets, and what they should hold."""
-        return [pair for extra in extras.of(self.network) for pair in extra.engine(self)]
+        return [pair for extra in extras.of(self.network, self.lesson) for pair in extra.engine(self)]
 
     @property
     def shown(self) -> Mapping[str, Array]:
@@ -145,14 +153,14 @@ class Contents:
     def pages(self) -> list[Page]:
         """Every sheet of the workbook, in order."""
         facts = self.layout, self.activations, self.tensors
-        own = [extra.page(self) for extra in extras.of(self.network)]
+        own = [extra.page(self) for extra in extras.of(self.network, self.lesson)]
         places = dict(self.layout.names()) | {name: block for page in own for name, block in page.names.items()}
         return [
-            start_sheet.page(*facts, self.shown, self.status, self.seed, places),
-            network_sheet.page(*facts, self.follows),
+            start_sheet.page(self.lesson, *facts, self.shown, self.status, self.seed, places),
+            network_sheet.page(*facts, self.lesson, self.follows),
             *own,
             numpy_sheet.page(*facts, self.shown),
-            spec_sheet.page(self.network),
-            typed_sheet.page(typed_sheet.ORIGINAL, self.layout, self.original or self.typed),
-            typed_sheet.page(typed_sheet.KEPT, self.layout, self.kept, self.drawn),
+            spec_sheet.page(Spec(self.network, self.lesson)),
+            typed_sheet.page(typed_sheet.ORIGINAL, self.layout, self.lesson, self.original or self.typed),
+            typed_sheet.page(typed_sheet.KEPT, self.layout, self.lesson, self.kept, self.drawn),
         ]

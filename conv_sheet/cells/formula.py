@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from conv_sheet.errors import WorkbookError
 
@@ -19,6 +20,26 @@ FUNCTIONS = frozenset(
     }
 )
 """The functions that generated formulas are made of: not volatile, no array entry, known since Excel 2007."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """Formulas of a tensor on a sheet: that of the value at (plane, row, column), without the equals sign.
+
+    With `shared`, the formula at (plane, y, x) is that at (plane, 0, 0) with its relative addresses moved down by y
+    rows and right by x columns, as a spreadsheet program moves them when it copies a cell: one text does for a plane.
+
+    >>> double = Formula(lambda plane, y, x: f"2*A{y + 1}", shared=True)
+    >>> double(0, 3, 0)
+    '2*A4'
+    """
+
+    at: Callable[[int, int, int], str]
+    shared: bool = False
+
+    def __call__(self, plane: int, y: int, x: int) -> str:
+        return self.at(plane, y, x)
+
 
 _CALL = re.compile(r"([A-Z][A-Z0-9.]*)\(")
 _TEXT = re.compile(r'"(?:[^"]|"")*"')

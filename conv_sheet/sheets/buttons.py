@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page, Push
-from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
 
 CAPTIONS = {"Recompute": "Recompute", "Reset": "Reset", "RandomKernels": "Random kernels"}
 """Macros by name, with what stands on their buttons."""
@@ -14,9 +14,9 @@ _FUNCTIONS = {"Recompute": "main", "Reset": "reset", "RandomKernels": "random_ke
 _TRAINING_FUNCTIONS = {"TrainStep": "train_step", "TrainSteps10": "train_steps"}
 
 
-def functions(network: Network) -> dict[str, str]:
+def functions(lesson: Lesson) -> dict[str, str]:
     """The function of `conv_sheet.recompute` that each macro calls."""
-    return _FUNCTIONS | _TRAINING_FUNCTIONS if network.backprop else _FUNCTIONS
+    return _FUNCTIONS | _TRAINING_FUNCTIONS if lesson.backprop else _FUNCTIONS
 
 
 def add(sheet: Page, row: int, columns: Sequence[tuple[int, int]], captions: Mapping[str, str] = CAPTIONS) -> None:

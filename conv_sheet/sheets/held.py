@@ -6,6 +6,7 @@ from typing import Protocol
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
+from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets.backprop.board import Board, Curve, Descent, Learning
 
 
@@ -14,6 +15,9 @@ class Held(Protocol):
 
     @property
     def network(self) -> Network: ...
+
+    @property
+    def lesson(self) -> Lesson: ...
 
     @property
     def layout(self) -> Layout: ...

@@ -8,6 +8,7 @@ from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
+from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import images, saliency
 from conv_sheet.sheets.backprop import gradients as backprop
 from conv_sheet.sheets.held import Held
@@ -29,7 +30,6 @@ class Extra(Protocol):
 
 
 EXTRAS: dict[str, Extra] = {
-    images.NAME: images,
     channels.NAME: channels,
     dropout.NAME: dropout,
     masks.NAME: masks,
@@ -41,20 +41,24 @@ EXTRAS: dict[str, Extra] = {
     stride.NAME: stride,
     pooling.NAME: pooling,
 }
-"""Every such sheet by name."""
+"""Every such sheet by name, but for `Images`, which depends on the lesson."""
 
 
-def of(network: Network) -> list[Extra]:
+def of(network: Network, lesson: Lesson) -> list[Extra]:
     """The sheets of backpropagation, those that the spec asks for, in its order, and those that it need not ask for.
 
     These are the loupe, and `Saliency` where it suits.
 
     Raises SpecError for a name that is none.
     """
-    unknown = [name for name in network.sheets if name not in EXTRAS]
+    known: dict[str, Extra] = {images.NAME: images.Images(lesson), **EXTRAS}
+    unknown = [name for name in lesson.sheets if name not in known]
     if unknown:
-        raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(EXTRAS) or 'none'}")
-    learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if network.backprop else []
-    every = [loupe.NAME, *([saliency.NAME] if saliency.suits(network) else [])]
-    names = dict.fromkeys((*network.sheets, *every))
-    return [*learning, *(EXTRAS[name] for name in names), places]
+        raise SpecError(f"sheets: there is no sheet {unknown[0]!r}; there are {', '.join(known)}")
+    if len({dropout.NAME, masks.NAME} & set(lesson.sheets)) == 1:
+        raise SpecError(f"the sheets {dropout.NAME!r} and {masks.NAME!r} need each other: name both")
+    learning: list[Extra] = [backprop, *backprop.FOLLOWERS] if lesson.backprop else []
+    looks = loupe.suits(network)
+    every = [loupe.NAME] * looks + [saliency.NAME] * saliency.suits(network)
+    names = dict.fromkeys((*lesson.sheets, *every))
+    return [*learning, *(known[name] for name in names), *([places] if looks else [])]

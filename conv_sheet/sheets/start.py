@@ -1,17 +1,18 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from conv_sheet.cells import style
 from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, around, quote
+from conv_sheet.cells.grid import Block, Placed, around, quote
 from conv_sheet.cells.page import Bars, Page, Validation, Verdict
 from conv_sheet.layers import Array, Border, Field
-from conv_sheet.network.graph import Network, Try
-from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.graph import INPUT, Network
+from conv_sheet.network.layout import Layout
+from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.network.summary import Row, seen, summary
 from conv_sheet.sheets import buttons, images
 from conv_sheet.sheets.numpy import AGREE, distance_cell, stage_distance
@@ -53,6 +54,7 @@ LEGEND = {
 
 
 def page(
+    lesson: Lesson,
     layout: Layout,
     activations: Mapping[str, Array],
     tensors: Mapping[str, Array],
@@ -63,11 +65,11 @@ def page(
 ) -> Page:
     """The sheet; the arguments are those of `NumPy`, what the status line says, and where the defined names lead."""
     network = layout.network
-    torch = max(len(node.layer.torch(node.in_shape)) for node in network.nodes)
+    torch = max(len(node.torch) for node in network.nodes)
     classes = max(map(len, network.classes), default=0)
     sheet = Page(START, widths=_WIDTHS | {4: max(_WIDTHS[4], classes + 1.0), _RIGHT: max(_WIDTHS[_RIGHT], torch + 2.0)})
-    sheet.span(1, _LEFT, _RIGHT, network.title, style.TITLE)
-    sheet.span(2, _LEFT, _RIGHT, network.description, style.SUBTITLE)
+    sheet.span(1, _LEFT, _RIGHT, lesson.title, style.TITLE)
+    sheet.span(2, _LEFT, _RIGHT, lesson.description, style.SUBTITLE)
     sheet.heights |= {1: 34, 2: 34, BUTTON_ROW: 27, STATUS.row: 20}
     buttons.add(sheet, BUTTON_ROW, ((2, 2), (3, 3), (4, 5)))
     sheet.span(
@@ -76,8 +78,8 @@ def page(
     apart = largest_distance(layout, activations, tensors, engine)
     _status(sheet, layout, apart, status, seed)
     row = _answer(sheet, layout, activations, SEED.row + 2)
-    row = _tries(sheet, layout, places, row)
-    row = _lines(sheet, "How to read it", tuple(_reading(layout)), row)
+    row = _tries(sheet, lesson.tries or _general_tries(layout), places, row)
+    row = _lines(sheet, "How to read it", tuple(_reading(lesson, layout)), row)
     row = _legend(sheet, layout, row)
     _table(sheet, network, row)
     return sheet
@@ -86,46 +88,38 @@ def page(
 def _answer(sheet: Page, layout: Layout, activations: Mapping[str, Array], row: int) -> int:
     """The predicted class with a bar chart of the probabilities, or the plain output where there are no classes."""
     network = layout.network
-    last = layout.stages[-1]
-    output = activations[network.output.name][0]
-    if not network.classes or len(last.out.shape) != 1:
-        return _plain_output(sheet, last, output, row)
+    placed, owner = layout.output, layout.stages[-1].name
+    output, sure = activations[network.output.name][0], network.output.layer.probabilities
+    if not network.classes or len(placed.shape) != 1:
+        return _plain_output(sheet, placed, owner, output, row)
     sheet.put(row, _LEFT, "The network says", style.HEADING)
     count = len(network.classes)
     labels, values = Block(START, row + 2, 4, count, 1), Block(START, row + 2, 5, count, 1)
     best = int(np.argmax(output))
     formula = f"INDEX({labels.absolute},MATCH(MAX({values.absolute}),{values.absolute},0))"
-    sheet.put(row + 2, _LEFT, network.classes[best], style.ANSWER, formula, owner=last.name)
+    sheet.put(row + 2, _LEFT, network.classes[best], style.ANSWER, formula, owner=owner)
     sheet.names["prediction"] = Block(START, row + 2, _LEFT, 1, 1)
     answer = Block(START, row + 2, _LEFT, 4, 2)
     sheet.merges.append(answer)
     sheet.put(row + 1, 4, "class", style.HEAD_LEFT)
-    sheet.put(row + 1, 5, "output" if not _probabilities(last) else "probability", style.HEAD)
-    look = style.PERCENT if _probabilities(last) else style.DECIMAL
+    sheet.put(row + 1, 5, "probability" if sure else "output", style.HEAD)
+    look = style.PERCENT if sure else style.DECIMAL
     for number, name in enumerate(network.classes):
         sheet.put(row + 2 + number, 4, name, style.LINE)
-        sheet.put(
-            row + 2 + number, 5, float(output[number]), look, last.out.blocks[0].other(number, 0), owner=last.name
-        )
+        sheet.put(row + 2 + number, 5, float(output[number]), look, placed.other(0, number, 0), owner=owner)
     height = 0.53 * (count + 2)
-    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, _probabilities(last)))
+    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, sure))
     return row + count + 4
 
 
-def _probabilities(stage: Stage) -> bool:
-    return stage.last_layer.probabilities
-
-
-def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
+def _plain_output(sheet: Page, placed: Placed, owner: str, output: Array, row: int) -> int:
     sheet.put(row, _LEFT, "The network's output", style.HEADING)
-    if len(last.out.shape) == 3:
-        count = "1 map" if len(last.out.blocks) == 1 else f"{len(last.out.blocks)} maps"
+    if len(placed.shape) == 3:
+        count = "1 map" if len(placed.blocks) == 1 else f"{len(placed.blocks)} maps"
         sheet.put(row + 1, _LEFT, f"{count}, at the right end of the sheet Network", style.LINE)
         return row + 3
     for number, value in enumerate(output[:16]):
-        sheet.put(
-            row + 1 + number, _LEFT, float(value), style.DECIMAL, last.out.blocks[0].other(number, 0), owner=last.name
-        )
+        sheet.put(row + 1 + number, _LEFT, float(value), style.DECIMAL, placed.other(0, number, 0), owner=owner)
     return row + 2 + min(len(output), 16)
 
 
@@ -167,9 +161,9 @@ def largest_distance(
     return largest
 
 
-def _tries(sheet: Page, layout: Layout, places: Mapping[str, Block], row: int) -> int:
+def _tries(sheet: Page, every: Sequence[Try], places: Mapping[str, Block], row: int) -> int:
     """What to try, each with a link to the cells where it happens."""
-    tries = [t for t in layout.network.tries or _general_tries(layout) if t.at in places]
+    tries = [t for t in every if t.at in places]
     sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
     sheet.heights[row] = 24
     for number, item in enumerate(tries, 1):
@@ -207,13 +201,13 @@ def _lines(sheet: Page, heading: str, lines: tuple[str, ...], row: int) -> int:
     return row + len(lines) + 2
 
 
-def _reading(layout: Layout) -> Iterator[str]:
+def _reading(lesson: Lesson, layout: Layout) -> Iterator[str]:
     """How to read the workbook of a network."""
     blocks = next((weight for _, weight in layout.parameters()), layout.input)
     yield from (line.format(name=next(blocks.names())[0]) for line in READING)
-    if images.NAME in layout.network.sheets:
+    if images.NAME in lesson.sheets:
         yield from DRAWING
-    if layout.network.backprop:
+    if lesson.backprop:
         yield from LEARNING
 
 
@@ -223,7 +217,7 @@ def _legend(sheet: Page, layout: Layout, row: int) -> int:
     samples = {"pixel": 0.8, "activation": 1.7}
     if any(layout.network.trainable()):
         samples |= {"weight +": 0.5, "weight −": -0.5}
-    if any(_probabilities(stage) for stage in layout.stages if stage.nodes):
+    if any(stage.last_layer.probabilities for stage in layout.stages if stage.nodes):
         samples["probability"] = 0.9
     if any(stage.border != Border() for stage in layout.stages):
         samples["padding"] = 0.0
@@ -240,9 +234,11 @@ class _Line:
     """Addresses of one row of the table."""
 
     row: int
+    item: Row
 
-    def shape(self, rank: int) -> tuple[str, ...]:
-        return tuple(f"{letter}{self.row}" for letter in "DEF"[:rank])
+    @property
+    def shape(self) -> tuple[str, ...]:
+        return tuple(f"{letter}{self.row}" for letter in "DEF"[: len(self.item.shape)])
 
 
 def _table(sheet: Page, network: Network, row: int) -> None:
@@ -252,8 +248,9 @@ def _table(sheet: Page, network: Network, row: int) -> None:
     for column, head in enumerate(_HEADS, _LEFT):
         sheet.put(row + 1, column, head, style.HEAD_LEFT if column in (2, 3, 12) else style.HEAD)
     top = row + 2
-    for number, item in enumerate(rows):
-        _table_row(sheet, item, _Line(top + number), _Line(top), rows[number - 1] if number else None, square)
+    lines = {item.name: _Line(row, item) for row, item in enumerate(rows, top)}
+    for item in rows:
+        _table_row(sheet, lines, item, square)
     bottom = top + len(rows)
     sheet.put(bottom, _LEFT, "total", style.HEAD_LEFT)
     for column in range(3, _RIGHT + 1):
@@ -270,27 +267,25 @@ def _table(sheet: Page, network: Network, row: int) -> None:
         sheet.span(bottom + number, _LEFT, _RIGHT, note, style.NOTE)
 
 
-def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | None, square: bool) -> None:
+def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool) -> None:
+    line = lines[item.name]
     row = line.row
     sheet.put(row, 2, item.name, style.LINE)
     sheet.put(row, 3, item.kind or "picture", style.LINE)
-    rank = len(item.shape)
-    if before is None or item.node is None:
+    if item.node is None:
         for column, size in enumerate(item.shape, 4):
             sheet.put(row, column, size, style.NUMBER)
         for column in (9, 10):
             sheet.put(row, column, 1 if square else "1×1", style.NUMBER)
         return
-    node, above = item.node, _Line(row - 1)
-    cells = above.shape(len(before.shape))
-    for column, (size, formula) in enumerate(
-        zip(item.shape, node.layer.size_formulas(node.in_shape, cells), strict=True), start=4
-    ):
+    node, read = item.node, [lines[name] for name in item.node.inputs]
+    sizes = node.layer.joined_size_formulas(node.in_shape, [source.shape for source in read])
+    for column, (size, formula) in enumerate(zip(item.shape, sizes, strict=True), start=4):
         sheet.put(row, column, size, style.NUMBER, formula)
     shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
     counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
     sheet.put(row, 7, item.parameters, style.NUMBER, counted)
-    work = node.layer.multiply_adds_formula(node.in_shape, cells, line.shape(rank))
+    work = node.layer.multiply_adds_formula(node.in_shape, read[0].shape, line.shape)
     sheet.put(row, 8, item.multiply_adds, style.NUMBER, work)
     fields = node.layer.fields(node.in_shape)
     if not square:
@@ -298,16 +293,25 @@ def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | 
         sheet.put(row, 10, "×".join(map(str, item.field)), style.NUMBER)
     elif fields is None or item.sees_all:
         sheet.put(row, 9, "all", style.NUMBER)
-        sheet.put(row, 10, item.field[0], style.NUMBER, first.shape(3)[1])
+        sheet.put(row, 10, item.field[0], style.NUMBER, lines[INPUT].shape[1])
     else:
-        _field(sheet, item, fields[0], row)
-    sheet.put(row, 12, node.layer.torch(node.in_shape), style.CODE)
+        _field(sheet, item, fields[0], row, read)
+    sheet.put(row, 12, node.torch, style.CODE)
 
 
-def _field(sheet: Page, item: Row, window: Field, row: int) -> None:
-    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row."""
+def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line]) -> None:
+    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row.
+
+    What joins several layers sees as much as the one of them that sees most, unless they see different places.
+    """
     step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
     apart = f"/{window.spread}" if window.spread > 1 else ""
-    sheet.put(row, 9, float(step), look, f"I{row - 1}*{window.stride}{apart}")
-    formula = None if item.upsampled else f"J{row - 1}+({seen([window])}-1)*I{row - 1}"
+    steps, fields = ([f"{column}{line.row}" for line in read] for column in "IJ")
+    if len(read) > 1:
+        sheet.put(row, 9, float(step), look, f"MAX({','.join(steps)})")
+        most = max(line.item.field[0] for line in read) == item.field[0]
+        sheet.put(row, 10, item.field[0], style.NUMBER, f"MAX({','.join(fields)})" if most else None)
+        return
+    sheet.put(row, 9, float(step), look, f"{steps[0]}*{window.stride}{apart}")
+    formula = None if item.upsampled else f"{fields[0]}+({seen([window])}-1)*{steps[0]}"
     sheet.put(row, 10, item.field[0], style.NUMBER, formula)

@@ -1,0 +1,83 @@
+"""What a workbook says and shows beside its network: a title, sentences, things to try, sheets, the first picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conv_sheet.errors import SpecError
+
+KEYS = ("title", "description", "picture", "backprop", "sheets", "try")
+"""What of a spec is the lesson's."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """Something for the learner to try, and the defined name of the cells where it happens."""
+
+    text: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Everything that a workbook shows beside its network.
+
+    >>> Lesson.from_spec({"title": "Edges", "try": [{"text": "Turn the kernel.", "at": "conv1_weight"}]}).tries
+    (Try(text='Turn the kernel.', at='conv1_weight'),)
+    """
+
+    title: str = "A convolutional network"
+    description: str = ""
+    tries: tuple[Try, ...] = ()
+    sheets: tuple[str, ...] = ()
+    """Names of the sheets that a workbook has beside those of every network (see `registry`)."""
+    picture: str = ""
+    """Name of what the input shows at first (see `drawings`); empty for a digit."""
+    backprop: bool = False
+    """Whether a workbook shows how the network learns, too."""
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> "Lesson":
+        """The lesson of a spec as nested dicts and lists; what the spec says of its network is left alone."""
+        backprop = spec.get("backprop", False)
+        if not isinstance(backprop, bool):
+            raise SpecError(f"backprop = {backprop!r} is neither true nor false")
+        return cls(
+            title=_text("title", spec.get("title", cls.title)),
+            description=_text("description", spec.get("description", "")),
+            tries=_tries(spec.get("try", [])),
+            sheets=texts("sheets", spec.get("sheets", [])),
+            picture=_text("picture", spec.get("picture", "")),
+            backprop=backprop,
+        )
+
+    def spec(self) -> dict[str, Any]:
+        """The lesson as a spec says it; what is empty is left out, but for the title."""
+        tries = [{"text": item.text, "at": item.at} for item in self.tries]
+        says = (self.title, self.description, self.picture, self.backprop, list(self.sheets), tries)
+        return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
+
+
+def texts(key: str, value: Any) -> tuple[str, ...]:
+    """What a spec gives as a list of texts, else a SpecError that names the key."""
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise SpecError(f"{key} = {value!r} is not a list of texts")
+    return tuple(value)
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise SpecError(f"{key} = {value!r} is not a text")
+    return value
+
+
+def _tries(tables: Any) -> tuple[Try, ...]:
+    if not isinstance(tables, list):
+        raise SpecError(f"try = {tables!r} is not a list of [[try]] tables")
+    return tuple(map(_try, tables))
+
+
+def _try(table: Any) -> Try:
+    if not isinstance(table, dict) or set(table) != {"text", "at"}:
+        raise SpecError(f"[[try]] takes the keys text and at, not {table!r}")
+    return Try(_text("text", table["text"]), _text("at", table["at"]))
