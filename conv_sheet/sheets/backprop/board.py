@@ -175,7 +175,8 @@ class Board:
 
     def reader(self, stage: Stage) -> Stage:
         """The stage that reads the output of another one."""
-        return next(s for s in self.layout.stages if s.source == stage.name)
+        sites = ((s, self.layout.site(s)) for s in self.layout.stages)
+        return next(s for s, site in sites if any(read.blocks == stage.out.blocks for read in site.sources))
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -289,6 +290,10 @@ def board(layout: Layout) -> Board:
         raise SpecError(
             f"backpropagation starts at probabilities, and the last layer {network.output.name!r} is a "
             f"{network.output.layer.kind}: add a Softmax behind it, or leave out backprop"
+        )
+    if any(len(network.readers(name)) > 1 for name in layout.placed) or any(n.layer.joins for n in network.nodes):
+        raise SpecError(
+            "backpropagation in cells follows networks in which each layer reads one other: leave out backprop"
         )
     if not made.planes:
         raise SpecError("the network has no weights that training could change: leave out backprop")

@@ -44,8 +44,7 @@ def settings(layout: Layout) -> tuple[Setting, ...]:
     """Target, learning rate, and the weight whose gradient is checked: at first the middle one of the first block."""
     made = board(layout)
     planes, (height, width) = tuple(plane.name for plane in made.planes), made.planes[0].block.shape
-    shown = layout.network.picture or "7"
-    target = shown if shown in made.labels else made.labels[0]
+    target = "7" if "7" in made.labels else made.labels[0]
     place = f"A whole number from 1 to {MAX_NUMBERS:,}: the weight's place in its block."
     far = f"A number from 0 to {MAX_RATE:g}: how far a step goes. Too far, and the loss rises."
     small = f"A number from {SMALLEST_H:g} to {LARGEST_H:g}."
@@ -104,7 +103,8 @@ class Follower:
 
 
 def _original(placed: Placed) -> Formula:
-    return lambda plane, y, x: placed.on(NETWORK).blocks[plane].other(y, x)
+    original = placed.on(NETWORK)
+    return Formula(lambda plane, y, x: original.blocks[plane].other(y, x), shared=True)
 
 
 def _step(board: Board) -> Callable[[str, Placed], Formula]:
@@ -114,7 +114,8 @@ def _step(board: Board) -> Callable[[str, Placed], Formula]:
         original, gradient = _original(placed), board.gradients.get(name)
         if name == "input" or gradient is None:
             return original
-        return lambda p, y, x: f"{original(p, y, x)}-{board.settings[RATE].reference}*{gradient.blocks[p].other(y, x)}"
+        rate = board.settings[RATE].reference
+        return Formula(lambda p, y, x: f"{original(p, y, x)}-{rate}*{gradient.blocks[p].other(y, x)}", shared=True)
 
     return follows
 
@@ -133,7 +134,7 @@ def _change(board: Board, sign: str) -> Callable[[str, Placed], Formula]:
             here = f"{chosen_plane}={numbers[name, plane]},{row}={y + 1},{column}={x + 1}"
             return f"{original(plane, y, x)}{sign}IF(AND({here}),{h},0)"
 
-        return formula
+        return Formula(formula)
 
     return follows
 
@@ -172,7 +173,7 @@ def _stage(sheet: Page, board: Board, stage: Stage, learning: Learning) -> None:
         compute(sheet, stage.name, placed, values[0] if batch else values, style.GRADIENT, formulas[short])
         _label(sheet, board, stage, short, placed)
         scale(sheet, placed, None)
-    names = [f"{name}.grad" for name in own.values()] or [f"{'x' if stage.source is None else stage.out.name}.grad"]
+    names = [f"{name}.grad" for name in own.values()] or [f"{stage.out.name if stage.nodes else 'x'}.grad"]
     shapes = f"gradients {shape_text(stage.out.shape)} ← {reader.name}"
     text = "; ".join(f"{short}: {said}" if own else said for short, said in words.items())
     head(sheet, stage.columns, (stage.name, shapes, ", ".join(names), text))
@@ -188,7 +189,7 @@ def _formulas(board: Board, stage: Stage, upstream: Placed) -> dict[str, Formula
 def _fused(board: Board) -> Formula:
     """Softmax and cross-entropy at once: the probability, less 1 where the target is."""
     shares = board.last.out.blocks[0]
-    return lambda plane, y, x: f"{shares.other(y, x)}-{board.goal.cell(y, x)}"
+    return Formula(lambda plane, y, x: f"{shares.other(y, x)}-{board.goal.cell(y, x)}", shared=True)
 
 
 def _label(sheet: Page, board: Board, stage: Stage, short: str, placed: Placed) -> None:

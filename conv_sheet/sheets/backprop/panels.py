@@ -127,8 +127,8 @@ def _loss(panel: _Panel, now: Passed) -> None:
 def _loss_formula(board: Board, sheet: str, probability: str) -> str:
     """-ln(probability of the target), also where that probability is too small for a cell."""
     stage = board.layout.on(sheet).stages[-1]
-    assert stage.source is not None
-    scores = board.layout.on(sheet).by_name[stage.source].out.blocks[0].reference
+    (source,) = stage.inputs
+    scores = board.layout.on(sheet).placed[source].blocks[0].reference
     exps = stage.own["exp"].blocks[0].reference
     rare = f"LN(SUM({exps}))+MAX({scores})-SUMPRODUCT({scores},{board.goal.absolute})"
     return f"IF({probability}>{_UNDERFLOW},-LN({probability}),{rare})"
