@@ -175,6 +175,15 @@ class Block:
         """The same place on another sheet."""
         return Block(sheet, self.row, self.column, self.height, self.width, self.step)
 
+    def meets(self, other: "Block") -> bool:
+        """Whether the rectangle has a cell in common with another one of the same sheet.
+
+        >>> Block("S", 1, 1, 2, 2).meets(Block("S", 2, 2, 5, 5)), Block("S", 1, 1, 2, 2).meets(Block("S", 3, 1, 1, 1))
+        (True, False)
+        """
+        rows = self.row <= other.last_row and other.row <= self.last_row
+        return rows and self.column <= other.last_column and other.column <= self.last_column
+
     def positions(self) -> Iterator[tuple[int, int]]:
         """Row and column of every value, row by row."""
         for y in range(self.height):
