@@ -17,10 +17,11 @@ from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
+from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (images.SHEET,)
+_LESSONS: tuple[Sheet, ...] = (images.SHEET, loupe.SHEET)
 """Sheets that a spec can ask for."""
 
 
@@ -32,7 +33,9 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     known = {sheet.name: sheet for sheet in _LESSONS}
     asked = [known[name] for name in dict.fromkeys(lesson.sheets) if name in known]  # TEMPORARY
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
-    return [start.SHEET, network.SHEET, *learning, *asked, numpy.SHEET]
+    seen = [loupe.SHEET] if loupe.suits(layout) and loupe.SHEET not in asked else []
+    hidden = [loupe.HELPER] if loupe.suits(layout) else []
+    return [start.SHEET, network.SHEET, *learning, *asked, *seen, *hidden, numpy.SHEET]
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
