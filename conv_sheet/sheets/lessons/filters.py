@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, Placed, around
-from conv_sheet.cells.page import Mark, Page, Setting
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, choose, largest, smallest, text
+from conv_sheet.cells.grid import Block, around
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.page import Mark, Page
 from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
 from conv_sheet.layers.conv import Conv2d
 from conv_sheet.network.layout import Layout, Stage
-from conv_sheet.sheets.held import Held
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
 from conv_sheet.sheets.lessons import mosaic
+from conv_sheet.sheets.network import scale_of
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
 NAME = "filters"
 FILTERS = "Filters"
@@ -103,64 +105,70 @@ def _places(layout: Layout) -> _Places:
     return _Places(layout)
 
 
-def settings(layout: Layout) -> tuple[Setting, ...]:
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """Which filter to look at."""
     places = _places(layout)
     hint = f"Which filter: a whole number from 1 to {places.count}."
-    return (Setting(FILTER, places.ask, 1, hint, 1, places.count),)
+    return (Input.cell(FILTER, places.ask, 1.0, Limits(1, places.count, whole=True, hint=hint)),)
 
 
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """Nothing here is the engine's."""
-    return []
-
-
-def page(held: Held) -> Page:
+def page(state: WorkbookState) -> Page:
     """The sheet."""
-    places = _places(held.layout)
+    places = _places(state.layout)
     last = places.map.last_column
-    sheet = parts.frame(FILTERS, last, zoom=70)
-    parts.head(sheet, f"{places.count} filters: what the first layer looks for", _LINES, last)
-    parts.ask(sheet, settings(held.layout)[0], held.chosen[FILTER], "filter", 3)
-    parts.caption(sheet, places.picture, "the picture", style.CLASS)
-    mosaic.paint(sheet, places.picture, held.image, lambda c, y, x: held.layout.input.blocks[c].other(y, x))
-    weight = held.tensors[f"{places.stage.name}.weight"]
+    sheet = widgets.frame(FILTERS, last, zoom=70)
+    widgets.head(sheet, f"{places.count} filters: what the first layer looks for", _LINES, last)
+    (item,) = inputs(state.layout, state.lesson)
+    widgets.ask(sheet, item, state[item], "filter", 3)
+    chosen = sheet.cell(item.at, state.number(item))
+    widgets.caption(sheet, places.picture, "the picture", style.CLASS)
+    mosaic.paint(sheet, places.picture, sheet.planes(state.layout.input.blocks, state.image))
+    weight = state.tensors[f"{places.stage.name}.weight"]
     for number, tile in enumerate(places.tiles):
-        _tile(sheet, places, number, tile, weight[number])
+        _tile(sheet, places, number, tile, weight[number], chosen)
     mosaic.colour(sheet, (places.picture, *places.tiles))
     sheet.names |= {"filter_tiles": around(tuple(places.tiles)), "filter_picture": places.picture}
-    _chosen(sheet, held, places, weight)
+    _slices(sheet, places, weight, chosen)
+    _map(sheet, state, places, chosen)
     return sheet
 
 
-def _tile(sheet: Page, places: _Places, number: int, tile: Block, weight: Array) -> None:
+def _tile(sheet: Page, places: _Places, number: int, tile: Block, weight: Array, chosen: Expr) -> None:
     """One filter as a picture, with its number and its largest weight above."""
     slices = places.weights[number * len(COLOURS) : (number + 1) * len(COLOURS)]
-    bound, largest = places.bound(tile), max(float(np.abs(weight).max()), _SMALLEST)
-    ranges = ",".join(block.reference for block in slices)
-    sheet.put(bound.row, bound.column, largest, style.SCALE, f"MAX({ranges},-MIN({ranges}),{_SMALLEST:.0E})")
-    parts.caption(sheet, tile, float(number + 1), style.NUMBERED)
-    sheet.links[tile.row - 1, tile.column] = slices[0].other()
+    ranges = [sheet.range(block, values) for block, values in zip(slices, weight, strict=True)]
+    bound, largest_weight = places.bound(tile), largest(*ranges, -smallest(*ranges), _SMALLEST)
+    sheet.put(bound.row, bound.column, largest_weight, style.SCALE)
+    full = 2 * sheet.cell(bound, largest_weight.value)
+    mosaic.paint(sheet, tile, [0.5 + one / full for one in sheet.planes(slices, weight)])
     label = tile.part(-1, 0, 1, 1)
-    sheet.marks.append(Mark(label, f"{label.cell()}={places.ask.fixed()}", style.AMBER))
-    mosaic.paint(
-        sheet, tile, 0.5 + weight / (2 * largest), lambda c, y, x: f"(0.5+{slices[c].other(y, x)}/(2*{bound.fixed()}))"
-    )
+    widgets.caption(sheet, tile, float(number + 1), style.NUMBERED)
+    sheet.links[label.row, label.column] = slices[0].other()
+    sheet.marks.append(Mark(label, (sheet.each(label, number + 1) == chosen).formula, style.AMBER))
 
 
-def _chosen(sheet: Page, held: Held, places: _Places, weight: Array) -> None:
-    """The slices of the chosen filter as numbers, and the map that it makes."""
-    number, cell, stage = int(float(held.chosen[FILTER])) - 1, places.ask.fixed(), places.stage
+def _slices(sheet: Page, places: _Places, weight: Array, chosen: Expr) -> None:
+    """The slices of the chosen filter as numbers."""
+    shown = []
     for c, (block, colour) in enumerate(zip(places.slices, COLOURS, strict=True)):
-        parts.caption(sheet, block, colour, style.CLASS)
-        parts.choose(sheet, block, weight[number, c], style.SCORE, places.weights[c :: len(COLOURS)], cell)
-    parts.signed(sheet, places.slices[-1].part(places.slices[-1].height, 0, 1, 1), tuple(places.slices))
-    sheet.names |= {f"filter_{colour}": block for colour, block in zip(COLOURS, places.slices, strict=True)}
+        numbers = choose(chosen, *sheet.planes(places.weights[c :: len(COLOURS)], weight[:, c]))
+        widgets.caption(sheet, block, colour, style.CLASS)
+        sheet.fill(block, numbers, style.SCORE)
+        sheet.names[f"filter_{colour}"] = block
+        shown.append((block, numbers.value))
+    widgets.signed(sheet, places.slices[-1].part(places.slices[-1].height, 0, 1, 1), shown)
+
+
+def _map(sheet: Page, state: WorkbookState, places: _Places, chosen: Expr) -> None:
+    """What the chosen filter makes of the picture."""
+    stage = places.stage
+    maps = state.layout.values(stage, state.activations, state.tensors)["out"]
+    words = text(f"{stage.name}_out_", chosen, ", what it makes of the picture")
+    widgets.caption(sheet, places.map, words, style.CLASS)
+    sheet.fill(places.map, choose(chosen, *sheet.planes(stage.out.blocks, maps)), style.ACTIVATION)
     sheet.names["filter_map"] = places.map
-    values = held.layout.values(stage, held.activations, held.tensors)["out"][number]
-    text = f"{stage.name}_out_{number + 1}, what it makes of the picture"
-    formula = f'"{stage.name}_out_"&{cell}&", what it makes of the picture"'
-    parts.caption(sheet, places.map, text, style.CLASS, formula)
-    parts.choose(sheet, places.map, values, style.ACTIVATION, stage.out.blocks, cell)
-    if np.all(values >= 0) and stage.activation is not None:
-        sheet.scales.append(((places.map,), style.WARM_SCALE))
+    if scale := scale_of(state.layout, stage):
+        sheet.scales.append(((places.map,), scale))
+
+
+SHEET = Sheet(FILTERS, page, NAME, inputs)
