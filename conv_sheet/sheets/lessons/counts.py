@@ -6,7 +6,7 @@ from typing import NamedTuple
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.page import Content, Page
 from conv_sheet.state import WorkbookState
 
@@ -68,12 +68,7 @@ def _at(area: Block, line: int, column: int) -> Block:
 def inputs(area: Block) -> tuple[Input, ...]:
     """The sizes of a convolution to count for, as `count_in`."""
     return tuple(
-        Input.cell(
-            f"count_{name}",
-            _at(area, line, 1),
-            float(size.first),
-            Limits(1, size.most, whole=True, hint=f"A whole number from 1 to {size.most}."),
-        )
+        Input.whole(f"count_{name}", _at(area, line, 1), size.first, 1, size.most)
         for line, (name, size) in enumerate(_SIZES.items(), 1)
     )
 
@@ -88,7 +83,8 @@ def table(sheet: Page, state: WorkbookState, area: Block, own: Sequence[int], si
     sheet.span(area.row, first, area.last_column, title, style.HEADING)
     sheet.span(area.row + 1, first, area.last_column, words, style.LINE)
     sheet.span(area.row + _HEAD_ROW, first, names, "multiplications by a weight", style.HEAD_LEFT)
-    for row, label in enumerate([one.label for one in (*_SIZES.values(), *_LINES.values())], area.row + _HEAD_ROW + 1):
+    labels = [*(size.label for size in _SIZES.values()), *(line.label for line in _LINES.values())]
+    for row, label in enumerate(labels, area.row + _HEAD_ROW + 1):
         sheet.span(row, first, names, label, style.HEAD_LEFT if label == _LINES["both"].label else style.LINE)
     for line, (item, size) in enumerate(zip(sizes, own, strict=True), 1):
         _put(sheet, _at(area, line, 0), float(size), style.NUMBER)

@@ -79,7 +79,7 @@ _SUMS = (
 )
 
 
-class _Places(NamedTuple):
+class _Areas(NamedTuple):
     """Where everything stands, beside and below a picture of this size."""
 
     picture: Block
@@ -124,25 +124,25 @@ class _Places(NamedTuple):
         return self.gallery.part(0, number * _PITCH, 3, 3)
 
 
-def _places(layout: Layout) -> _Places:
+def _areas(layout: Layout) -> _Areas:
     source = layout.input.blocks[0]
     if min(source.shape) < 3:
         raise ShapeError(
             f"the sheet {KERNELS} needs a picture of 3×3 pixels at least, not {source.height}×{source.width}"
         )
-    return _Places(Block(KERNELS, _TOP, _LEFT, source.height, source.width))
+    return _Areas(Block(KERNELS, _TOP, _LEFT, source.height, source.width))
 
 
 def choice(layout: Layout) -> Input:
     """The drop-down."""
     hint = "Choose a kernel from the list. For one of your own choose custom."
-    at = _places(layout).choice.part(0, 0, 1, 1)
+    at = _areas(layout).choice.part(0, 0, 1, 1)
     return Input.cell(CHOICE, at, "Sobel top", Limits(choices=tuple(CATALOGUE), hint=hint))
 
 
 def custom(layout: Layout) -> Input:
     """The nine weights of the user's own kernel."""
-    at = _places(layout).shown(list(CATALOGUE).index(CUSTOM))
+    at = _areas(layout).shown(list(CATALOGUE).index(CUSTOM))
     return Input.table(CUSTOM_KERNEL, at, np.array(CATALOGUE[CUSTOM].rows), Limits(hint="Type any number."))
 
 
@@ -153,44 +153,42 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 
 def page(state: WorkbookState) -> Page:
     """The sheet: picture, choice and kernel, map, and below them the gallery."""
-    places = _places(state.layout)
-    last = max(places.map.last_column + 1, places.gallery.last_column)
+    areas = _areas(state.layout)
+    last = max(areas.map.last_column + 1, areas.gallery.last_column)
     sheet = widgets.frame(KERNELS, last, style.NETWORK_ZOOM)
     widgets.head(sheet, "Kernels: nine numbers decide what a map shows", _LINES, last)
-    _picture(sheet, places, state)
-    weights = _chosen(sheet, places, state)
-    _map(sheet, places, state.image[0], weights)
-    _gallery(sheet, places, state)
+    _picture(sheet, areas, state)
+    weights = _chosen(sheet, areas, state)
+    _map(sheet, areas, state.image[0], weights)
+    _gallery(sheet, areas, state)
     return sheet
 
 
-def _picture(sheet: Page, places: _Places, state: WorkbookState) -> None:
-    widgets.caption(sheet, places.picture, "the picture, as it stands on the sheet Network", style.CLASS)
-    sheet.fill(places.picture, sheet.each(state.layout.input.blocks[0], state.image[0]), style.ACTIVATION)
-    sheet.scales.append(((places.picture,), style.INK_SCALE))
-    sheet.names["kernels_picture"] = places.picture
+def _picture(sheet: Page, areas: _Areas, state: WorkbookState) -> None:
+    widgets.caption(sheet, areas.picture, "the picture, as it stands on the sheet Network", style.CLASS)
+    sheet.fill(areas.picture, sheet.each(state.layout.input.blocks[0], state.image[0]), style.ACTIVATION)
+    sheet.scales.append(((areas.picture,), style.INK_SCALE))
+    sheet.names["kernels_picture"] = areas.picture
 
 
-def _chosen(sheet: Page, places: _Places, state: WorkbookState) -> Array:
+def _chosen(sheet: Page, areas: _Areas, state: WorkbookState) -> Array:
     """The drop-down and the kernel that it names, fetched out of the gallery; returns its weights."""
-    panel, gallery, item = places.panel, places.gallery, choice(state.layout)
+    panel, gallery, item = areas.panel, areas.gallery, choice(state.layout)
     sheet.span(panel.row, panel.column, panel.last_column, "Choose a kernel", style.HEADING)
     sheet.input(item, state[item], style.CHOICE, _PANEL_WIDTH)
     names = sheet.range(gallery.part(-1, 0, 1, gallery.width), _every_pitch(list(CATALOGUE)))
     found = match(sheet.cell(item.at, state.text(item)), names)
-    sheet.put(places.first.row, places.first.column, found, style.HIDDEN)
-    first = sheet.cell(places.first, found.value)
+    sheet.put(areas.first.row, areas.first.column, found, style.HIDDEN)
+    first = sheet.cell(areas.first, found.value)
     kernels = sheet.range(gallery, _side_by_side(state))
-    weights = sheet.fill_each(
-        places.kernel, lambda y, x: index(kernels, y + 1, first + x if x else first), style.KERNEL
-    )
-    widgets.signed(sheet, places.kernel.part(-1, 2, 1, 1), [(places.kernel, weights)])
-    widgets.glyph(sheet, places.kernel.part(0, -4, 3, 1), "⋆")
-    widgets.glyph(sheet, places.kernel.part(0, 4, 3, 1), "=")
-    sheet.names["chosen_kernel"] = places.kernel
+    weights = sheet.fill_each(areas.kernel, lambda y, x: index(kernels, y + 1, first + x if x else first), style.KERNEL)
+    widgets.signed(sheet, areas.kernel.part(-1, 2, 1, 1), [(areas.kernel, weights)])
+    widgets.glyph(sheet, areas.kernel.part(0, -4, 3, 1), "⋆")
+    widgets.glyph(sheet, areas.kernel.part(0, 4, 3, 1), "=")
+    sheet.names["chosen_kernel"] = areas.kernel
     captions = sheet.range(gallery.part(3, 0, 1, gallery.width), _every_pitch([n.words for n in CATALOGUE.values()]))
     sheet.merged(panel.part(9, 0, 3, _PANEL_WIDTH), index(captions, 1, first), style.TEXT)
-    _sum(sheet, places, weights)
+    _sum(sheet, areas, weights)
     return weights
 
 
@@ -203,25 +201,25 @@ def _every_pitch(texts: list[str]) -> Array:
 
 def _side_by_side(state: WorkbookState) -> Array:
     """All kernels as they stand in the gallery."""
-    weights = [named.rows for name, named in CATALOGUE.items() if name != CUSTOM]
-    stack = np.array([*weights, state.array(custom(state.layout))])
-    return np.hstack(np.pad(stack, ((0, 0), (0, 0), (0, _PITCH - 3))))
+    own = state.array(custom(state.layout))
+    stack = [own if name == CUSTOM else np.array(named.rows) for name, named in CATALOGUE.items()]
+    return np.hstack([np.pad(weights, ((0, 0), (0, _PITCH - 3))) for weights in stack])
 
 
-def _sum(sheet: Page, places: _Places, weights: Array) -> None:
+def _sum(sheet: Page, areas: _Areas, weights: Array) -> None:
     """The sum of the chosen kernel's weights, and what it does to flat parts of a picture."""
-    panel, summed = places.panel, total(sheet.near(places.kernel, weights))
-    sheet.merged(places.total, summed, style.DECIMAL)
-    sheet.span(places.total.row, panel.column + 3, panel.last_column, "is the sum of the weights", style.LINE)
-    cell = sheet.cell(places.total.part(0, 0, 1, 1), summed.value)
+    panel, summed = areas.panel, total(sheet.near(areas.kernel, weights))
+    sheet.merged(areas.total, summed, style.DECIMAL)
+    sheet.span(areas.total.row, panel.column + 3, panel.last_column, "is the sum of the weights", style.LINE)
+    cell = sheet.cell(areas.total.part(0, 0, 1, 1), summed.value)
     zero, one, other = _SUMS
     words = where(absolute(cell) < ZERO, zero, where(absolute(cell - 1) < ZERO, one, other))
     sheet.merged(panel.part(14, 0, 3, _PANEL_WIDTH), words, style.TEXT)
 
 
-def _map(sheet: Page, places: _Places, image: Array, weights: Array) -> None:
-    block = places.map
-    made = sumproduct(sheet.windows(places.picture, (3, 3), image), sheet.range(places.kernel, weights))
+def _map(sheet: Page, areas: _Areas, image: Array, weights: Array) -> None:
+    block = areas.map
+    made = sumproduct(sheet.windows(areas.picture, (3, 3), image), sheet.range(areas.kernel, weights))
     sheet.fill(block, made, style.ACTIVATION)
     widgets.signed(sheet, block.part(-2, block.width - 1, 1, 1), [(block, made.value)])
     widgets.caption(
@@ -230,12 +228,12 @@ def _map(sheet: Page, places: _Places, image: Array, weights: Array) -> None:
     sheet.names["kernels_map"] = block
 
 
-def _gallery(sheet: Page, places: _Places, state: WorkbookState) -> None:
-    gallery, own = places.gallery, custom(state.layout)
+def _gallery(sheet: Page, areas: _Areas, state: WorkbookState) -> None:
+    gallery, own = areas.gallery, custom(state.layout)
     sheet.span(gallery.row - 3, _LEFT, gallery.last_column, "All kernels; the last one is yours to type", style.HEADING)
     sheet.heights |= {gallery.row - 3: 24, gallery.row + 3: _CAPTION_HEIGHT}
     for number, (name, named) in enumerate(CATALOGUE.items()):
-        block = places.shown(number)
+        block = areas.shown(number)
         sheet.span(block.row - 1, block.column, block.column + _PITCH - 2, name, style.CLASS)
         sheet.span(block.row + 3, block.column, block.column + _PITCH - 2, named.words, style.CAPTION)
         if name != CUSTOM:

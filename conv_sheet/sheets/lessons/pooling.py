@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import Expr, all_of, average, index, largest, smallest, sumproduct, text, total, where
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import ShapeError
 from conv_sheet.network.layout import Layout
@@ -48,7 +50,7 @@ _LINES = (
 )
 
 
-class _Places(NamedTuple):
+class _Areas(NamedTuple):
     """Where everything stands, for a picture of this size."""
 
     moved: Block
@@ -78,43 +80,45 @@ class _Places(NamedTuple):
         return self.after(len(POOLS) - 1).last_column
 
 
-def _places(layout: Layout) -> _Places:
+def _areas(layout: Layout) -> _Areas:
     source = layout.input.blocks[0]
     if min(source.shape) < SMALLEST:
         small = f"{source.height}×{source.width}"
         raise ShapeError(f"the sheet {POOLING} needs a picture of {SMALLEST}×{SMALLEST} pixels at least, not {small}")
-    return _Places(Block(POOLING, _TOP, _LEFT, source.height, source.width))
+    return _Areas(Block(POOLING, _TOP, _LEFT, source.height, source.width))
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """How far the picture moves, to the right and down."""
     hint = f"A whole number from -{FARTHEST} to {FARTHEST}; below zero is the other way."
-    limits = Limits(-FARTHEST, FARTHEST, whole=True, hint=hint)
-    return Input.cell(RIGHT, _RIGHT_AT, 1.0, limits), Input.cell(DOWN, _DOWN_AT, 0.0, limits)
+    return tuple(
+        Input.whole(name, at, first, -FARTHEST, FARTHEST, hint)
+        for name, at, first in ((RIGHT, _RIGHT_AT, 1), (DOWN, _DOWN_AT, 0))
+    )
 
 
 def page(state: WorkbookState) -> Page:
     """The sheet: the shift, the moved picture, three pools of it and of the picture as it is, and what changed."""
-    places, image, source = _places(state.layout), state.image[0], state.layout.input.blocks[0]
-    sheet = widgets.frame(POOLING, places.last_column, style.NETWORK_ZOOM)
-    widgets.head(sheet, "Pooling: what is kept when a picture moves", _LINES, places.last_column)
+    areas, image, source = _areas(state.layout), state.image[0], state.layout.input.blocks[0]
+    sheet = widgets.frame(POOLING, areas.last_column, style.NETWORK_ZOOM)
+    widgets.head(sheet, "Pooling: what is kept when a picture moves", _LINES, areas.last_column)
     shift = []
     for item, label in zip(inputs(state.layout, state.lesson), ("shift to the right", "shift down"), strict=True):
         widgets.ask(sheet, item, state[item], label, _LABEL)
         shift.append(sheet.cell(item.at, state.number(item)))
-    moved = _moved(sheet, places.moved, sheet.range(source, image), shift)
-    _changed(sheet, "picture", places.last_row, (places.moved, moved), (source, image))
+    moved = _moved(sheet, areas.moved, sheet.range(source, image), shift)
+    _changed(sheet, "picture", areas.last_row, (areas.moved, moved), (source, image))
     differing = []
     for number, (name, pool) in enumerate(POOLS.items()):
-        after, before = places.after(number), places.before(number)
-        now, then = _pooled(sheet, after, pool, places.moved, moved), _pooled(sheet, before, pool, source, image)
+        after, before = areas.after(number), areas.before(number)
+        now, then = _pooled(sheet, after, pool, areas.moved, moved), _pooled(sheet, before, pool, source, image)
         widgets.caption(sheet, after, f"{name} of each window: {pool.torch}", style.CLASS)
         widgets.caption(sheet, before, f"{name}, had nothing moved", style.CLASS)
-        differing.append(_changed(sheet, name, places.last_row, (after, now), (before, then)))
+        differing.append(_changed(sheet, name, areas.last_row, (after, now), (before, then)))
         sheet.names[f"pooling_{name}"] = after
-    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, places.last_column, _words(shift, differing), style.LINE)
+    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, areas.last_column, _words(shift, differing), style.LINE)
     note = "changed by: the sum of all differences, without their signs, ÷ the sum of all values before"
-    sheet.span(places.last_row + 4, _LEFT, places.last_column, note, style.NOTE)
+    sheet.span(areas.last_row + 4, _LEFT, areas.last_column, note, style.NOTE)
     return sheet
 
 
@@ -150,7 +154,7 @@ def _moved(sheet: Page, block: Block, image: Expr, shift: list[Expr]) -> Array:
     sheet.fill(block, moved, style.ACTIVATION)
     sheet.scales.append(((block,), style.INK_SCALE))
     sheet.names["pooling_picture"] = block
-    return moved.value
+    return np.asarray(moved.value)
 
 
 def _pooled(sheet: Page, block: Block, pool: Pool, source: Block, picture: Array) -> Array:
