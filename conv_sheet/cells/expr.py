@@ -20,6 +20,7 @@ that is read as `$A$1` a scalar. Formula text is never evaluated: operators and 
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,52 +53,52 @@ class Expr:
     area: bool = False
 
     def __add__(self, other: "Operand") -> "Expr":
-        return _binary("+", self, other, np.add)
+        return _binary("+", self, other, _computed(np.add))
 
     def __radd__(self, other: "Operand") -> "Expr":
-        return _binary("+", other, self, np.add)
+        return _binary("+", other, self, _computed(np.add))
 
     def __sub__(self, other: "Operand") -> "Expr":
-        return _binary("-", self, other, np.subtract)
+        return _binary("-", self, other, _computed(np.subtract))
 
     def __rsub__(self, other: "Operand") -> "Expr":
-        return _binary("-", other, self, np.subtract)
+        return _binary("-", other, self, _computed(np.subtract))
 
     def __mul__(self, other: "Operand") -> "Expr":
-        return _binary("*", self, other, np.multiply)
+        return _binary("*", self, other, _computed(np.multiply))
 
     def __rmul__(self, other: "Operand") -> "Expr":
-        return _binary("*", other, self, np.multiply)
+        return _binary("*", other, self, _computed(np.multiply))
 
     def __truediv__(self, other: "Operand") -> "Expr":
-        return _binary("/", self, other, _divide)
+        return _binary("/", self, other, _computed(_divide))
 
     def __rtruediv__(self, other: "Operand") -> "Expr":
-        return _binary("/", other, self, _divide)
+        return _binary("/", other, self, _computed(_divide))
 
     def __floordiv__(self, other: "Operand") -> "Expr":
         return integer(self / other)
 
     def __pow__(self, other: "Operand") -> "Expr":
-        return _binary("^", self, other, np.power)
+        return _binary("^", self, other, _computed(np.power))
 
     def __mod__(self, other: "Operand") -> "Expr":
-        return call("MOD", _modulo, self, other)
+        return call("MOD", _computed(_modulo), self, other)
 
     def __neg__(self) -> "Expr":
         return Expr(np.negative(self.value), f"-{_within(self, _LEVELS['*'])}", _LEVELS["*"], self.area)
 
     def __lt__(self, other: "Operand") -> "Expr":
-        return _binary("<", self, other, np.less)
+        return _binary("<", self, other, _ordered(operator.lt))
 
     def __le__(self, other: "Operand") -> "Expr":
-        return _binary("<=", self, other, np.less_equal)
+        return _binary("<=", self, other, _ordered(operator.le))
 
     def __gt__(self, other: "Operand") -> "Expr":
-        return _binary(">", self, other, np.greater)
+        return _binary(">", self, other, _ordered(operator.gt))
 
     def __ge__(self, other: "Operand") -> "Expr":
-        return _binary(">=", self, other, np.greater_equal)
+        return _binary(">=", self, other, _ordered(operator.ge))
 
     def __eq__(self, other: "Operand") -> "Expr":  # type: ignore[override]
         return _binary("=", self, other, lambda a, b: _equal(a, b))
@@ -400,13 +401,52 @@ def _is_float(value: Any) -> bool:
 
 
 def _divide(a: Any, b: Any) -> Any:
-    if isinstance(a, int) and isinstance(b, int) and a % b == 0:
+    """A quotient; by zero it is infinite or no number, where the cells have an error."""
+    if isinstance(a, int) and isinstance(b, int) and b and a % b == 0:
         return a // b
-    return np.divide(a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(a, b)
 
 
 def _modulo(a: Any, b: Any) -> Any:
     return math.nan if np.ndim(b) == 0 and b == 0 else np.mod(a, b)
+
+
+def _computed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Arithmetic as in cells: a truth value is 1 or 0, and with a text there is no result, which is NaN here.
+
+    >>> (Expr(True, "(A1>0)") + Expr(True, "(B1>0)")).value, (Expr("", "A1") * 0).value
+    (2, nan)
+    """
+    return lambda a, b: function(_term(a), _term(b))
+
+
+def _term(value: Any) -> Any:
+    if isinstance(value, str):
+        return math.nan
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return np.array([math.nan if isinstance(v, str) else float(v) for v in value.ravel()]).reshape(value.shape)
+    return value.astype(int) if isinstance(value, np.ndarray) and value.dtype == bool else value
+
+
+def _ordered(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison as in cells, where every text is larger than any number.
+
+    >>> (Expr("", "A1") > 9).value, (Expr("b", "A1") < "C").value
+    (True, True)
+    """
+
+    def rank(value: Any) -> tuple[int, Any]:
+        return (1, value.casefold()) if isinstance(value, str) else (0, value)
+
+    def compared(a: Any, b: Any) -> Any:
+        if any(np.asarray(value).dtype.kind in "OSU" for value in (a, b)):
+            return _cellwise(lambda x, y: function(rank(x), rank(y)), a, b)
+        return function(a, b)
+
+    return compared
 
 
 def _equal(a: Any, b: Any) -> Any:
@@ -425,7 +465,8 @@ def _cellwise(function: Callable[..., Any], *values: Any) -> Any:
     values = tuple(map(_plain, values))
     if not any(isinstance(value, np.ndarray) for value in values):
         return function(*values)
-    made = np.frompyfunc(function, len(values), 1)(*(np.asarray(v, dtype=object) for v in values))
+    with np.errstate(invalid="ignore"):  # of comparisons with NaN
+        made = np.frompyfunc(function, len(values), 1)(*(np.asarray(v, dtype=object) for v in values))
     kinds = {type(value) for value in made.ravel().tolist()}
     return made if str in kinds or not kinds else made.astype(bool if kinds == {bool} else float)
 

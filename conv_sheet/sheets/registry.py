@@ -17,11 +17,20 @@ from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
+from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, stride
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (images.SHEET, loupe.SHEET)
+_LESSONS: tuple[Sheet, ...] = (
+    images.SHEET,
+    kernels.SHEET,
+    stride.SHEET,
+    pooling.SHEET,
+    channels.SHEET,
+    filters.SHEET,
+    loupe.SHEET,
+)
 """Sheets that a spec can ask for."""
 
 
