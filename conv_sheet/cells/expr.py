@@ -261,6 +261,15 @@ def index(area: Expr, row: Operand, column: Operand | None = None) -> Expr:
     return Expr(_taken(flat, _plain(position), 0), f"INDEX({area.formula},{down.formula},{right.formula})")
 
 
+def rows(area: Expr) -> Expr:
+    """`ROWS`: how many rows a range has.
+
+    >>> rows(Expr(np.zeros((3, 2)), "A1:B3", area=True))
+    Expr(value=3, formula='ROWS(A1:B3)', level=9, area=False)
+    """
+    return Expr(np.shape(area.value)[-2], f"ROWS({area.formula})")
+
+
 def match(wanted: Operand, area: Expr) -> Expr:
     """`MATCH(…,0)`: where a value stands in a row or column, from 1.
 
@@ -387,9 +396,11 @@ def _is_float(value: Any) -> bool:
 
 
 def _divide(a: Any, b: Any) -> Any:
-    if isinstance(a, int) and isinstance(b, int) and a % b == 0:
+    """A quotient; by zero it is infinite or no number, where the cells have an error."""
+    if isinstance(a, int) and isinstance(b, int) and b and a % b == 0:
         return a // b
-    return np.divide(a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(a, b)
 
 
 def _modulo(a: Any, b: Any) -> Any:
