@@ -130,6 +130,15 @@ def of(operand: Operand) -> Expr:
     return Expr(operand, number(operand), _ATOM if operand >= 0 else _LEVELS["*"])
 
 
+def grouped(x: Expr) -> Expr:
+    """The same in parentheses, for its readers, where arithmetic needs none.
+
+    >>> (1 + grouped(of(3) - 1)).formula
+    '1+(3-1)'
+    """
+    return Expr(x.value, f"({x.formula})", area=x.area)
+
+
 def call(name: str, function: Callable[..., Any], *arguments: Operand) -> Expr:
     """A function of Excel's and what it makes of values.
 

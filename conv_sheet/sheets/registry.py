@@ -16,10 +16,11 @@ from conv_sheet.ops import Array
 from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.hidden import restore_page, spec_page
+from conv_sheet.sheets.lessons import dropout, field, masks
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (images.SHEET,)
+_LESSONS: tuple[Sheet, ...] = (images.SHEET, dropout.SHEET, masks.SHEET, field.SHEET)
 """Sheets that a spec can ask for."""
 
 
