@@ -17,12 +17,12 @@ from conv_sheet.ops.options import real
 
 PRIME = 1_048_571
 """The largest prime below 2²⁰ of the form 3k + 2: cubing permutes the remainders, and no product reaches 2⁵³."""
-_SEED, _PLACE = 271_828, 314_159
+_SEED, _INDEX = 271_828, 314_159
 _LARGEST_SEED = 1_000_000
 
 
 def random(count: int, seed: float) -> Array:
-    """Numbers from 0 to just under 1 for the places 1, 2, …: the cube of (seed · a + place · b), modulo a prime.
+    """Numbers from 0 to just under 1 for the indices 1, 2, …: the cube of (seed · a + index · b), modulo a prime.
 
     Remainders of whole numbers below 2⁵³ are exact in every spreadsheet program, so that formulas can draw the same
     numbers. Any seed from -1,000,000 to 1,000,000 does; its fraction does not count.
@@ -34,20 +34,20 @@ def random(count: int, seed: float) -> Array:
     return numbers
 
 
-def random_cell(place: Operand, seed: Expr) -> Expr:
-    """The same number as a formula over the cell of the seed, and over that of the place where it has one.
+def random_cell(index: Operand, seed: Expr) -> Expr:
+    """The same number as a formula over the cell of the seed, and over that of the index where it has one.
 
     >>> drawn = random_cell(2, Expr(7.5, "$B$7"))
     >>> drawn.value == random(2, seed=7)[1].item(), drawn.formula.count("MOD(INT($B$7)*271828+2*314159,1048571)")
     (True, 3)
     """
-    drawn: Expr = _random(of(place), integer(seed))
+    drawn: Expr = _random(of(index), integer(seed))
     return drawn
 
 
-def _random(place: Any, seed: Any) -> Any:
+def _random(index: Any, seed: Any) -> Any:
     """The rule, for numbers and for cells: of whole numbers."""
-    base = (seed * _SEED + place * _PLACE) % PRIME
+    base = (seed * _SEED + index * _INDEX) % PRIME
     return base * base % PRIME * base % PRIME / PRIME
 
 

@@ -17,10 +17,11 @@ from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.hidden import restore_page, spec_page
 from conv_sheet.sheets.lessons import dropout, field, masks
+from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (images.SHEET, dropout.SHEET, masks.SHEET, field.SHEET)
+_LESSONS: tuple[Sheet, ...] = (images.SHEET, dropout.SHEET, masks.SHEET, field.SHEET, saliency.SHEET)
 """Sheets that a spec can ask for."""
 
 
@@ -30,7 +31,8 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     Raises SpecError for a name that is none.
     """
     known = {sheet.name: sheet for sheet in _LESSONS}
-    asked = [known[name] for name in dict.fromkeys(lesson.sheets) if name in known]  # TEMPORARY
+    unasked = [saliency.NAME] if saliency.suits(layout.network) else []
+    asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked)) if name in known]  # TEMPORARY
     return [start.SHEET, network.SHEET, *asked, numpy.SHEET]
 
 

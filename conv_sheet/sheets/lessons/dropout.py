@@ -89,8 +89,8 @@ class Blocks:
         return Block(MASKS, 7, 3, 1, height * width)
 
     @property
-    def places(self) -> Block:
-        """Above each value its number among all values of the layer."""
+    def indices(self) -> Block:
+        """Above each value its number among all values of the layer, from 1."""
         return self.values.part(-1, 0, 1, self.values.width)
 
     @cached_property
@@ -176,7 +176,7 @@ class Masks:
     """A hundred masks of the chosen map, for the layer's seed and the seeds after it, and what each does to the sum."""
 
     values: Array
-    places: list[Expr]
+    indices: list[Expr]
     seeds: list[Expr]
     masks: Expr
     kept: Expr
@@ -188,16 +188,16 @@ def masks_of(sheet: Page, state: WorkbookState, blocks: Blocks) -> Masks:
     """The masks as `Masks` has them."""
     number, p, seed = chosen(sheet, state, blocks), *(option(sheet, state, blocks, name) for name in ("p", "seed"))
     values, block = source(state, blocks)[int(number.value) - 1], blocks.masks
-    places = [(number - 1) * values.size + place for place in range(1, values.size + 1)]
+    indices = [(number - 1) * values.size + index for index in range(1, values.size + 1)]
     seeds = [integer(seed) + further for further in range(block.height)]
-    place = sheet.row(blocks.places, [one.value for one in places])
-    drawn = random_cell(place, sheet.column(blocks.seeds, [one.value for one in seeds]))
+    index = sheet.row(blocks.indices, [one.value for one in indices])
+    drawn = random_cell(index, sheet.column(blocks.seeds, [one.value for one in seeds]))
     masks = where(drawn < p, 0, 1)
     each = sheet.windows(block, (1, block.width), masks.value)
     after = sumproduct(sheet.range(blocks.values, values), each) / (1 - p)
     whole = sheet.cell(blocks.numbers[0], values.sum())
     change = where(whole == 0, 0, sheet.each(blocks.result(1), after.value) / whole - 1)
-    return Masks(values, places, seeds, masks, total(each), after, change)
+    return Masks(values, indices, seeds, masks, total(each), after, change)
 
 
 # -- the sheet, from top to bottom -------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def page(state: WorkbookState) -> Page:
     widgets.head(sheet, "A hundred masks for one map", _LINES, results[-1].column)
     made = masks_of(sheet, state, blocks)
     _values(sheet, blocks, made.values)
-    for block, numbers, look in ((blocks.places, made.places, style.DOT), (blocks.seeds, made.seeds, style.TINY)):
+    for block, numbers, look in ((blocks.indices, made.indices, style.DOT), (blocks.seeds, made.seeds, style.TINY)):
         for at, number in zip(block.positions(), numbers, strict=True):
             sheet.put(*at, number, look)
     sheet.fill(masks, made.masks, style.DOT)
