@@ -133,6 +133,15 @@ def of(operand: Operand) -> Expr:
     return Expr(operand, number(operand), _ATOM if operand >= 0 else _LEVELS["*"])
 
 
+def grouped(x: Expr) -> Expr:
+    """The same in parentheses, for its readers, where arithmetic needs none.
+
+    >>> (1 + grouped(of(3) - 1)).formula
+    '1+(3-1)'
+    """
+    return Expr(x.value, f"({x.formula})", area=x.area)
+
+
 def call(name: str, function: Callable[..., Any], *arguments: Operand) -> Expr:
     """A function of Excel's and what it makes of values.
 
@@ -262,6 +271,15 @@ def index(area: Expr, row: Operand, column: Operand | None = None) -> Expr:
     y, x = (np.asarray(_numbers(place.value), dtype=float) for place in (down, right))
     position = np.where((x >= 1) & (x <= columns), (y - 1) * columns + x, 0)
     return Expr(_taken(flat, _plain(position), 0), f"INDEX({area.formula},{down.formula},{right.formula})")
+
+
+def rows(area: Expr) -> Expr:
+    """`ROWS`: how many rows a range has.
+
+    >>> rows(Expr(np.zeros((3, 2)), "A1:B3", area=True))
+    Expr(value=3, formula='ROWS(A1:B3)', level=9, area=False)
+    """
+    return Expr(np.shape(area.value)[-2], f"ROWS({area.formula})")
 
 
 def match(wanted: Operand, area: Expr) -> Expr:

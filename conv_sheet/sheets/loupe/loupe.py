@@ -374,7 +374,8 @@ def page(state: WorkbookState) -> Page:
     return loupe.sheet
 
 
-SHEET = Sheet(LOUPE, page, "loupe", inputs)
+NAME = "loupe"
+SHEET = Sheet(LOUPE, page, NAME, inputs)
 HELPER = Sheet("Places", lambda state: numbers(state).page)
 
 
