@@ -141,8 +141,7 @@ class Conv2d(Kernels):
         rows, columns = self.fields(site.source.shape)
         return site.source.blocks, -rows.before, -columns.before
 
-    @property
-    def _moves(self) -> bool:
+    def _moves(self, shape: Shape) -> bool:
         return self._pairs[1] == (1, 1)
 
     def _numbers(self, shape: Shape) -> NDArray[np.intp]:
@@ -194,7 +193,7 @@ class Conv2d(Kernels):
             return f"SUMPRODUCT({window.foreign},{grads.absolute})"
 
         shared = (rows.dilation, columns.dilation) == (1, 1)
-        return formulas | {"weight": Formula(weight, shared)} if self._moves else formulas
+        return formulas | {"weight": Formula(weight, shared)} if self._moves(site.source.shape) else formulas
 
     def words(self, shape: Shape) -> str:
         return self._words("window × kernel", "", shape)

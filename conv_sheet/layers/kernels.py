@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from conv_sheet.cells.formula import Formula, pieces, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import count, flag, sizes
 
@@ -74,10 +74,17 @@ class Kernels(Layer):
     def _terms(self, site: Site) -> Terms:
         raise NotImplementedError
 
-    @property
-    def _moves(self) -> bool:
+    def _moves(self, shape: Shape) -> bool:
         """Whether neighbouring outputs see the same window, moved by one: then all formulas of a map are alike."""
-        return False
+        return self._one_to_one(shape)
+
+    def _one_to_one(self, shape: Shape) -> bool:
+        """Whether a value of an output map sees the one in its place of each input map, as 1×1 kernels do."""
+        single = all((f.extent, f.stride, f.spread, f.before) == (1, 1, 1, 0) for f in self.fields(shape))
+        return single and self.output_shape(shape)[1:] == shape[1:]
+
+    def fields(self, shape: Shape) -> tuple[Field, Field]:
+        raise NotImplementedError
 
     def _parts(self, shape: Shape) -> list[range]:
         """Numbers of the terms of each partial sum; one range where everything goes into one formula."""
@@ -112,8 +119,9 @@ class Kernels(Layer):
                 summands = [site["partial"].blocks[o * len(parts) + i].cell(y, x) for i in range(len(parts))]
             return total(summands + ([bias[o]] if bias else []))
 
-        made = Formula(out, self._moves)
-        return {"out": made} if len(parts) == 1 else {"partial": Formula(partial, self._moves), "out": made}
+        moves = self._moves(site.source.shape)
+        made = {"out": Formula(out, moves)}
+        return made if len(parts) == 1 else {"partial": Formula(partial, moves), **made}
 
     def _meetings(self, shape: Shape) -> tuple[Meetings, Meetings]:
         """What meets along rows and along columns."""
@@ -156,7 +164,7 @@ class Kernels(Layer):
             return total(products)
 
         bias = {"bias": Formula(lambda plane, y, o: f"SUM({upstream.blocks[o].absolute})")} if self.bias else {}
-        return {"input": Formula(source), "weight": Formula(weight)} | bias
+        return {"input": Formula(source, self._one_to_one(shape)), "weight": Formula(weight)} | bias
 
     def gradient_words(self) -> dict[str, str]:
         bias = {"bias": "sum of the gradients"} if self.bias else {}

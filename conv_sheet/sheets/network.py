@@ -61,7 +61,7 @@ def calculation(
                 scale(sheet, placed, None)
             _label_parameter(sheet, stage, full_name, placed, layout.network.classes)
         if stage.nodes:
-            formulas = _formulas(layout, stage)
+            formulas = formulas_of(layout, stage)
             for short, placed in stage.computed():
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
         elif copied:
@@ -140,7 +140,8 @@ def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str]
         sheet.span(row + number, *columns, text, look)
 
 
-def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
+def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
+    """Formula of each tensor of a stage that is computed, the folded layer around that of the output."""
     formulas = stage.layer.formulas(layout.site(stage))
     if stage.activation is None:
         return formulas
