@@ -168,12 +168,10 @@ class Conv2d(Kernels):
         columns = ops.pad2d(numbers[1][None, None, None, :], (0, 0, border.left, border.right), self.padding_mode)
 
         def meetings(padded: Array, outputs: int, kernel: int, stride: int, dilation: int) -> Meetings:
-            """Every place of the padded input is one of the input, or zero."""
+            """Every row or column of the padded input is one of the input, or zero."""
             stands = [int(number) - 1 for number in padded.ravel()]
             pairs = [
-                (stands[out * stride + place * dilation], place, out)
-                for out in range(outputs)
-                for place in range(kernel)
+                (stands[out * stride + tap * dilation], tap, out) for out in range(outputs) for tap in range(kernel)
             ]
             return [meeting for meeting in pairs if meeting[0] >= 0]
 

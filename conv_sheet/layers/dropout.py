@@ -17,12 +17,12 @@ from conv_sheet.ops.options import real
 
 PRIME = 1_048_571
 """The largest prime below 2²⁰ of the form 3k + 2: cubing permutes the remainders, and no product reaches 2⁵³."""
-_SEED, _PLACE = 271_828, 314_159
+_SEED, _POSITION = 271_828, 314_159
 _LARGEST_SEED = 1_000_000
 
 
 def random(count: int, seed: float) -> Array:
-    """Numbers from 0 to just under 1 for the places 1, 2, …: the cube of (seed · a + place · b), modulo a prime.
+    """Numbers from 0 to just under 1 for the positions 1, 2, …: the cube of (seed · a + position · b), modulo a prime.
 
     Remainders of whole numbers below 2⁵³ are exact in every spreadsheet program, so that formulas can draw the same
     numbers. Any seed from -1,000,000 to 1,000,000 does; its fraction does not count.
@@ -30,17 +30,17 @@ def random(count: int, seed: float) -> Array:
     >>> random(4, seed=7).round(3).tolist() == random(9, seed=7.5)[:4].round(3).tolist()
     True
     """
-    base = (floor(seed) * _SEED + np.arange(1, count + 1, dtype=np.int64) * _PLACE) % PRIME
+    base = (floor(seed) * _SEED + np.arange(1, count + 1, dtype=np.int64) * _POSITION) % PRIME
     return base * base % PRIME * base % PRIME / PRIME
 
 
-def random_formula(place: int | str, seed: str) -> str:
-    """The same number as a formula over the cell of the seed; the place may be a block, for many at once.
+def random_formula(position: int | str, seed: str) -> str:
+    """The same number as a formula over the cell of the seed; the position may be a block, for many at once.
 
     >>> random_formula(2, "$B$7").count("MOD(INT($B$7)*271828+2*314159,1048571)")
     3
     """
-    base = f"MOD(INT({seed})*{_SEED}+{place}*{_PLACE},{PRIME})"
+    base = f"MOD(INT({seed})*{_SEED}+{position}*{_POSITION},{PRIME})"
     return f"MOD(MOD({base}*{base},{PRIME})*{base},{PRIME})/{PRIME}"
 
 

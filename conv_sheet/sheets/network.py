@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
+from conv_sheet.cells import style, widgets
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page, Validation
@@ -44,13 +43,13 @@ def calculation(
     tensors: Mapping[str, Array],
     copied: Callable[[str, Placed], Formula] | None = None,
 ) -> None:
-    """Put the stages of a network on a sheet in the places of `Network`.
+    """Put the stages of a network on a sheet, at the addresses of `Network`.
 
-    Picture and parameters are typed there; on another sheet they are made of those, each by the formula for its full
-    name (the picture's is `input`) and its place.
+    Picture and parameters are the user's there; on another sheet they are made of those, each by the formula for its
+    full name (the picture's is `input`) and its address.
     """
     for stage in layout.stages:
-        head(sheet, stage.columns, stage_texts(layout, stage, typed=not copied))
+        head(sheet, stage.columns, stage_texts(layout, stage, editable=not copied))
         values = layout.values(stage, activations, tensors)
         for full_name, placed in stage.parameters():
             if copied:
@@ -66,7 +65,7 @@ def calculation(
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
         elif copied:
             compute(sheet, stage.name, stage.out, values["out"], style.ACTIVATION, copied("input", stage.out))
-            parts.shades(sheet, stage.out.blocks)
+            widgets.shades(sheet, stage.out.blocks)
         else:
             _input(sheet, stage, values["out"])
         label_maps(sheet, stage)
@@ -109,14 +108,14 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     return style.WARM_SCALE if shown in layout.network.non_negative else None
 
 
-def stage_texts(layout: Layout, stage: Stage, typed: bool) -> tuple[str, str, str, str]:
+def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str, str, str]:
     """What stands above a stage: its title, its shapes, its line of PyTorch, and its formula in words.
 
-    `typed` is whether the picture is typed there.
+    `editable` is whether the picture can be edited there.
     """
     if not stage.nodes:
         shape, sizes = shape_text(stage.out.shape), ", ".join(map(str, stage.out.shape))
-        words = "type 0 … 1 into any pixel" if typed else "the picture of Network"
+        words = "type 0 … 1 into any pixel" if editable else "the picture of Network"
         return stage_title(stage), shape, f"x = torch.rand(1, {sizes})", words
     start, end = stage.nodes[0], stage.nodes[-1]
     shapes = f"{_read(layout, stage)}{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
@@ -169,7 +168,7 @@ def value_style(stage: Stage, placed: Placed) -> Style:
 
 def _input(sheet: Page, stage: Stage, values: Array) -> None:
     sheet.fill(stage.out.blocks, stage.out.planes(values).tolist(), style.PIXEL)
-    parts.pixels(sheet, stage.out.blocks)
+    widgets.pixels(sheet, stage.out.blocks)
 
 
 def _follow(sheet: Page, layout: Layout, lesson: Lesson, follows: Array) -> None:

@@ -1,11 +1,10 @@
-"""The sheet `NumPy`: what the engine last made of a network, in the places of `Network`, and how far apart they are."""
+"""The sheet `NumPy`: what the engine last made of a network, where `Network` has it too, and how far both are apart."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
+from conv_sheet.cells import style, widgets
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed, quote
 from conv_sheet.cells.page import Page, Verdict
@@ -18,7 +17,7 @@ AGREE = 1e-9
 
 
 def owned(layout: Layout) -> list[tuple[Stage, str, Placed]]:
-    """Every tensor that belongs to the engine: its stage, its short name, and its place on `NumPy`."""
+    """Every tensor that belongs to the engine: its stage, its short name, and where it stands on `NumPy`."""
     placed = []
     for stage in layout.stages:
         for short, where in list(stage.computed()) or [("out", stage.out)]:
@@ -61,7 +60,7 @@ def page(
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
         if not stage.nodes:
-            parts.shades(sheet, stage.out.on(NUMPY).blocks)
+            widgets.shades(sheet, stage.out.on(NUMPY).blocks)
         elif scale := scale_of(layout, stage):
             sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
     return sheet
@@ -83,7 +82,7 @@ def stage_distance(stage: Stage, now: Mapping[str, Array], engine: Mapping[str, 
 def _distance(
     sheet: Page, column: int, tensors: list[tuple[str, Placed]], now: Mapping[str, Array], engine: Mapping[str, Array]
 ) -> str:
-    """Formula of the Euclidean distance between tensors on `NumPy` and the same places of `Network`.
+    """Formula of the Euclidean distance between tensors on `NumPy` and the same addresses of `Network`.
 
     Squares of more blocks than one formula can name are summed in cells of their own, from `column` on.
     """

@@ -71,11 +71,11 @@ def test_an_add_and_the_relu_behind_it_are_one_formula() -> None:
     stage = layout.by_name["sum"]
     first, second = layout.placed["second"].blocks[1], layout.input.blocks[1]
     assert formulas_of(layout, stage)["out"](1, 2, 3) == f"MAX(0,{first.cell(2, 3)}+{second.cell(2, 3)})"
-    assert stage_texts(layout, stage, typed=True) == (
+    assert stage_texts(layout, stage, editable=True) == (
         "sum + relu2",
         "second, input: 2×5×6 → 2×5×6",
         "second + input, nn.ReLU()",
-        "each cell = max(0, sum of the values in the same place of each input)",
+        "each cell = max(0, sum of the values at the same position of each input)",
     )
 
 
