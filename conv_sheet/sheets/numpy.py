@@ -1,4 +1,4 @@
-"""The sheet `NumPy`: what the engine last made of a network, in the places of `Network`, and how far apart they are."""
+"""The sheet `NumPy`: what the engine last made of a network, where `Network` has it too, and how far both are apart."""
 
 from collections.abc import Iterator
 from dataclasses import replace
