@@ -35,6 +35,24 @@ class Limits:
             return False
         return self.low <= value <= self.high and (not self.whole or value == int(value))
 
+    def allow_all(self, values: NDArray[np.float64]) -> bool:
+        """Whether cells may hold all of these numbers."""
+        if self.choices:
+            return all(self.allows(value) for value in values.ravel().tolist())
+        inside = (values >= self.low) & (values <= self.high)
+        return bool(inside.all()) and (not self.whole or bool((values == np.floor(values)).all()))
+
+    @property
+    def takes(self) -> str:
+        """What a cell takes, in words.
+
+        >>> Limits(1, 9, whole=True).takes, Limits(choices=("on", "off")).takes
+        ('a whole number from 1 to 9', 'on or off')
+        """
+        if self.choices:
+            return " or ".join(map(str, self.choices))
+        return f"a {'whole ' if self.whole else ''}number from {self.low:,g} to {self.high:,g}"
+
 
 @dataclass(frozen=True)
 class Input:
