@@ -8,12 +8,13 @@ import numpy as np
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Limits
+from conv_sheet.learning.step import forward_pass, updated
+from conv_sheet.network.graph import INPUT
 from conv_sheet.ops import Array
-from conv_sheet.ops.losses import cross_entropy
-from conv_sheet.ops.optim import SGD
 from conv_sheet.sheets import registry
-from conv_sheet.sheets.addresses import LEARNING_RATE, SEED, TARGET
-from conv_sheet.state import IMAGE, Formulas, WorkbookState
+from conv_sheet.sheets.addresses import SEED
+from conv_sheet.sheets.backprop.settings import settings
+from conv_sheet.state import Formulas, WorkbookState
 
 Action = Callable[[WorkbookState], WorkbookState]
 Values = Mapping[str, InputValue]
@@ -81,44 +82,29 @@ def train(state: WorkbookState, steps: int) -> WorkbookState:
 
     Raises WorkbookError where no sheet shows backpropagation, and where weights grow too large for their cells.
     """
-    typed = {item.name: item for item in registry.inputs_of(state)}
     block = registry.curve_block(state.layout, state.lesson)
-    if TARGET not in typed or LEARNING_RATE not in typed or block is None:
+    if block is None:
         raise WorkbookError("the workbook does not show how the network learns: build it again with backpropagation")
-    target = typed[TARGET].limits.choices.index(state.text(typed[TARGET]))
-    rate = state.number(typed[LEARNING_RATE])
-    weights, first = state.tensors, _loss(state, target)
-    curve, trained = list(state.curve or [(0, first)]), state
+    network, chosen = state.network, settings(state)
+    now = forward_pass(network, state.image, state.tensors, chosen.target)
+    first, curve = now.loss, list(state.curve or [(0, now.loss)])
     for _ in range(steps):
-        weights = _stepped(trained, target, rate)
+        weights = updated(network, now, chosen.rate)
         if any(np.abs(value).max() > MAX_WEIGHT for value in weights.values()):
             raise WorkbookError(
-                f"step {curve[-1][0] + 1} at learning rate {rate:g} would make weights larger than {MAX_WEIGHT:,.0f}: "
-                "choose a smaller learning rate, and Reset brings the lesson's weights back"
+                f"step {curve[-1][0] + 1} at learning rate {chosen.rate:g} would make weights larger than "
+                f"{MAX_WEIGHT:,.0f}: choose a smaller learning rate, and Reset brings the lesson's weights back"
             )
-        trained = trained.with_typed(weights)
-        curve.append((curve[-1][0] + 1, _loss(trained, target)))
+        now = forward_pass(network, state.image, weights, chosen.target)
+        curve.append((curve[-1][0] + 1, now.loss))
     done = "one step" if steps == 1 else f"{steps:,} steps"
-    formulas = {name: cells for name, cells in state.formulas.items() if name not in weights}
+    changed = {name: value for name, value in now.tensors.items() if value is not state.tensors[name]}
+    formulas = {name: cells for name, cells in state.formulas.items() if name not in changed}
     return _settled(
-        replace(trained, curve=tuple(curve[-block.height :]), formulas=formulas),
-        f"Trained {done} at learning rate {rate:g}: loss {first:.4f} → {curve[-1][1]:.4f}."
+        replace(state.with_typed(changed), curve=tuple(curve[-block.height :]), formulas=formulas),
+        f"Trained {done} at learning rate {chosen.rate:g}: loss {first:.4f} → {now.loss:.4f}."
         + _replaced(state.formulas, formulas, kept=False),
     )
-
-
-def _loss(state: WorkbookState, target: int) -> float:
-    """-log(probability of the target), in nats."""
-    loss, _ = cross_entropy(state.activations[state.network.logits], np.array([target]))
-    return float(loss)
-
-
-def _stepped(state: WorkbookState, target: int, rate: float) -> dict[str, Array]:
-    """Parameters after one step of gradient descent."""
-    network, scores = state.network, state.network.logits
-    _, grad = cross_entropy(state.activations[scores], np.array([target]))
-    found = network.backward(grad, state.activations, state.tensors, start=scores)
-    return SGD(rate).step(state.tensors, {name: found[name] for name in network.trainable()}, {})[0]
 
 
 # -- what changes ------------------------------------------------------------------------------------------------------
@@ -163,7 +149,7 @@ def _with_random_kernels(typed: Values, seed: int) -> dict[str, InputValue]:
 
 
 def _kernels(typed: Values) -> dict[str, Array]:
-    arrays = {name: value for name, value in typed.items() if isinstance(value, np.ndarray) and name != IMAGE}
+    arrays = {name: value for name, value in typed.items() if isinstance(value, np.ndarray) and name != INPUT}
     return {name: value for name, value in arrays.items() if value.ndim == 4}
 
 

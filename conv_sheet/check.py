@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, isfinite
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,11 @@ from conv_sheet.cells.grid import Placed, column_letters, quote
 from conv_sheet.cells.page import Fill, Page
 from conv_sheet.cells.tokens import same_formula
 from conv_sheet.cells.values import UNKNOWN
+from conv_sheet.network.graph import INPUT
 from conv_sheet.ops import Array
 from conv_sheet.sheets import reading, registry, standing
 from conv_sheet.sheets.addresses import TOLERANCE
-from conv_sheet.state import IMAGE, WorkbookState
+from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.parse import Cells, Shared
 from conv_sheet.xlsx.reader import Stored
 
@@ -86,11 +88,12 @@ class Report:
         return f"{compared}, and all {self.numbers:,} numbers of Python's agree with NumPy."
 
 
-def check(stored: Stored) -> Report:
+def check(path: Path) -> Report:
     """Compare a file with what the engine makes of the picture and the weights in it, and with the formulas it builds.
 
     Raises WorkbookError where it is no workbook of ours, or where blocks do not stand where they were built.
     """
+    stored = Stored.open(path)
     state = reading.state_of(stored)
     pages = registry.pages(state)
     standing.require(stored, pages)
@@ -155,7 +158,7 @@ def _of_fill(title: str, fill: Fill, cells: Cells) -> Iterator[FormulaCell]:
         expected = formula(y, x)
         found = raw.at(*at) if isinstance(raw, Shared) else raw
         same = found is not None and expected is not None and same_formula(found, expected)
-        if expected is not None and (same or fill.owner != IMAGE):
+        if expected is not None and (same or fill.owner != INPUT):
             yield FormulaCell(title, at, fill.owner or title, expected, value, found, stored, same)
 
 

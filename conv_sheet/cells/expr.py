@@ -174,13 +174,13 @@ def text(*pieces: Operand) -> Expr:
 
 
 def shown(value: Any) -> str:
-    """A value as `&` joins it.
+    """A value as `&` joins it; spreadsheet programs disagree on truth values, so that those are refused.
 
-    >>> shown(2.0), shown(0.1 + 0.2), shown(True), shown("x")
-    ('2', '0.3', 'TRUE', 'x')
+    >>> shown(2.0), shown(0.1 + 0.2), shown("x")
+    ('2', '0.3', 'x')
     """
     if isinstance(value, bool | np.bool_):
-        return "TRUE" if value else "FALSE"
+        raise TypeError("a truth value is no text: say what it means with `where`")
     if isinstance(value, str):
         return value
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{float(value):.15g}"
@@ -252,7 +252,8 @@ def index(area: Expr, row: Operand, column: Operand | None = None) -> Expr:
     if column is None:
         place = of(row)
         flat = np.reshape(area.value, rows * columns)
-        return Expr(_taken(flat, place.value, 0), f"INDEX({area.formula},{place.formula})")
+        at = f"1,{place.formula}" if rows == 1 else place.formula  # Gnumeric takes one number for a row
+        return Expr(_taken(flat, place.value, 0), f"INDEX({area.formula},{at})")
     down, right = of(row), of(column)
     flat = np.reshape(area.value, rows * columns)
     position = (np.asarray(down.value) - 1) * columns + np.asarray(right.value)

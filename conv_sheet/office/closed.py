@@ -23,7 +23,7 @@ from conv_sheet.xlsx.reader import Stored
 _Values = dict[str, dict[tuple[int, int], Any]]
 
 
-def press_closed(path: Path, action: Action, seed: int | None = None) -> tuple[str, list[str]]:
+def press(path: Path, action: Action, seed: int | None = None) -> tuple[str, list[str]]:
     """Run a button's action on a closed file; return its status line and what should be known besides.
 
     Only the engine's cells, what the action changes, and stored values of formulas are written, and the file asks to

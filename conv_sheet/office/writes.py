@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
+from conv_sheet.network.graph import INPUT
 from conv_sheet.sheets import hidden, images, registry
 from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT
-from conv_sheet.state import IMAGE, Curve, WorkbookState
+from conv_sheet.state import Curve, WorkbookState
 from conv_sheet.xlsx.patch import Formula, Typed
 
 Cells = NDArray[Any]
@@ -28,8 +29,8 @@ def writes(before: WorkbookState, after: WorkbookState) -> Iterator[tuple[Block,
             yield from moved.planes(after.kept[item.name])
         yield from _kept_formulas(before, after)
     changed = {item.name for item in typed if not _same(before, after, item)}
-    if IMAGE not in changed and images.CHOICE in changed:
-        changed.add(IMAGE)  # the same pixels, but formulas stand elsewhere
+    if INPUT not in changed and images.CHOICE in changed:
+        changed.add(INPUT)  # the same pixels, but formulas stand elsewhere
     for item in typed:
         if item.name in changed:
             yield from _typed(after, item)
@@ -51,7 +52,7 @@ def _same(before: WorkbookState, after: WorkbookState, item: Input) -> bool:
 def _typed(after: WorkbookState, item: Input) -> Iterator[tuple[Block, Cells]]:
     """The cells of an input: formulas where it follows the chosen picture, or where the user has some, else values."""
     own = after.formulas.get(item.name, {})
-    follows = images.followed(after) if item.name == IMAGE else None
+    follows = images.followed(after) if item.name == INPUT else None
     formula = images.input_formula(after.layout, after.lesson) if follows is not None else None
     for plane, (block, values) in enumerate(item.planes(after[item])):
         cells = np.empty(block.shape, dtype=object)

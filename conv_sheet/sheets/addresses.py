@@ -24,7 +24,5 @@ SCALE_ROW = 5
 TOLERANCE = 1e-9
 """Largest distance, relative to values above 1, at which formulas and engine are said to agree."""
 
-LEARNING_RATE = "learning_rate"
-"""Name of the input that says how far a step of training goes, there too."""
 TARGET = "target"
 """Name of the input that says which class the picture shows, where the lesson shows backpropagation."""

@@ -6,21 +6,20 @@ from dataclasses import replace
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.errors import WorkbookError
+from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import Layout, plan
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.sheets import hidden, images, registry
+from conv_sheet.sheets import images, registry
 from conv_sheet.sheets.entries import value_of
-from conv_sheet.sheets.reading import Source, spec_of, state_of, version
-from conv_sheet.state import IMAGE, WorkbookState
+from conv_sheet.sheets.reading import Source, spec_of
+from conv_sheet.state import WorkbookState
 
 
-def earlier_state(source: Source) -> WorkbookState:
-    """Picture, weights and choices of a workbook of any version, found by their defined names.
+def state_of(source: Source) -> WorkbookState:
+    """Picture, weights and choices of a workbook of the first version, found by their defined names.
 
     Raises WorkbookError where a name is gone or a cell holds what it may not.
     """
-    if version(source) == hidden.FORMAT:
-        return state_of(source)
     spec = spec_of(source)
     layout = plan(spec.network, fold=not spec.lesson.backprop)
     inputs = registry.inputs(layout, spec.lesson)
@@ -30,7 +29,7 @@ def earlier_state(source: Source) -> WorkbookState:
         if blocks is not None:
             placed = replace(item.placed, blocks=blocks)
             typed[item.name] = value_of(source, replace(item, placed=placed))
-    missing = [name for name in (IMAGE, *spec.network.parameters) if name not in typed]
+    missing = [name for name in (INPUT, *spec.network.parameters) if name not in typed]
     if missing:
         raise WorkbookError(f"{source.name}: the cells of {missing[0]} have lost their name, so it cannot be read")
     typed |= _gallery(source, layout, spec.lesson)

@@ -11,6 +11,7 @@ from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.tokens import same_formula
 from conv_sheet.errors import ConvSheetError, WorkbookError
+from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import NETWORK, Layout, plan
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import Spec, parse
@@ -18,7 +19,8 @@ from conv_sheet.ops import Array
 from conv_sheet.sheets import hidden, images, registry, standing
 from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, ORIGINAL, SPEC, STATUS
 from conv_sheet.sheets.entries import is_number, value_of
-from conv_sheet.state import IMAGE, Curve, Formulas, WorkbookState
+from conv_sheet.sheets.hidden import FORMAT, FORMAT_CELL
+from conv_sheet.state import Curve, Formulas, WorkbookState
 
 MOST_FORMULAS = 2_000
 """Formulas of a user's own that are remembered when a button puts numbers in their place."""
@@ -69,12 +71,12 @@ def version(source: Source) -> int:
         if stands:
             raise WorkbookError(standing.renamed(source, SPEC, stands.sheet))
         raise WorkbookError(f"{source.name} has no sheet {SPEC!r}: {_NOT_OURS}")
-    ((said,),) = source.block(hidden.FORMAT_CELL)
+    ((said,),) = source.block(FORMAT_CELL)
     if isinstance(said, int | float) and not isinstance(said, bool):
         return int(said)
     if source.has("format_version"):
-        standing.require_names(source, [("format_version", hidden.FORMAT_CELL)])
-        raise WorkbookError(f"{source.name}: {hidden.FORMAT_CELL.other()} says no version: {standing.MOVED}")
+        standing.require_names(source, [("format_version", FORMAT_CELL)])
+        raise WorkbookError(f"{source.name}: {FORMAT_CELL.other()} says no version: {standing.MOVED}")
     if not source.has("spec"):
         raise WorkbookError(f"{source.name} has no name 'spec': {_NOT_OURS}")
     return 1
@@ -83,12 +85,12 @@ def version(source: Source) -> int:
 def require_version(source: Source) -> None:
     """Raise WorkbookError, with the way out, where a workbook has another format than those built today."""
     found = version(source)
-    if found > hidden.FORMAT:
+    if found > FORMAT:
         raise WorkbookError(
             f"{source.name} was built by a later version of conv-sheet (its format is {found}, and this one knows "
-            f"{hidden.FORMAT}): pip install --upgrade conv-sheet"
+            f"{FORMAT}): pip install --upgrade conv-sheet"
         )
-    if found < hidden.FORMAT:
+    if found < FORMAT:
         raise EarlierFormatError(
             f"{source.name} was built by an earlier version of conv-sheet: make it anew with "
             f"conv-sheet build --from {_file_name(source)} -o NEW{_suffix(source)}"
@@ -154,11 +156,11 @@ def _first(spec: Spec, inputs: Sequence[Input]) -> WorkbookState:
 
 def _state(source: Source, spec: Spec, layout: Layout, inputs: Sequence[Input]) -> WorkbookState:
     network, lesson = spec.network, spec.lesson
-    typed: dict[str, InputValue] = {item.name: value_of(source, item) for item in inputs if item.name != IMAGE}
+    typed: dict[str, InputValue] = {item.name: value_of(source, item) for item in inputs if item.name != INPUT}
     formulas: dict[str, Mapping[tuple[int, int], str]] = {}
     for item in inputs:
-        if item.name == IMAGE:
-            typed[IMAGE], formulas[IMAGE] = _picture(source, item, layout, lesson, typed)
+        if item.name == INPUT:
+            typed[INPUT], formulas[INPUT] = _picture(source, item, layout, lesson, typed)
         elif item.restored:
             formulas[item.name] = _formulas(source, item)
     restored = [item for item in inputs if item.restored]
@@ -216,7 +218,7 @@ def _formulas(source: Source, item: Input) -> dict[tuple[int, int], str]:
 def _restored(source: Source, title: str, inputs: Sequence[Input]) -> dict[str, InputValue] | None:
     """What a hidden sheet keeps; None where nothing has been kept there."""
     places = hidden.restored(inputs)
-    first = places[IMAGE].on(title).blocks[0]
+    first = places[INPUT].on(title).blocks[0]
     ((empty,),) = source.block(first.part(0, 0, 1, 1))
     if empty is None and title == KEPT:
         return None
