@@ -16,7 +16,7 @@ from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.values import ERRORS, UNKNOWN, CellError, Date
 from conv_sheet.errors import WorkbookError
 from conv_sheet.ops import Array
-from conv_sheet.sheets.standing import MOVED
+from conv_sheet.sheets.standing import MOVED, MovedError
 
 
 class Source(Protocol):
@@ -59,7 +59,7 @@ def _numbers(source: Source, item: Input, block: Block, rows: list[list[object]]
     for (y, x), _ in np.ndenumerate(cells):
         value = rows[y][x]
         if value is None and full:
-            raise WorkbookError(f"{source.name}: {_address(block, y, x)} is empty: {MOVED}")
+            raise MovedError(f"{source.name}: {_address(block, y, x)} is empty: {MOVED}")
         cells[y, x] = _number(source, item, value, _address(block, y, x))
     return cells
 

@@ -69,14 +69,14 @@ def version(source: Source) -> int:
     if SPEC not in source.titles:
         stands = source.refers("spec")
         if stands:
-            raise WorkbookError(standing.renamed(source, SPEC, stands.sheet))
+            raise standing.MovedError(standing.renamed(source, SPEC, stands.sheet))
         raise WorkbookError(f"{source.name} has no sheet {SPEC!r}: {_NOT_OURS}")
     ((said,),) = source.block(FORMAT_CELL)
     if isinstance(said, int | float) and not isinstance(said, bool):
         return int(said)
     if source.has("format_version"):
         standing.require_names(source, [("format_version", FORMAT_CELL)])
-        raise WorkbookError(f"{source.name}: {FORMAT_CELL.other()} says no version: {standing.MOVED}")
+        raise standing.MovedError(f"{source.name}: {FORMAT_CELL.other()} says no version: {standing.MOVED}")
     if not source.has("spec"):
         raise WorkbookError(f"{source.name} has no name 'spec': {_NOT_OURS}")
     return 1
@@ -102,10 +102,10 @@ def spec_of(source: Source) -> Spec:
     version(source)
     block = source.refers("spec")
     if block is None or block.sheet != SPEC:
-        raise WorkbookError(f"{source.name}: the name spec is gone: {standing.MOVED}")
+        raise standing.MovedError(f"{source.name}: the name spec is gone: {standing.MOVED}")
     rows = source.block(replace(block, height=block.height + 1))
     if rows[-1][0] is not None or rows[-2][0] is None:
-        raise WorkbookError(
+        raise standing.MovedError(
             f"{source.name}: the lines of the sheet {SPEC} do not stand where they were built: {standing.MOVED}"
         )
     lines = (str(row[0]) if row[0] is not None else "" for row in rows)

@@ -20,6 +20,10 @@ _MARGIN = 60
 """Rows and columns behind a page in which its texts may have come to stand."""
 
 
+class MovedError(WorkbookError):
+    """Something in a workbook does not stand where it was built."""
+
+
 class Source(Protocol):
     """What is asked of a workbook (see `reading.Source`)."""
 
@@ -40,7 +44,7 @@ class Source(Protocol):
 
 
 def require(source: Source, pages: Sequence[Page]) -> None:
-    """Raise WorkbookError, in one line, where something of these pages stands elsewhere in a workbook."""
+    """Raise MovedError, in one line, where something of these pages stands elsewhere in a workbook."""
     for page in pages:
         _require_sheet(source, page.title, page.names)
     if not source.live:
@@ -54,7 +58,7 @@ def require(source: Source, pages: Sequence[Page]) -> None:
 
 
 def require_names(source: Source, names: Iterable[tuple[str, Block]]) -> None:
-    """Raise WorkbookError where a defined name refers to other cells than it was built for.
+    """Raise MovedError where a defined name refers to other cells than it was built for.
 
     A name that somebody deleted says nothing.
     """
@@ -63,13 +67,13 @@ def require_names(source: Source, names: Iterable[tuple[str, Block]]) -> None:
             continue
         stands = source.refers(name)
         if stands is None:
-            raise WorkbookError(
+            raise MovedError(
                 f"{source.name}: the cells of {name} are gone, which were built at {built.foreign}: {MOVED}"
             )
         if stands.sheet != built.sheet and built.sheet not in source.titles:
-            raise WorkbookError(renamed(source, built.sheet, stands.sheet))
+            raise MovedError(renamed(source, built.sheet, stands.sheet))
         if stands.reference != built.reference:
-            raise WorkbookError(
+            raise MovedError(
                 f"{source.name}: {name} stands at {stands.foreign} and was built at {built.foreign}: {MOVED}"
             )
 
@@ -85,8 +89,8 @@ def _require_sheet(source: Source, title: str, names: dict[str, Block]) -> None:
     for name in names:
         stands = source.refers(name) if source.has(name) else None
         if stands and stands.sheet != title:
-            raise WorkbookError(renamed(source, title, stands.sheet))
-    raise WorkbookError(
+            raise MovedError(renamed(source, title, stands.sheet))
+    raise MovedError(
         f"{source.name} has no sheet {title!r}, which was deleted or renamed: undo that, or build the workbook again"
     )
 
@@ -106,7 +110,7 @@ def _require_texts(source: Source, page: Page, cells: list[list[object]]) -> Non
             if isinstance(value, str) and value in missing:
                 here, there = _cell(page, (row, column)), _cell(page, missing[value])
                 said = value if len(value) <= 40 else f"{value[:39]}…"
-                raise WorkbookError(f"{source.name}: {said!r} stands at {here} and was built at {there}: {MOVED}")
+                raise MovedError(f"{source.name}: {said!r} stands at {here} and was built at {there}: {MOVED}")
 
 
 def _require_blocks(source: Source, page: Page, cells: list[list[object]]) -> None:
@@ -129,7 +133,7 @@ def _require_blocks(source: Source, page: Page, cells: list[list[object]]) -> No
         line = line or _pushed(fill, inside, there & ~expected)
         if line:
             what = f" ({fill.owner})" if fill.owner else ""
-            raise WorkbookError(
+            raise MovedError(
                 f"{source.name}: {line.foreign} is empty and was built full{what}: rows or columns were inserted or "
                 "deleted, or cells cleared; undo that, or build the workbook again"
             )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from conv_sheet.network.spec import Spec
 from conv_sheet.sheets import earlier, reading, registry, standing
+from conv_sheet.sheets.hidden import FORMAT
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.reader import Stored
 
@@ -23,7 +24,7 @@ def read(path: Path) -> WorkbookState:
 def read_any(path: Path) -> WorkbookState:
     """Picture, weights and choices of a workbook of this or an earlier version."""
     stored = Stored.open(path)
-    return read(path) if reading.version(stored) == reading.FORMAT else earlier.state_of(stored)
+    return read(path) if reading.version(stored) == FORMAT else earlier.state_of(stored)
 
 
 def read_spec(path: Path) -> Spec:
