@@ -68,7 +68,7 @@ def version(source: Source) -> int:
     """
     if SPEC not in source.titles:
         stands = source.refers("spec")
-        if stands:
+        if stands and stands.sheet in source.titles:
             raise standing.MovedError(standing.renamed(source, SPEC, stands.sheet))
         raise WorkbookError(f"{source.name} has no sheet {SPEC!r}: {_NOT_OURS}")
     ((said,),) = source.block(FORMAT_CELL)

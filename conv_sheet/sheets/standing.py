@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells.grid import Block, column_letters, quote
 from conv_sheet.cells.page import Fill, Page, occupied
+from conv_sheet.cells.values import CellError
 from conv_sheet.errors import WorkbookError
 
 MOVED = "rows or columns were inserted or deleted; undo that, or build the workbook again"
@@ -119,11 +120,16 @@ def _require_blocks(source: Source, page: Page, cells: list[list[object]]) -> No
     Cells that the user may type into may be empty; so may a block of which nothing is left.
     """
     there = np.array([[value is not None for value in row] for row in cells])
+    texts = np.array([[isinstance(value, str) and not isinstance(value, CellError) for value in row] for row in cells])
     typed = {block for item in page.inputs for block in item.placed.blocks}
     expected: NDArray[np.bool_] | None = None
     for fill in page.fills:
         inside = _part(there, fill.block)
-        if fill.values.dtype.kind != "f" or inside.all() or not inside.any():
+        if fill.values.dtype.kind != "f" or not inside.any():
+            continue
+        if fill.block not in typed and not (inside & ~_part(texts, fill.block)).any():
+            raise MovedError(f"{source.name}: {fill.block.foreign} holds texts and was built with numbers: {MOVED}")
+        if inside.all():
             continue
         if expected is None:
             expected = np.zeros_like(there)
