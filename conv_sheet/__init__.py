@@ -20,7 +20,7 @@ _PLACES = {
     "build": "conv_sheet.builder",
     "check": "conv_sheet.check",
     "load": "conv_sheet.lessons",
-    "read": "conv_sheet.sheets.reading",
+    "read": "conv_sheet.xlsx.opening",
     "summary": "conv_sheet.network.summary",
     "train": "conv_sheet.learning.recipe",
 }
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from conv_sheet.lessons import load
     from conv_sheet.network.graph import Network
     from conv_sheet.network.summary import summary
-    from conv_sheet.sheets.reading import read
     from conv_sheet.state import WorkbookState
+    from conv_sheet.xlsx.opening import read
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,8 @@ from conv_sheet.ops import Array
 BUILT = "Python made these numbers when it built this workbook."
 Curve = tuple[tuple[int, float], ...]
 """Steps of training done, and the loss then."""
+Formulas = Mapping[str, Mapping[tuple[int, int], str]]
+"""Formulas without their equals signs by name of the input, and there by row and column of the cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,10 @@ class WorkbookState:
     """The seed with which random kernels were last drawn, over what is `kept`."""
     curve: Curve = ()
     """Losses of the training so far, where the lesson shows backpropagation."""
+    formulas: Formulas = field(default_factory=dict)
+    """Formulas of the user's own where numbers are typed; what they give is in `typed`."""
+    kept_formulas: Formulas = field(default_factory=dict)
+    """Those among what is `kept`."""
 
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:

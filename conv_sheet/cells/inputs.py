@@ -26,6 +26,8 @@ class Limits:
     choices: tuple[str | int, ...] = ()
     whole: bool = False
     hint: str = "Type any number and watch everything to the right."
+    firm: bool = True
+    """Whether other numbers are refused where they are found in a cell: not those with which everything goes on."""
 
     def allows(self, value: object) -> bool:
         """Whether a cell may hold this."""
@@ -33,7 +35,29 @@ class Limits:
             return value in self.choices
         if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
             return False
+        if not self.firm:
+            return True
         return self.low <= value <= self.high and (not self.whole or value == int(value))
+
+    def allow_all(self, values: NDArray[np.float64]) -> bool:
+        """Whether cells may hold all of these numbers."""
+        if self.choices:
+            return all(self.allows(value) for value in values.ravel().tolist())
+        if not self.firm:
+            return bool(np.isfinite(values).all())
+        inside = (values >= self.low) & (values <= self.high)
+        return bool(inside.all()) and (not self.whole or bool((values == np.floor(values)).all()))
+
+    @property
+    def takes(self) -> str:
+        """What a cell takes, in words.
+
+        >>> Limits(1, 9, whole=True).takes, Limits(choices=("on", "off")).takes
+        ('a whole number from 1 to 9', 'on or off')
+        """
+        if self.choices:
+            return " or ".join(map(str, self.choices))
+        return f"a {'whole ' if self.whole else ''}number from {self.low:,g} to {self.high:,g}"
 
 
 @dataclass(frozen=True)

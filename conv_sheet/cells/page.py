@@ -359,10 +359,9 @@ def _scalar(value: Any) -> Any:
 def _validation(item: Input) -> Validation:
     """The one rule for what may be typed into an input."""
     limits = item.limits
-    room = f"a {'whole ' if limits.whole else ''}number from {limits.low:,g} to {limits.high:,g}"
+    room = "one of the list" if item.is_text else limits.takes
     choices = None
     if limits.choices:
-        room = "one of the list" if item.is_text else " or ".join(map(str, limits.choices))
         choices = item.listed.reference if item.listed else f'"{",".join(map(str, limits.choices))}"'
     error = f"{item.name} takes {room}. Press Esc to keep the old one."
     blocks, whole = item.placed.blocks, limits.whole

@@ -76,7 +76,7 @@ def ink(channels: int) -> str:
 
 def pixel_limits(channels: int) -> Limits:
     """What may be typed into a picture with so many channels."""
-    return Limits(0, 1, hint=f"A number from {light(channels)}.")
+    return Limits(0, 1, hint=f"A number from {light(channels)}.", firm=False)
 
 
 def shades(sheet: Page, blocks: tuple[Block, ...]) -> None:

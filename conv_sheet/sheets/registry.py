@@ -6,7 +6,7 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import SpecError, did_you_mean
@@ -69,6 +69,12 @@ def inputs_of(state: WorkbookState) -> tuple[Input, ...]:
     return inputs(state.layout, state.lesson)
 
 
+def curve_block(layout: Layout, lesson: Lesson) -> Block | None:
+    """Where the losses of a training are listed; None where no sheet does."""
+    blocks = (sheet.curve(layout, lesson) for sheet in sheets(layout, lesson))
+    return next((block for block in blocks if block is not None), None)
+
+
 def engine_blocks(state: WorkbookState) -> list[tuple[str, Placed, Array]]:
     """The blocks that belong to the engine: title of the sheet, place, and what the engine makes of the state."""
     return [
@@ -98,7 +104,7 @@ def pages(state: WorkbookState) -> list[Page]:
         *_linked(made),
         spec_page(state),
         restore_page(ORIGINAL, typed, original),
-        restore_page(KEPT, typed, state.kept, state.drawn),
+        restore_page(KEPT, typed, state.kept, state.drawn, state.kept_formulas),
     ]
 
 

@@ -8,9 +8,10 @@ import pytest
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import file_in_use
 from conv_sheet.office.doctor import BAD, GOOD, Finding, Machine, bind, examine
-from conv_sheet.xlsx.package import Package, patch_cells
-from conv_sheet.xlsx.reader import read
-from tests.networks import contents, small, written
+from conv_sheet.xlsx.change import patch_cells
+from conv_sheet.xlsx.opening import read
+from conv_sheet.xlsx.package import Package
+from tests.networks import small, state_of, written
 from tests.oracles import libreoffice
 
 
@@ -26,7 +27,7 @@ def state(findings: list[Finding], check: str) -> str:
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    return written(tmp_path, contents(small()), "book.xlsm")
+    return written(tmp_path, state_of(small()), "book.xlsm")
 
 
 def test_a_new_workbook_stops_nothing(book: Path) -> None:
@@ -108,7 +109,7 @@ def test_another_version_of_xlwings_is_found(book: Path, monkeypatch: pytest.Mon
 
 
 def test_files_without_buttons(book: Path, tmp_path: Path) -> None:
-    plain = written(tmp_path, contents(small()), "plain.xlsx")
+    plain = written(tmp_path, state_of(small()), "plain.xlsx")
     assert state(examine(plain, machine()), "macros") == "note"
     with pytest.raises(WorkbookError, match="without buttons"):
         bind(plain, machine())
@@ -117,7 +118,7 @@ def test_files_without_buttons(book: Path, tmp_path: Path) -> None:
 
 
 def test_a_broken_workbook_is_said(book: Path) -> None:
-    block = contents(small()).layout.input.blocks[0]
+    block = state_of(small()).layout.input.blocks[0]
     patch_cells(book, book, {"Network": {block.position(0, 0): "text"}})
     (found,) = [f for f in examine(book, machine()) if f.check == "workbook"]
     assert found.state == BAD
@@ -140,4 +141,4 @@ def test_a_download_on_a_mac_is_noted(book: Path) -> None:
 def test_a_book_that_libreoffice_saved_is_still_read(book: Path, tmp_path: Path) -> None:
     (saved,) = libreoffice.recalculate([book], tmp_path / "out")
     assert state(examine(saved, machine()), "workbook") == GOOD
-    assert read(saved).values
+    assert read(saved).image.shape == state_of(small()).image.shape

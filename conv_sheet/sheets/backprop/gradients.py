@@ -14,7 +14,8 @@ from conv_sheet.cells.formula import Formula, total
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import SpecError
-from conv_sheet.network.layout import Stage
+from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop import panels
 from conv_sheet.sheets.backprop.layout import BACKPROP, BackpropLayout, backprop_layout
@@ -152,4 +153,9 @@ def _goal(sheet: Page, made: BackpropLayout, state: WorkbookState) -> None:
     sheet.scales.append(((goal,), style.PROBABILITY_SCALE))
 
 
-SHEET = Sheet(BACKPROP, page, inputs=inputs)
+def curve(layout: Layout, lesson: Lesson) -> Block:
+    """Where the losses of a training are listed."""
+    return backprop_layout(layout).curve
+
+
+SHEET = Sheet(BACKPROP, page, inputs=inputs, curve=curve)
