@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci workbooks pictures clean
+.PHONY: help lesson test lint types ci workbooks pictures structure clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,6 +35,9 @@ workbooks: $(PACKAGE) ## build every lesson into workbooks/
 
 pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
 	@$(BIN)/python -m scripts.pictures
+
+structure: $(DEV) ## print the rooms, their arrows, and how large the modules are
+	@$(BIN)/python -m scripts.structure
 
 clean: ## remove what was built and cached; .venv and .tools stay
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,5 +1,5 @@
-"""`python -m conv_sheet`."""
+"""`python -m conv_sheet` is `conv-sheet`."""
 
-from conv_sheet.cli import main
+from conv_sheet.terminal import main
 
 main()

@@ -52,6 +52,14 @@ def _finish(temporary: Path, target: Path) -> None:
     os.replace(temporary, target)
 
 
+def check_free(path: Path, force: bool) -> None:
+    """Raise `WorkbookError` if a file cannot be written at ``path``, or is there already and ``force`` is off."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise WorkbookError(f"{path}: {'this is a folder' if path.is_dir() else f'there is no folder {path.parent}'}")
+    if path.exists() and not force:
+        raise WorkbookError(f"{path} exists: give --force to overwrite it, or another name")
+
+
 def file_in_use(path: Path) -> str | None:
     """Name the program that has ``path`` open, by the owner file it keeps beside it; None if there is none.
 

@@ -8,10 +8,10 @@ import numpy as np
 from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.grid import Block
-from conv_sheet.network.graph import Network
+from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.state import IMAGE, WorkbookState
+from conv_sheet.state import WorkbookState
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared/reference/fastai_conv_example.npz"
 
@@ -55,7 +55,7 @@ def fastai() -> WorkbookState:
 def changed(state: WorkbookState, seed: int = 5) -> tuple[WorkbookState, dict[str, float]]:
     """Other pixels, weights and biases in some cells, and what to type where for it."""
     rng = np.random.default_rng(seed)
-    tensors = {IMAGE: state.layout.input} | dict(state.layout.parameters())
+    tensors = {INPUT: state.layout.input} | dict(state.layout.parameters())
     arrays: dict[str, Array] = {}
     typed: dict[str, float] = {}
     for name, placed in tensors.items():

@@ -1,84 +1,108 @@
-"""Arrows between modules point one way."""
+"""Arrows between rooms point one way, and nothing heavy is imported before it is needed."""
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "conv_sheet"
-PURE = ("engine.py", "ops/*.py", "cells/grid.py", "cells/formula.py", "network/*.py", "layers/*.py")
-OUTSIDE = {"openpyxl", "xlwings", "click", "PIL", "pyopenvba"}
+from scripts.structure import LONGEST, PACKAGE, arrows, imports, lines, modules, room, upwards
 
-
-def imports(source: str) -> Iterator[str]:
-    """Modules that a source imports, `conv_sheet.engine` for `from conv_sheet import engine` too."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+MODULES = modules()
+PURE = ("ops", "layers", "network", "learning", "cells", "state")
+"""Rooms that know nothing of files in Excel's format and of programs."""
+OUTSIDE = {"openpyxl", "xlwings", "click", "pyopenvba"}
 
 
 def offenders(source: str, banned: set[str]) -> set[str]:
     return {name for name in imports(source) if name.split(".")[0] in banned}
 
 
-@pytest.mark.parametrize("path", [p for pattern in PURE for p in PACKAGE.glob(pattern)], ids=lambda p: p.name)
-def test_numbers_and_layout_know_nothing_of_files_and_programs(path: Path) -> None:
-    assert offenders(path.read_text(), OUTSIDE) == set()
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) in PURE])
+def test_numbers_and_layout_know_nothing_of_files_and_programs(module: str) -> None:
+    source = MODULES[module].read_text(encoding="utf-8")
+    assert offenders(source, OUTSIDE) == set()
+    assert not {name for name in imports(source) if name.startswith(("conv_sheet.sheets", "conv_sheet.xlsx"))}
 
 
-@pytest.mark.parametrize("path", [PACKAGE / "engine.py", *PACKAGE.glob("ops/*.py")], ids=lambda p: p.name)
-def test_the_arithmetic_stands_alone(path: Path) -> None:
-    ours = {name for name in imports(path.read_text()) if name.startswith("conv_sheet")}
-    assert {name.split(".")[1] for name in ours if "." in name} <= {"errors", "ops"}
+def test_arrows_between_rooms_point_down() -> None:
+    assert upwards(arrows(MODULES)) == []
 
 
 def test_click_is_the_command_lines_alone() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        if path.name != "cli.py":
-            assert offenders(path.read_text(), {"click"}) == set(), path.name
+    for name, path in MODULES.items():
+        if room(name) != "cli":
+            assert offenders(path.read_text(encoding="utf-8"), {"click"}) == set(), name
 
 
-def test_build_does_not_pay_for_xlwings(tmp_path: Path) -> None:
-    run = (
-        "import sys; from conv_sheet.cli import main; main(['build', '-o', 'a.xlsx'], standalone_mode=False);"
-        "print(*sys.modules)"
-    )
-    command = [sys.executable, "-c", run]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-    assert (tmp_path / "a.xlsx").exists()
-    assert "openpyxl" in answer.split()
-    assert not {"xlwings", "matplotlib", "pyopenvba"} & set(answer.split())
+def test_only_one_module_knows_private_parts_of_openpyxl() -> None:
+    private = {
+        name
+        for name, path in MODULES.items()
+        for module in imports(path.read_text(encoding="utf-8"))
+        if module.startswith("openpyxl") and any(part.startswith("_") for part in module.split("."))
+    }
+    assert private <= {"conv_sheet.xlsx.parts"}
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    modules = {
-        ".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): p
-        for p in PACKAGE.rglob("*.py")
-    }
-    arrows = {
-        name: {m for m in imports(path.read_text()) if m in modules and m != name} for name, path in modules.items()
+    targets = {
+        name: {m for m in imports(path.read_text(encoding="utf-8")) if m in MODULES and m not in (name, "conv_sheet")}
+        for name, path in MODULES.items()
+        if name != "conv_sheet"
     }
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
         assert name not in trail, " → ".join((*trail, name))
         if name not in done:
-            for target in arrows[name]:
+            for target in targets[name]:
                 if not name.startswith(f"{target}."):
                     visit(target, (*trail, name))
             done.add(name)
 
-    for name in modules:
+    for name in targets:
         visit(name, ())
 
 
-def test_these_tests_can_fail() -> None:
-    assert offenders("from conv_sheet import grid\nimport openpyxl.styles", OUTSIDE) == {"openpyxl.styles"}
+def test_modules_are_short() -> None:
+    assert {name: lines(path) for name, path in MODULES.items() if lines(path) > LONGEST} == {}
+
+
+def loaded(code: str, folder: Path) -> set[str]:
+    """Modules that are loaded after some code has run."""
+    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    return set(answer.stdout.split())
+
+
+def test_help_does_not_pay_for_numpy(tmp_path: Path) -> None:
+    code = "from conv_sheet.cli import main; main(['--help'], standalone_mode=False)"
+    assert not {"numpy", "openpyxl", "PIL", "xlwings"} & loaded(code, tmp_path)
+
+
+def test_the_public_api_costs_nothing_until_it_is_used(tmp_path: Path) -> None:
+    assert "numpy" not in loaded("import conv_sheet", tmp_path)
+
+
+def test_training_loads_no_sheets(tmp_path: Path) -> None:
+    assert not [name for name in loaded("import conv_sheet.learning.train", tmp_path) if "sheets" in name]
+
+
+def test_build_does_not_pay_for_xlwings(tmp_path: Path) -> None:
+    code = "from conv_sheet.cli import main; main(['build', '-o', 'a.xlsx'], standalone_mode=False)"
+    found = loaded(code, tmp_path)
+    assert (tmp_path / "a.xlsx").exists()
+    assert not {"xlwings", "matplotlib", "pyopenvba", "PIL"} & found
+
+
+def test_these_tests_can_fail(tmp_path: Path) -> None:
+    assert offenders("from conv_sheet.cells import grid\nimport openpyxl.styles", OUTSIDE) == {"openpyxl.styles"}
     assert offenders("def f():\n    from xlwings import Book", OUTSIDE) == {"xlwings", "xlwings.Book"}
-    assert "conv_sheet.network.layout" in set(imports("from conv_sheet.network import layout"))
+    package = tmp_path / "conv_sheet"
+    (package / "ops").mkdir(parents=True)
+    (package / "sheets").mkdir()
+    (package / "ops" / "conv.py").write_text("from conv_sheet.sheets import start")
+    (package / "sheets" / "start.py").write_text("from conv_sheet.ops import conv")
+    found = modules(package)
+    assert upwards(arrows({"conv_sheet.sheets": package / "sheets/start.py", **found})) == ["ops → sheets"]

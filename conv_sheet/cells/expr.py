@@ -22,7 +22,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,9 @@ from conv_sheet.cells.formula import nested, number
 
 _ATOM = 9
 _LEVELS = {"=": 0, "<>": 0, ">": 0, "<": 0, ">=": 0, "<=": 0, "&": 1, "+": 2, "-": 2, "*": 3, "/": 3, "^": 4}
-_ASSOCIATIVE = "+*&"
+_ASSOCIATIVE = frozenset("+*&")
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "^", "<", "<=", ">", ">="})
+"""Operators that make an error of a text: NaN here, which a formula has to keep from being seen."""
 MOST_CHOICES = 29
 """Of one CHOOSE: LibreOffice takes 30 arguments, where Excel takes 255."""
 
@@ -131,6 +133,15 @@ def of(operand: Operand) -> Expr:
     return Expr(operand, number(operand), _ATOM if operand >= 0 else _LEVELS["*"])
 
 
+def grouped(x: Expr) -> Expr:
+    """The same in parentheses, for its readers, where arithmetic needs none.
+
+    >>> (1 + grouped(of(3) - 1)).formula
+    '1+(3-1)'
+    """
+    return Expr(x.value, f"({x.formula})", area=x.area)
+
+
 def call(name: str, function: Callable[..., Any], *arguments: Operand) -> Expr:
     """A function of Excel's and what it makes of values.
 
@@ -175,13 +186,13 @@ def text(*pieces: Operand) -> Expr:
 
 
 def shown(value: Any) -> str:
-    """A value as `&` joins it.
+    """A value as `&` joins it; spreadsheet programs disagree on truth values, so that those are refused.
 
-    >>> shown(2.0), shown(0.1 + 0.2), shown(True), shown("x")
-    ('2', '0.3', 'TRUE', 'x')
+    >>> shown(2.0), shown(0.1 + 0.2), shown("x")
+    ('2', '0.3', 'x')
     """
     if isinstance(value, bool | np.bool_):
-        return "TRUE" if value else "FALSE"
+        raise TypeError("a truth value is no text: say what it means with `where`")
     if isinstance(value, str):
         return value
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{float(value):.15g}"
@@ -253,13 +264,22 @@ def index(area: Expr, row: Operand, column: Operand | None = None) -> Expr:
     if column is None:
         place = of(row)
         flat = np.reshape(area.value, rows * columns)
-        return Expr(_taken(flat, place.value, 0), f"INDEX({area.formula},{place.formula})")
+        at = f"1,{place.formula}" if rows == 1 else place.formula  # Gnumeric takes one number for a row
+        return Expr(_taken(flat, place.value, 0), f"INDEX({area.formula},{at})")
     down, right = of(row), of(column)
     flat = np.reshape(area.value, rows * columns)
-    position = (np.asarray(down.value) - 1) * columns + np.asarray(right.value)
-    outside = (np.asarray(right.value) < 1) | (np.asarray(right.value) > columns)
-    position = np.where(outside, 0, position)
+    y, x = (np.asarray(_numbers(place.value), dtype=float) for place in (down, right))
+    position = np.where((x >= 1) & (x <= columns), (y - 1) * columns + x, 0)
     return Expr(_taken(flat, _plain(position), 0), f"INDEX({area.formula},{down.formula},{right.formula})")
+
+
+def rows(area: Expr) -> Expr:
+    """`ROWS`: how many rows a range has.
+
+    >>> rows(Expr(np.zeros((3, 2)), "A1:B3", area=True))
+    Expr(value=3, formula='ROWS(A1:B3)', level=9, area=False)
+    """
+    return Expr(np.shape(area.value)[-2], f"ROWS({area.formula})")
 
 
 def match(wanted: Operand, area: Expr) -> Expr:
@@ -294,27 +314,27 @@ def choose(number_: Operand, *options: Operand) -> Expr:
 
 def integer(x: Operand) -> Expr:
     """`INT`: the next whole number below."""
-    return call("INT", lambda v: np.floor(np.asarray(v, dtype=float)) if _is_float(v) else v, x)
+    return _numeric("INT", lambda v: np.floor(np.asarray(v, dtype=float)) if _is_float(v) else v, x)
 
 
 def absolute(x: Operand) -> Expr:
     """`ABS`."""
-    return call("ABS", np.abs, x)
+    return _numeric("ABS", np.abs, x)
 
 
 def root(x: Operand) -> Expr:
     """`SQRT`."""
-    return call("SQRT", np.sqrt, x)
+    return _numeric("SQRT", np.sqrt, x)
 
 
 def exponential(x: Operand) -> Expr:
     """`EXP`."""
-    return call("EXP", np.exp, x)
+    return _numeric("EXP", np.exp, x)
 
 
 def logarithm(x: Operand) -> Expr:
     """`LN`."""
-    return call("LN", np.log, x)
+    return _numeric("LN", np.log, x)
 
 
 def rounded(x: Operand, digits: int = 0) -> Expr:
@@ -366,10 +386,17 @@ def is_number(x: Operand) -> Expr:
 def _binary(sign: str, left: Operand, right: Operand, function: Callable[[Any, Any], Any]) -> Expr:
     one, other = of(left), of(right)
     level = _LEVELS[sign]
+    if sign in _ARITHMETIC and any(_has_text(operand.value) for operand in (one, other)):
+        one, other = (replace(operand, value=_numbers(operand.value)) for operand in (one, other))
     tight = level if sign in _ASSOCIATIVE else level + 1
     value = _plain(function(one.value, other.value))
     formula = f"{_within(one, level)}{sign}{_within(other, tight)}"
     return Expr(value, formula, level, one.area or other.area)
+
+
+def _numeric(name: str, function: Callable[[Any], Any], x: Operand) -> Expr:
+    """A function of numbers; of a text it makes an error, as operators do."""
+    return call(name, lambda v: function(_numbers(v) if _has_text(v) else v), x)
 
 
 def _within(operand: Expr, level: int) -> str:
@@ -381,6 +408,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.shape == ():
         return value.item()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _has_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype == object)
 
 
 def _is_float(value: Any) -> bool:
@@ -449,6 +480,7 @@ def _equal(a: Any, b: Any) -> Any:
 
 def _cellwise(function: Callable[..., Any], *values: Any) -> Any:
     """A function of Python values, for each cell where some are arrays."""
+    values = tuple(map(_plain, values))
     if not any(isinstance(value, np.ndarray) for value in values):
         return function(*values)
     with np.errstate(invalid="ignore"):  # of comparisons with NaN
@@ -480,7 +512,7 @@ def _extreme(name: str, pick: np.ufunc, ranges: Sequence[Operand]) -> Expr:
 
 def _taken(flat: Any, place: Any, outside: Any) -> Any:
     """Values by number from 1; what is outside is an error in the cells, and `outside` here."""
-    number_ = np.asarray(place, dtype=float)
+    number_ = np.asarray(_numbers(place), dtype=float)
     there = (number_ >= 1) & (number_ <= len(flat))
     found = np.asarray(flat[np.where(there, number_, 1).astype(int) - 1], dtype=flat.dtype)
     return _plain(np.where(there, found, np.asarray(outside, dtype=flat.dtype)))

@@ -4,6 +4,8 @@ They are framed as MNIST's are (LeCun, Cortes, Burges: "The MNIST database of ha
 background 0, fitted to a box of 20×20 pixels, with the centre of mass in the middle of 28×28.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,7 +60,13 @@ def digit(n: int, size: int = FRAME) -> NDArray[np.float64]:
         raise DataError(f"a sample digit cannot be {size}×{size}: choose a size of 1 or more, such as {FRAME}")
     frame = min(size, FRAME)
     before, after = (size - frame) // 2, (size - frame + 1) // 2
-    return np.pad(_framed(_pieces(_STROKES[n]), frame), (before, after))
+    return np.pad(_drawn(n, frame), (before, after))
+
+
+@lru_cache
+def _drawn(n: int, frame: int) -> NDArray[np.float64]:
+    """A digit without the zeros around it."""
+    return _framed(_pieces(_STROKES[n]), frame)
 
 
 def centre_of_mass(plane: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -106,9 +114,10 @@ def _framed(pieces: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
 
 def _ink(pieces: NDArray[np.float64], pen: float, frame: int) -> NDArray[np.float64]:
     """What a round pen leaves, (frame, frame): 1 inside, 0 outside, a slope one pixel wide at the edge."""
-    start, along = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
-    pixel = np.indices((frame, frame)).transpose(1, 2, 0)[:, :, None, ::-1]
-    part = np.clip(((pixel - start) * along).sum(axis=-1) / (along**2).sum(axis=-1), 0, 1)
-    distance = np.linalg.norm(pixel - start - part[..., None] * along, axis=-1).min(axis=-1)
-    ink: NDArray[np.float64] = np.clip(pen / 2 - distance + 0.5, 0, 1)
+    (x0, y0), (x1, y1) = pieces[:, 0].T, pieces[:, 1].T
+    along_x, along_y = x1 - x0, y1 - y0
+    from_x, from_y = np.arange(frame)[None, :, None] - x0, np.arange(frame)[:, None, None] - y0
+    part = np.clip((from_x * along_x + from_y * along_y) / (along_x**2 + along_y**2), 0, 1)
+    squares = (from_x - part * along_x) ** 2 + (from_y - part * along_y) ** 2
+    ink: NDArray[np.float64] = np.clip(pen / 2 - np.sqrt(squares.min(axis=-1)) + 0.5, 0, 1)
     return ink

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from conv_sheet import lessons
-from conv_sheet.builder import write
+from conv_sheet.xlsx.writer import write
 from conv_sheet.cli import main
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.learning.data import Dataset, load_data, split

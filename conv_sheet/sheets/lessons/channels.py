@@ -60,7 +60,7 @@ class _Areas(NamedTuple):
 def _areas(layout: Layout) -> _Areas:
     conv = _checked(layout)
     size = height, width = layout.input.blocks[0].shape
-    border = conv.layer.border(layout.input.shape)
+    border = conv.layer.border()
     top, pitch = _TOP + border.top, height + border.top + border.bottom + 2
     left = 2 + width + 2 + border.left
     planes = tuple(Block(CHANNELS, top + c * pitch, left, *size) for c in range(len(COLOURS)))

@@ -1,0 +1,39 @@
+"""What the commands share."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conv_sheet.errors import WorkbookError
+from conv_sheet.files import check_free
+
+if TYPE_CHECKING:
+    from conv_sheet.lessons import Source
+    from conv_sheet.ops import Array
+
+FILE = click.Path(path_type=Path)
+BOOKS = (".xlsx", ".xlsm")
+
+
+def echo(lines: Iterable[str]) -> None:
+    """Print lines."""
+    for line in lines:
+        click.echo(line)
+
+
+def check_output(out: Path, force: bool) -> None:
+    """Refuse early a workbook that could not be written, or whose name says something else."""
+    if out.suffix.lower() not in BOOKS:
+        raise WorkbookError(f"{out}: the name of a workbook ends in .xlsm, or in .xlsx for one without buttons")
+    check_free(out, force)
+
+
+def tensors(chosen: "Source", weights: Path | None, seed: int | None = None) -> "dict[str, Array]":
+    """Weights from a file, or the lesson's own."""
+    if weights is None:
+        return chosen.tensors(seed)
+    from conv_sheet.network.weights import checked, load
+
+    return checked(chosen.network, load(weights), str(weights))

@@ -1,0 +1,131 @@
+"""Commands that train and evaluate networks."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conv_sheet.cli.common import FILE, check_output, echo, tensors
+from conv_sheet.errors import DataError
+
+if TYPE_CHECKING:
+    from conv_sheet.learning.train import Progress
+
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_DATA_HELP = "Folder with a pair of IDX files as MNIST's, or with one folder of pictures for each class."
+_DATA = click.option("--data", type=FILE, required=True, help=_DATA_HELP)
+
+
+@click.command()
+@click.argument("lesson")
+@_DATA
+@click.option("-o", "--output", "out", type=FILE, help="Where to write. [default: LESSON.npz]")
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="How often to see every picture.")
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures for each step.")
+@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="adam", show_default=True)
+@click.option(
+    "--lr",
+    type=click.FloatRange(0, min_open=True),
+    help="Learning rate at the start; it falls to zero along half a cosine. "
+    "[default: 0.1 for sgd, 0.03 for momentum, 0.003 for adam]",
+)
+@click.option("--freeze", metavar="LAYER", multiple=True, help="Keep this layer's weights; can be given repeatedly.")
+@click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move, resize and slant pictures.")
+@click.option("--validation", type=_SHARE, default=0.1, show_default=True, help="Share of pictures to validate with.")
+@click.option("--hold-out", type=_SHARE, help="Share of pictures to leave aside for `evaluate`. [default: none]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order and distortions.")
+@click.option("--plot", type=FILE, help="Draw loss and accuracy over the epochs, as .png, .svg or .pdf.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training; the other options as they were.")
+@click.option("--force", is_flag=True, help="Overwrite the outputs where they exist.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def train(
+    lesson: str, data: Path, out: Path | None, plot: Path | None, resume: bool, force: bool, quiet: bool, **recipe: Any
+) -> None:
+    """Train a lesson's or a spec's network from scratch to classify labelled pictures.
+
+    Writes the weights of the last epoch, in which the learning rate has fallen to zero. Ctrl-C ends the training early
+    with those of the epoch that recognised most of the validation pictures; the same command with --resume goes on.
+
+    \b
+    Examples:
+      conv-sheet train fastai --data mnist/train-images-idx3-ubyte.gz --freeze conv1 --plot curves.png
+      conv-sheet train mine.toml --data pictures --optimizer momentum --lr 0.02 -o mine.npz
+    """
+    from conv_sheet import lessons
+    from conv_sheet.learning.recipe import Outputs, Recipe
+    from conv_sheet.learning.recipe import train as learn
+
+    chosen = lessons.load(lesson)
+    outputs = Outputs(out or Path(f"{chosen.name}.npz"), plot)
+    outputs.check(resume, force)
+    with _training_bar(quiet) as progress:
+        trained = learn(chosen.network, data, Recipe(**recipe), progress, outputs.checkpoint)
+    outputs.write(trained)
+    score = f"{trained.accuracy:.2%} of {trained.validated:,} validation pictures"
+    click.echo(f"wrote {outputs.weights}: epoch {trained.epoch}, {score}")
+    if not trained.complete:
+        done = len(trained.run.history)
+        click.echo(f"interrupted after epoch {done} of {trained.epochs}: the same with --resume goes on")
+
+
+@contextlib.contextmanager
+def _training_bar(quiet: bool) -> Iterator[Callable[["Progress"], None]]:
+    """What shows a training's progress: a bar with the time left, on standard error, from the first step on."""
+    with contextlib.ExitStack() as stack:
+        bars: list[Any] = []
+
+        def progress(now: "Progress") -> None:
+            if not bars:
+                length, words = now.steps - now.step + 1, _training_words
+                bar = click.progressbar(length=length, width=6, item_show_func=words, file=sys.stderr)
+                bars.append(stack.enter_context(bar))
+            bars[0].update(1, now)
+
+        yield (lambda _: None) if quiet else progress
+
+
+def _training_words(now: "Progress | None") -> str:
+    if now is None:
+        return ""
+    validated = "" if now.validated is None else f", validated {now.validated:.1%}"
+    return f"epoch {now.epoch}: loss {now.loss:.3f}, right {now.accuracy:.1%}{validated}"
+
+
+@click.command()
+@click.argument("lesson")
+@_DATA
+@click.option("--weights", type=FILE, help="Weights as .npz. [default: the lesson's own]")
+@click.option("--hold-out", type=_SHARE, help="Only what `train` with the same option left aside. [default: all]")
+@click.option("--workbook", type=FILE, help="Write all this as .xlsx, with the mistakes drawn.")
+@click.option("--force", is_flag=True, help="Overwrite the workbook where it exists.")
+def evaluate(
+    lesson: str, data: Path, weights: Path | None, hold_out: float | None, workbook: Path | None, force: bool
+) -> None:
+    """Say how many labelled pictures a network recognises, what it takes for what, and its worst mistakes.
+
+    \b
+    Examples:
+      conv-sheet evaluate fastai --data mnist/t10k-images-idx3-ubyte.gz
+      conv-sheet evaluate mine.toml --weights mine.npz --data pictures --workbook mistakes.xlsx
+    """
+    from conv_sheet import lessons
+    from conv_sheet.learning.evaluate import as_text
+    from conv_sheet.learning.evaluate import evaluate as measure
+    from conv_sheet.learning.recipe import held_out
+
+    chosen = lessons.load(lesson)
+    if weights is None and chosen.weights is None:
+        raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
+    if workbook is not None:
+        check_output(workbook, force)
+    result = measure(chosen.network, tensors(chosen, weights), held_out(data, chosen.network, hold_out))
+    echo(as_text(result))
+    if workbook is not None:
+        from conv_sheet.sheets.evaluation import pages
+        from conv_sheet.xlsx.writer import write
+
+        write(chosen.lesson.title, pages(result, chosen.lesson.title), workbook)
+        click.echo(f"wrote {workbook}")

@@ -1,0 +1,158 @@
+"""Commands that make, show and check workbooks."""
+
+import contextlib
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conv_sheet.cli.common import BOOKS, FILE, check_output, echo, tensors
+
+if TYPE_CHECKING:
+    from conv_sheet.ops import Array
+
+
+@click.command()
+@click.argument("lesson", default="fastai")
+@click.option("-o", "--output", "out", type=FILE, help="Where to write; .xlsx has no macros. [default: LESSON.xlsm]")
+@click.option("--image", type=FILE, help="A picture, or a .npy file with exact values, as input.")
+@click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
+@click.option("--weights", type=FILE, help="Weights as .npz, named and shaped as in PyTorch.")
+@click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
+@click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
+@click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
+@click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
+@click.option("--open", "open_", is_flag=True, help="Open the workbook when it is written.")
+@click.pass_context
+def build(
+    context: click.Context,
+    lesson: str,
+    out: Path | None,
+    image: Path | None,
+    digit: int | None,
+    weights: Path | None,
+    seed: int | None,
+    old: Path | None,
+    backprop: bool,
+    force: bool,
+    open_: bool,
+) -> None:
+    """Write a network as a workbook of live formulas.
+
+    LESSON is the name of a lesson (see `conv-sheet lessons`) or the path of a spec in TOML.
+
+    \b
+    Examples:
+      conv-sheet build
+      conv-sheet build fastai --image me.png -o me.xlsx
+      conv-sheet build mine.toml --weights mine.npz --force
+      conv-sheet build --from old.xlsm -o new.xlsm
+    """
+    _exclude(image=image, digit=digit)
+    _exclude(weights=weights, seed=seed)
+    from conv_sheet import builder, lessons
+
+    if old is not None:
+        given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
+        if given or backprop or any(option is not None for option in (image, digit, weights, seed)):
+            raise click.UsageError("--from takes everything from the workbook: give only --output, --force and --open")
+        from conv_sheet.sheets.reading import read_any
+
+        out = out or old.with_name(f"{old.stem}-new{old.suffix}")
+        check_output(out, force)
+        state = read_any(old)
+    else:
+        chosen = lessons.load(lesson)
+        out = out or Path(f"{chosen.name}.xlsm")
+        check_output(out, force)
+        about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
+        own = None if image is None else _picture(image, chosen.network.input_shape)
+        state = lessons.first_state(chosen.network, about, tensors(chosen, weights, seed), own, digit)
+    builder.build(state, out)
+    click.echo(f"wrote {out}" + (f": the network says {state.prediction}" if state.prediction else ""))
+    if open_:
+        click.launch(str(out))
+
+
+def _exclude(**options: object) -> None:
+    if all(value is not None for value in options.values()):
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in options)} exclude each other")
+
+
+def _picture(path: Path, shape: tuple[int, ...]) -> "Array":
+    """The user's picture (C, H, W), with a line for each thing that was done to it."""
+    from conv_sheet.pictures.reading import load_image
+
+    channels, height, width = shape
+    image, notes = load_image(path, (channels, height, width))
+    echo(f"{path}: {note}" for note in notes)
+    return image
+
+
+@click.command("lessons")
+def list_lessons() -> None:
+    """List the lessons.
+
+    \b
+    Example:
+      conv-sheet lessons
+    """
+    from conv_sheet import lessons
+
+    for name in lessons.names():
+        click.echo(f"{name:<16} {lessons.load(name).lesson.title}")
+
+
+@click.command()
+@click.argument("what", metavar="LESSON|WORKBOOK")
+def show(what: str) -> None:
+    """Print the table of layers of a lesson, a spec or a workbook.
+
+    \b
+    Examples:
+      conv-sheet show fastai
+      conv-sheet show mine.xlsx
+    """
+    from conv_sheet import lessons
+    from conv_sheet.network.summary import as_text
+
+    if Path(what).suffix.lower() in BOOKS:
+        from conv_sheet.sheets.reading import read_spec
+
+        spec = read_spec(Path(what))
+        network, lesson = spec.network, spec.lesson
+    else:
+        source = lessons.load(what)
+        network, lesson = source.network, source.lesson
+    click.echo(lesson.title)
+    echo(as_text(network))
+
+
+@click.command()
+@click.argument("workbook", type=FILE)
+@click.option("--recalculate", is_flag=True, help="Let LibreOffice calculate all formulas first.")
+def check(workbook: Path, recalculate: bool) -> None:
+    """Compare the numbers and the formulas in a workbook with what NumPy makes of its picture and weights.
+
+    Exits with 1 where they differ, and says for each layer by how much and from which cell on.
+
+    \b
+    Examples:
+      conv-sheet check fastai.xlsx
+      conv-sheet check fastai.xlsx --recalculate
+    """
+    from conv_sheet.check import check as compare
+
+    with contextlib.ExitStack() as stack:
+        source = workbook
+        if recalculate:
+            from conv_sheet.office import libreoffice
+
+            source = Path(stack.enter_context(tempfile.TemporaryDirectory())) / workbook.name
+            libreoffice.recalculate(workbook, source)
+        report = compare(source)
+    echo(report.lines(str(workbook)))
+    if not report.ok:
+        raise click.exceptions.Exit(1)

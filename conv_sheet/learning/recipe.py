@@ -1,0 +1,150 @@
+"""A training from labelled pictures to a file of weights: what the command `train` does."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from conv_sheet.errors import ConvSheetError, DataError
+from conv_sheet.files import check_free
+from conv_sheet.learning import plot as curves
+from conv_sheet.learning.augment import Augmentation
+from conv_sheet.learning.data import Dataset, load_data, split
+from conv_sheet.learning.evaluate import evaluate, prepared
+from conv_sheet.learning.train import Progress, Run, Settings, fit
+from conv_sheet.network.graph import Network
+from conv_sheet.network.weights import save
+from conv_sheet.ops import Array
+from conv_sheet.ops.optim import SGD, Adam, Optimizer
+
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.03, "adam": 0.003}
+"""The optimisers by name, and the learning rate that each starts with unless another is given."""
+_DECIMALS = 5
+"""Of trained weights: the cells that show them have room for few, and the answers are the same."""
+_SPLIT_SEED = 0
+"""Of every split, so that `evaluate` finds the pictures that `train` left aside."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained from its initial weights.
+
+    `validation` and `hold_out` are shares of the pictures: those that say after each epoch how well it goes, and those
+    that are left aside altogether. `lr` is the learning rate at the start, the optimiser's own where it is None.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    optimizer: str = "adam"
+    lr: float | None = None
+    freeze: tuple[str, ...] = ()
+    augment: bool = True
+    validation: float = 0.1
+    hold_out: float | None = None
+    seed: int = 0
+
+    def settings(self) -> Settings:
+        """The same for `fit`."""
+        return Settings(
+            self._optimizer(),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            freeze=self.freeze,
+            augmentation=Augmentation() if self.augment else None,
+            seed=self.seed,
+        )
+
+    def _optimizer(self) -> Optimizer:
+        rate = self.lr or LEARNING_RATES[self.optimizer]
+        if self.optimizer == "adam":
+            return Adam(rate)
+        return SGD(rate, momentum=0.9 if self.optimizer == "momentum" else 0.0)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave: weights by full name, those of which epoch, and how they answer the validation pictures."""
+
+    weights: Mapping[str, Array]
+    run: Run
+    epoch: int
+    epochs: int
+    accuracy: float
+    validated: int
+    """Number of validation pictures."""
+
+    @property
+    def complete(self) -> bool:
+        return len(self.run.history) == self.epochs
+
+
+def held_out(data: Path, network: Network, share: float | None) -> Dataset:
+    """The pictures that a training with the same share left aside; all of them where it is None."""
+    pictures = prepared(load_data(data), network)
+    return split(pictures, share, _SPLIT_SEED)[1] if share else pictures
+
+
+def train(
+    network: Network,
+    data: Path,
+    recipe: Recipe,
+    progress: Callable[[Progress], None] = lambda _: None,
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Train a network on the pictures of a folder; weights of the last epoch, or of the best one if it was interrupted.
+
+    Where the file `checkpoint` exists, the training goes on from it. Raises ConvSheetError if not one epoch ended.
+    """
+    pictures = prepared(load_data(data), network)
+    if recipe.hold_out:
+        pictures, _ = split(pictures, recipe.hold_out, _SPLIT_SEED)
+    pictures, validation = split(pictures, recipe.validation, _SPLIT_SEED)
+    start = network.initial(recipe.seed)
+    run = fit(network, start, pictures, validation, recipe.settings(), progress, checkpoint)
+    if not run.history:
+        raise ConvSheetError("interrupted before the first epoch ended: nothing is learned yet, and nothing written")
+    complete = len(run.history) == recipe.epochs
+    number, kept = (recipe.epochs, run.tensors) if complete else (run.best_epoch, run.best)
+    weights = {
+        name: kept[name] if (kept[name] == start[name]).all() else kept[name].round(_DECIMALS)
+        for name, shape in network.parameters.items()
+        if shape
+    }
+    result = evaluate(network, {**kept, **weights}, validation)
+    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation))
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files of a training: weights, curves, and the checkpoint of one that was interrupted."""
+
+    weights: Path
+    plot: Path | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.weights.with_suffix(".checkpoint.npz")
+
+    def check(self, resume: bool, force: bool) -> None:
+        """Refuse before hours of training what could not be written after them."""
+        if self.weights.suffix != ".npz":
+            raise DataError(f"{self.weights}: the name of a file of weights ends in .npz")
+        if self.checkpoint.exists() and not (force or resume):
+            raise DataError(
+                f"{self.checkpoint} is of an interrupted training: give --resume to go on, --force to start anew"
+            )
+        check_free(self.weights, force or resume)
+        if resume and not self.checkpoint.exists():
+            raise DataError(f"there is no interrupted training to resume: {self.checkpoint} does not exist")
+        if self.plot:
+            curves.check(self.plot)
+            check_free(self.plot, force or resume)
+        if not resume:
+            self.checkpoint.unlink(missing_ok=True)
+
+    def write(self, trained: Trained) -> None:
+        """Write weights and curves; a checkpoint stays until the training is complete."""
+        save(self.weights, trained.weights)
+        if self.plot:
+            curves.draw(trained.run.history, trained.epoch, self.plot)
+        if trained.complete:
+            self.checkpoint.unlink(missing_ok=True)
