@@ -53,6 +53,8 @@ def same(one: object, other: object) -> bool:
     >>> same(None, ""), same(1.0, 1.0 + 1e-12), same(1.0, "1"), same(True, 1.0)
     (True, True, False, False)
     """
-    if isinstance(one, int | float) and isinstance(other, int | float) and isinstance(one, bool) == isinstance(other, bool):
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
+    if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= TOLERANCE * max(1.0, abs(other))
     return (one or None) == (other or None) and isinstance(one or "", type(other or ""))
