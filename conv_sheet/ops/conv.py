@@ -34,8 +34,8 @@ def conv2d(
     """
     x, weight = _conv_operands("conv2d", x, weight, "O C/groups KH KW")
     sweep, places = _conv_sweep(x.shape, weight.shape, *hashable(stride, padding, dilation), groups, padding_mode)
-    out = _correlate(x, weight, sweep, places, groups)
-    return out if bias is None else np.add(out, _bias("conv2d", bias, len(weight), weight), out=out)
+    start = 0.0 if bias is None else _bias("conv2d", bias, len(weight), weight)
+    return _correlate(x, weight, sweep, places, groups, start)
 
 
 def conv2d_backward(
@@ -130,13 +130,15 @@ def _bias(operation: str, bias: Array, channels: int, weight: Array) -> Array:
     return expect(operation, "bias", bias, (channels,), f"weight {weight.shape}")[:, None, None]
 
 
-def _correlate(x: Array, weight: Array, sweep: Sweep, places: tuple[int, int], groups: int) -> Array:
-    """Windows of images (N, C, H, W) times kernels (O, C/groups, KH, KW): (N, O, OH, OW)."""
+def _correlate(
+    x: Array, weight: Array, sweep: Sweep, places: tuple[int, int], groups: int, bias: Array | float = 0.0
+) -> Array:
+    """Windows of images (N, C, H, W) times kernels (O, C/groups, KH, KW), plus bias (O, 1, 1): (N, O, OH, OW)."""
     kernels = _matrices(weight, groups)
     out = np.empty((len(x), len(weight), *places))
     for part, plan in plans(sweep, x.shape, places, groups):
         for strip in plan.filled(x[part]):
-            out[part, :, strip.rows] = strip.maps(kernels @ strip.matrix)
+            np.add(strip.maps(kernels @ strip.matrix), bias, out=out[part, :, strip.rows])
     return out
 
 

@@ -22,7 +22,7 @@ _COLUMNS = 2**18
 _TOGETHER = 8
 """Images that are made together, if a row of each fits: alone, their rows would be too short to be quick."""
 _KEPT = 2**19
-"""Numbers in the images of a plan, above which making it costs little beside using it: such a plan is not kept."""
+"""Numbers in a batch, above which making its plans costs little beside using them: they are not kept."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +70,35 @@ class Plan:
             self.padded[...] = pad2d(x, self.sweep.padding, self.sweep.mode)
 
 
-def plans(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> Iterator[tuple[slice, Plan]]:
-    """A batch of `shape` in parts, each with the plan that it fits into; `places` are (OH, OW)."""
-    count, channels, *_ = shape
-    row = channels * prod(sweep.kernel) * places[1]
-    size = max(_COLUMNS // (row * places[0]), min(_TOGETHER, _COLUMNS // row), 1)
-    for start in range(0, count, size):
-        part = slice(start, min(start + size, count))
-        yield part, _plan(sweep, (part.stop - start, *shape[1:]), places, groups)
+def plans(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> tuple[tuple[slice, Plan], ...]:
+    """A batch of `shape` in parts, each with the plan that it fits into; `places` are (OH, OW).
 
-
-def _plan(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> Plan:
-    """The plan of this thread for a shape: no other writes into it, and no result is a view of it."""
+    A plan belongs to a thread: no other writes into it. No result is a view of it, so none changes with the next call.
+    """
     if prod(shape) > _KEPT:
         return _made(sweep, shape, places, groups)
     return _kept(sweep, shape, places, groups, get_ident())
 
 
 @lru_cache(maxsize=16)
-def _kept(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int, thread: int) -> Plan:
+def _kept(
+    sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int, thread: int
+) -> tuple[tuple[slice, Plan], ...]:
     return _made(sweep, shape, places, groups)
 
 
-def _made(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> Plan:
+def _made(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> tuple[tuple[slice, Plan], ...]:
+    """Parts of one size have one plan."""
+    count, channels, *_ = shape
+    row = channels * prod(sweep.kernel) * places[1]
+    size = max(_COLUMNS // (row * places[0]), min(_TOGETHER, _COLUMNS // row), 1)
+    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    lengths = {part.stop - part.start for part in parts}
+    made = {length: _plan(sweep, (length, *shape[1:]), places, groups) for length in lengths}
+    return tuple((part, made[part.stop - part.start]) for part in parts)
+
+
+def _plan(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> Plan:
     count, channels, height, width = shape
     top, bottom, left, right = sweep.padding
     padded = np.zeros((channels, top + height + bottom, left + width + right, count)).transpose(3, 0, 1, 2)

@@ -209,8 +209,10 @@ def _combined(combine: np.ufunc, padded: Array, sweep: Sweep, places: tuple[int,
 
 
 def _folded(combine: np.ufunc, parts: list[Array]) -> Array:
-    total = parts[0].copy()
-    for part in parts[1:]:
+    if len(parts) == 1:
+        return parts[0].copy()
+    total: Array = combine(parts[0], parts[1])
+    for part in parts[2:]:
         combine(total, part, out=total)
     return total
 

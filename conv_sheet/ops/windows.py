@@ -1,6 +1,7 @@
 """Padding and sliding windows: what a kernel covers, as a view of the image, and how many places it has."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -179,16 +180,17 @@ def add_windows(total: Array, grad: Array, stride: tuple[int, int], dilation: tu
             total[:, :, rows[i], columns[j]] += grad[..., i, j]
 
 
+@lru_cache(maxsize=64)
 def taps(
     kernel: tuple[int, ...], places: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]
-) -> tuple[list[slice], list[slice]]:
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Rows and columns of an image that each row and each column of a kernel meets when it visits all places.
 
     >>> taps((1, 2), (3, 3), (2, 2), (1, 1))
-    ([slice(0, 5, 2)], [slice(0, 5, 2), slice(1, 6, 2)])
+    ((slice(0, 5, 2),), (slice(0, 5, 2), slice(1, 6, 2)))
     """
     rows, columns = (
-        [slice(i * gap, i * gap + (count - 1) * step + 1, step) for i in range(size)]
+        tuple(slice(i * gap, i * gap + (count - 1) * step + 1, step) for i in range(size))
         for size, count, step, gap in zip(kernel, places, stride, dilation, strict=True)
     )
     return rows, columns
@@ -208,7 +210,7 @@ class Sweep:
     def padded(self, x: Array) -> Array:
         return pad2d(x, self.padding, self.mode, self.fill)
 
-    def taps(self, places: tuple[int, int]) -> tuple[list[slice], list[slice]]:
+    def taps(self, places: tuple[int, int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         return taps(self.kernel, places, self.stride, self.dilation)
 
     def output_shape(self, operation: str, shape: tuple[int, ...], ceil_mode: bool = False) -> tuple[int, int]:
