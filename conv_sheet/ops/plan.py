@@ -17,7 +17,7 @@ import numpy as np
 from conv_sheet.ops.arrays import Array
 from conv_sheet.ops.windows import Sweep, pad2d, windows
 
-_COLUMNS = 2**18
+_COLUMNS = 2**17
 """Numbers in the columns of a strip, unless a single row of one image needs more."""
 _TOGETHER = 8
 """Images that are made together, if a row of each fits: alone, their rows would be too short to be quick."""
@@ -85,6 +85,11 @@ def _kept(
     sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int, thread: int
 ) -> tuple[tuple[slice, Plan], ...]:
     return _made(sweep, shape, places, groups)
+
+
+def forget() -> None:
+    """Let go of all memory that is kept, so that the next call is like the first."""
+    _kept.cache_clear()
 
 
 def _made(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> tuple[tuple[slice, Plan], ...]:
