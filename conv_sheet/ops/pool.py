@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from conv_sheet.errors import SpecError
-from conv_sheet.ops.arrays import Array, expect, images, unbuffered
+from conv_sheet.ops.arrays import Array, expect, images
 from conv_sheet.ops.options import IntOrPair, hashable, sizes
 from conv_sheet.ops.windows import Sweep, extents, pad2d, pad2d_backward
 
@@ -63,11 +63,10 @@ def max_pool2d_backward(
     grad = expect("max_pool2d_backward", "gradient", grad, largest.shape, f"input {x.shape}")
     least, free = largest - _ROUNDING * np.abs(largest), np.ones(largest.shape, dtype=bool)
     dpadded = np.zeros_like(padded)
-    with unbuffered():
-        for rows, columns in product(*sweep.taps(places)):
-            wins = (padded[:, :, rows, columns] >= least) & free
-            free &= ~wins
-            dpadded[:, :, rows, columns] += grad * wins
+    for rows, columns in product(*sweep.taps(places)):
+        wins = (padded[:, :, rows, columns] >= least) & free
+        free ^= wins
+        dpadded[:, :, rows, columns] += grad * wins
     return pad2d_backward(dpadded, sweep.padding)
 
 
@@ -158,9 +157,8 @@ def avg_pool2d_backward(
     counts = _window_counts(sweep, places, x.shape, sizes("padding", padding, least=0), count_include_pad)
     shares = expect("avg_pool2d_backward", "gradient", grad, (*x.shape[:2], *places), f"input {x.shape}") / counts
     dpadded = np.zeros_like(sweep.padded(x))
-    with unbuffered():
-        for rows, columns in product(*sweep.taps(places)):
-            dpadded[:, :, rows, columns] += shares
+    for rows, columns in product(*sweep.taps(places)):
+        dpadded[:, :, rows, columns] += shares
     return pad2d_backward(dpadded, sweep.padding)
 
 
@@ -203,9 +201,8 @@ def _window_counts(
 def _combined(combine: np.ufunc, padded: Array, sweep: Sweep, places: tuple[int, int]) -> Array:
     """The values of each window combined by a function of two, such as the larger one: first rows, then columns."""
     rows, columns = sweep.taps(places)
-    with unbuffered():
-        by_rows = _folded(combine, [padded[:, :, row] for row in rows])
-        return _folded(combine, [by_rows[..., column] for column in columns])
+    by_rows = _folded(combine, [padded[:, :, row] for row in rows])
+    return _folded(combine, [by_rows[..., column] for column in columns])
 
 
 def _folded(combine: np.ufunc, parts: list[Array]) -> Array:

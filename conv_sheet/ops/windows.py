@@ -208,7 +208,7 @@ class Sweep:
     fill: float = 0.0
 
     def padded(self, x: Array) -> Array:
-        return pad2d(x, self.padding, self.mode, self.fill)
+        return pad2d(x, self.padding, self.mode, self.fill) if any(self.padding) else x
 
     def taps(self, places: tuple[int, int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         return taps(self.kernel, places, self.stride, self.dilation)

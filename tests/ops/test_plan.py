@@ -72,7 +72,7 @@ def peak(call: Callable[[], object]) -> int:
 
 
 def test_a_large_kernel_takes_no_more_than_twenty_times_the_memory_of_its_output() -> None:
-    x, weight, grad = drawn(0, (1, 1, 500, 1000), (1, 1, 30, 40), (1, 1, 471, 961))
+    x, weight, grad = drawn(0, (1, 1, 200, 1000), (1, 1, 30, 40), (1, 1, 171, 961))
     assert grad.nbytes < peak(lambda: ops.conv2d(x, weight)) <= 20 * grad.nbytes
     plan.forget()
     assert grad.nbytes < peak(lambda: ops.conv2d_backward(grad, x, weight)) <= 20 * grad.nbytes
