@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.layers import Array, Limits
 from conv_sheet.network.graph import Network
 from conv_sheet.state import Contents

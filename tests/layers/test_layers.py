@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import conv_sheet
 from conv_sheet.cells.formula import FUNCTIONS, MAX_ARGUMENTS, MAX_LENGTH, functions_in
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import DataError, SpecError, WorkbookError
 from conv_sheet.layers import KINDS, Array, Shape, Tensors
 from conv_sheet.layers.dropout import PRIME, random, random_formula

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network

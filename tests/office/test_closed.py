@@ -11,7 +11,7 @@ from openpyxl.chart import LineChart, Reference
 from openpyxl.comments import Comment
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.network.graph import Network
 from conv_sheet.office.closed import press

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from conv_sheet import actions
 from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.cli import main
 from conv_sheet.errors import SpecError, WorkbookError
 from conv_sheet.layers import Array

@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect

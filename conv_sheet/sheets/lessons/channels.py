@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, choose, index, largest, sumproduct, where
+from conv_sheet.cells.expr import Expr, largest, sumproduct, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
+from conv_sheet.cells.lookup import choose, index
 from conv_sheet.cells.page import Page, Verdict
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Border

@@ -6,23 +6,11 @@ from math import prod
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import (
-    Expr,
-    absolute,
-    all_of,
-    exact,
-    index,
-    largest,
-    match,
-    root,
-    sumproduct,
-    text,
-    total,
-    where,
-)
+from conv_sheet.cells.expr import Expr, absolute, all_of, exact, largest, root, sumproduct, text, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Button, Content, Page, Verdict
 from conv_sheet.errors import SpecError
 from conv_sheet.learning import saliency

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conv_sheet.check import Report, check
+from conv_sheet.checks import Report, check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.xlsx.change import patch_cells
 from conv_sheet.xlsx.opening import read
