@@ -78,8 +78,7 @@ def test_everything_else_stays_byte_for_byte(edited: Path, tmp_path: Path, progr
     before = {n: zipfile.ZipFile(path).read(n) for n in zipfile.ZipFile(path).namelist()}
     typed = Stored.open(path)
     stored = {
-        title: {(row, column): value for row, column, value in typed.sheet(title).items()}
-        for title in typed.titles
+        title: {(row, column): value for row, column, value in typed.sheet(title).items()} for title in typed.titles
     }
     press(path, actions.recompute)
     after = {n: zipfile.ZipFile(path).read(n) for n in zipfile.ZipFile(path).namelist()}
