@@ -1,8 +1,8 @@
 """An xlwings engine over LibreOffice's UNO: names, sheets and blocks of values, as xlwings has them in Excel.
 
-What `xlwings.Book` asks of an engine to read and write values and formulas, and no more. `api` is the UNO object itself,
-of the modules ``com.sun.star.sheet`` and ``com.sun.star.table`` in LibreOffice's API reference. LibreOffice has no type
-for booleans: they are read and written as 0 and 1.
+What `xlwings.Book` asks of an engine to read and write values and formulas, and no more. `api` is the UNO object
+itself, of the modules ``com.sun.star.sheet`` and ``com.sun.star.table`` in LibreOffice's API reference. LibreOffice has
+no type for booleans: they are read and written as 0 and 1.
 """
 
 import math
