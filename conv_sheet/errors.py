@@ -1,11 +1,23 @@
 """Errors a user can act on. Each message is one line: what is wrong, where, and the way out."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class ConvSheetError(Exception):
-    """Base of every error that conv-sheet raises on purpose; the command line prints it as one line."""
+    r"""Base of every error that conv-sheet raises on purpose; its message is one line, whatever it quotes.
+
+    >>> print(ConvSheetError("a\nb.png: damaged"))
+    a b.png: damaged
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+class ConvSheetWarning(UserWarning):
+    """What a user should know of something that was done nevertheless; the command line prints it as one line."""
 
 
 class SpecError(ConvSheetError):
@@ -22,6 +34,15 @@ class WorkbookError(ConvSheetError):
 
 class DataError(ConvSheetError):
     """Pictures, weights or data files cannot be used; the message names the file or tensor."""
+
+
+def one_line(text: str) -> str:
+    r"""A text without line breaks and other control characters, which names of files and foreign messages may hold.
+
+    >>> one_line("two\r\nlines, \x1b[31mred")
+    'two lines,  [31mred'
+    """
+    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

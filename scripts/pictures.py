@@ -14,7 +14,7 @@ from conv_sheet.cells.grid import Block, around
 from conv_sheet.network.layout import NETWORK, NUMPY, Layout
 from conv_sheet.sheets.images import IMAGES
 from conv_sheet.sheets.loupe.loupe import LOUPE
-from conv_sheet.sheets.saliency import SALIENCY
+from conv_sheet.sheets.saliency.blocks import SALIENCY
 from conv_sheet.state import Contents
 from tests.oracles import libreoffice
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import conv_sheet
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.xlsx.reader import read
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -190,6 +190,17 @@ class Block:
             for x in range(self.width):
                 yield self.position(y, x)
 
+    def margin(self, top: int, bottom: int, left: int, right: int) -> Iterator[tuple[int, int]]:
+        """Offsets of the values around this block that so many more rows and columns would hold.
+
+        >>> list(Block("S", 5, 5, 1, 2).margin(0, 1, 0, 1))
+        [(0, 2), (1, 0), (1, 1), (1, 2)]
+        """
+        for y in range(-top, self.height + bottom):
+            for x in range(-left, self.width + right):
+                if not (0 <= y < self.height and 0 <= x < self.width):
+                    yield y, x
+
     def items(self, values: NDArray[Any]) -> Iterator[tuple[tuple[int, int], Any]]:
         """Pairs of position and value; `values` has the block's shape, or its size."""
         return zip(self.positions(), values.reshape(self.shape).ravel().tolist(), strict=True)

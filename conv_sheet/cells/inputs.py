@@ -88,6 +88,16 @@ class Input:
         return cls(name, Placed(name, (), (block,)), limits, default, listed=listed)
 
     @classmethod
+    def whole(cls, name: str, block: Block, default: float, low: int, high: int, hint: str = "") -> "Input":
+        """An input of one cell that takes a whole number.
+
+        >>> Input.whole("stride", Block("Stride", 8, 13, 1, 1), 1, 1, 3).limits.hint
+        'A whole number from 1 to 3.'
+        """
+        hint = hint or f"A whole number from {low} to {high}."
+        return cls.cell(name, block, float(default), Limits(low, high, whole=True, hint=hint))
+
+    @classmethod
     def table(cls, name: str, block: Block, default: NDArray[np.float64], limits: Limits) -> "Input":
         """An input of a block of numbers."""
         return cls(name, Placed(name, block.shape, (block,)), limits, default)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from conv_sheet.cli.common import FILE, echo
+from conv_sheet.files import exclusive, require_closed
 
 
 def _button(action: str, workbook: Path, where: dict[str, Any], seed: int | None = None, **options: Any) -> None:
@@ -32,9 +33,11 @@ def _button(action: str, workbook: Path, where: dict[str, Any], seed: int | None
         with connect(workbook, accept) as book:
             status = live.press(book, do)
         if not accept:
-            _, notes = closed.press(workbook, do)
+            with exclusive(workbook):
+                _, notes = closed.press(workbook, do)
     else:
-        status, notes = closed.press(workbook, do, seed)
+        with exclusive(workbook):
+            status, notes = closed.press(workbook, do, seed)
     echo([status, *notes])
 
 
@@ -123,14 +126,14 @@ def doctor(workbook: Path | None, bind: bool, run_: bool) -> None:
       conv-sheet doctor fastai.xlsm
       conv-sheet doctor fastai.xlsm --bind
     """
-    from conv_sheet.files import require_closed
     from conv_sheet.office import doctor as examiner
 
     if bind:
         if workbook is None:
             raise click.UsageError("--bind needs the workbook to bind")
         require_closed(workbook)
-        click.echo(examiner.bind(workbook))
+        with exclusive(workbook):
+            click.echo(examiner.bind(workbook))
     findings = examiner.examine(workbook, run=run_)
     echo(map(str, findings))
     if any(finding.state == examiner.BAD for finding in findings):

@@ -60,9 +60,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a layer reads along one axis: for each output `size` places, `dilation` apart, `stride` further each time.
+    """What a layer reads along one axis: for each output `size` taps, `dilation` apart, `stride` further each time.
 
-    The first place stands `before` places outside the input. The values of the input stand `spread` places apart, so
+    The first tap is `before` positions outside the input. The values of the input are `spread` positions apart, so
     that a transposed convolution is a field too: one over its input with zeros put between.
 
     >>> Field(3, stride=2, before=1).extent, list(Field(3, stride=2, before=1).taps(1))
@@ -79,11 +79,11 @@ class Field:
 
     @property
     def extent(self) -> int:
-        """Places from the first to the last that one output reads."""
+        """Positions from the first to the last tap of one output."""
         return self.dilation * (self.size - 1) + 1
 
     def taps(self, position: int) -> Iterator[tuple[int, int]]:
-        """What the output at a position reads: number of the place, and index of the input value that stands there.
+        """What the output at a position reads: number of the tap, and index of the input value that it meets.
 
         Indices below zero and past the end are the border.
         """
@@ -143,7 +143,7 @@ class Layer:
     sees: ClassVar[str | None] = None
     """What `over` is taken of, where it is not the input: the short name of an intermediate."""
     limits: ClassVar[Mapping[str, Limits]] = {}
-    """What may be typed into parameters that do not take every number."""
+    """What parameters may hold that do not take every number."""
 
     # -- shapes ----------------------------------------------------------------------------------------------------
 

@@ -141,8 +141,7 @@ class Conv2d(Kernels):
         rows, columns = self.fields(site.source.shape)
         return site.source.blocks, -rows.before, -columns.before
 
-    @property
-    def _moves(self) -> bool:
+    def _moves(self, shape: Shape) -> bool:
         return self._pairs[1] == (1, 1)
 
     def _numbers(self, shape: Shape) -> NDArray[np.intp]:
@@ -169,12 +168,10 @@ class Conv2d(Kernels):
         columns = ops.pad2d(numbers[1][None, None, None, :], (0, 0, border.left, border.right), self.padding_mode)
 
         def meetings(padded: Array, outputs: int, kernel: int, stride: int, dilation: int) -> Meetings:
-            """Every place of the padded input is one of the input, or zero."""
+            """Every row or column of the padded input is one of the input, or zero."""
             stands = [int(number) - 1 for number in padded.ravel()]
             pairs = [
-                (stands[out * stride + place * dilation], place, out)
-                for out in range(outputs)
-                for place in range(kernel)
+                (stands[out * stride + tap * dilation], tap, out) for out in range(outputs) for tap in range(kernel)
             ]
             return [meeting for meeting in pairs if meeting[0] >= 0]
 
@@ -193,8 +190,7 @@ class Conv2d(Kernels):
             window = blocks[o // outs_in_group * each + i].part(*corner, *grads.shape)
             return f"SUMPRODUCT({window.foreign},{grads.absolute})"
 
-        shared = (rows.dilation, columns.dilation) == (1, 1)
-        return formulas | {"weight": Formula(weight, shared)} if self._moves else formulas
+        return formulas | {"weight": Formula(weight, shared=True)} if self._moves(site.source.shape) else formulas
 
     def words(self, shape: Shape) -> str:
         return self._words("window × kernel", "", shape)

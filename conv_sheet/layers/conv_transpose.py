@@ -16,7 +16,7 @@ from conv_sheet.ops.options import sizes
 
 @dataclass(frozen=True)
 class ConvTranspose2d(Kernels):
-    """Every input value lays its kernel down, times itself, `stride` places from its neighbour's; overlaps add up.
+    """Every input value lays its kernel down, times itself, `stride` cells from its neighbour's; overlaps add up.
 
     The options are those of `torch.nn.ConvTranspose2d`; in_channels come from the input. The formula of a cell names
     the products that meet there.
@@ -91,7 +91,7 @@ class ConvTranspose2d(Kernels):
         def hits(axis: int, position: int) -> list[tuple[int, int]]:
             """Row or column of the kernel, and of the input value that lays it here."""
             taps = fields[axis].taps(position)
-            return [(kernel[axis] - 1 - place, index) for place, index in taps if 0 <= index < shape[axis + 1]]
+            return [(kernel[axis] - 1 - tap, index) for tap, index in taps if 0 <= index < shape[axis + 1]]
 
         def terms(o: int, y: int, x: int) -> list[tuple[int, str]]:
             first = o // outs_in_group * each
@@ -112,7 +112,7 @@ class ConvTranspose2d(Kernels):
         rows, columns = self.fields(shape)
 
         def meetings(field: Field, size: int, outputs: int) -> Meetings:
-            taps = ((index, field.size - 1 - place, out) for out in range(outputs) for place, index in field.taps(out))
+            taps = ((index, field.size - 1 - tap, out) for out in range(outputs) for tap, index in field.taps(out))
             return [meeting for meeting in taps if 0 <= meeting[0] < size]
 
         _, height, width = self.output_shape(shape)

@@ -50,7 +50,7 @@ class Flatten(Layer):
         return {"out": Formula(out, shared=vector and site.source.regular)}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        _, height, width = (1, *site.source.shape, 1)[-3:]
+        _, height, width = (*site.source.shape, 1, 1)[:3]
 
         def source(plane: int, y: int, x: int) -> str:
             return upstream.cell(0, (plane * height + y) * width + x, 0)

@@ -44,7 +44,7 @@ class Add(_Join):
 
     def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
         if len(set(shapes)) > 1:
-            raise ShapeError("it adds values in the same places: all its inputs must have one shape")
+            raise ShapeError("it adds values at the same positions: all its inputs must have one shape")
         return super().joined_shape(shapes)
 
     def joined_forward(self, xs: Sequence[Array], params: Tensors) -> Array:
@@ -77,7 +77,7 @@ class Add(_Join):
         return " + ".join(names)
 
     def words(self, shape: Shape) -> str:
-        return "sum of the values in the same place of each input"
+        return "sum of the values at the same position of each input"
 
 
 @dataclass(frozen=True)

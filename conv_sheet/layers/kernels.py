@@ -1,4 +1,4 @@
-"""What convolutions share: kernels, groups, sums in parts, and the gradients of all that."""
+"""What convolutions share: kernels, groups, partial sums, and the gradients of all that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from conv_sheet.cells.formula import Formula, pieces, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import count, flag, sizes
 
 Meetings = list[tuple[int, int, int]]
-"""Along one axis: index of an input value, place in the kernel, and index of the output that gets their product."""
+"""Along one axis: index of an input value, index in the kernel, and index of the output that gets their product."""
 
 Terms = Callable[[int, int, int], list[tuple[int, str]]]
 """Terms of the sum at (output map, row, column), each with its number among all that this map can have."""
@@ -24,7 +24,7 @@ Terms = Callable[[int, int, int], list[tuple[int, str]]]
 
 @dataclass(frozen=True)
 class Kernels(Layer):
-    """Options of convolutions, and sums in parts where one formula would be too long."""
+    """Options of convolutions, and partial sums where one formula would be too long."""
 
     takes_fold: ClassVar[bool] = True
     _longest_term: ClassVar[int]
@@ -74,46 +74,54 @@ class Kernels(Layer):
     def _terms(self, site: Site) -> Terms:
         raise NotImplementedError
 
-    @property
-    def _moves(self) -> bool:
+    def _moves(self, shape: Shape) -> bool:
         """Whether neighbouring outputs see the same window, moved by one: then all formulas of a map are alike."""
-        return False
+        return self._one_to_one(shape)
 
-    def _parts(self, shape: Shape) -> list[range]:
+    def _one_to_one(self, shape: Shape) -> bool:
+        """Whether a value of an output map sees the one at its position of each input map, as 1×1 kernels do."""
+        single = all((f.extent, f.stride, f.spread, f.before) == (1, 1, 1, 0) for f in self.fields(shape))
+        return single and self.output_shape(shape)[1:] == shape[1:]
+
+    def fields(self, shape: Shape) -> tuple[Field, Field]:
+        raise NotImplementedError
+
+    def _ranges(self, shape: Shape) -> list[range]:
         """Numbers of the terms of each partial sum; one range where everything goes into one formula."""
         terms = int(self._numbers(shape).max()) + 1
         edges = np.linspace(0, terms, pieces(terms, self._longest_term) + 1).astype(int).tolist()
         return [range(first, last) for first, last in pairwise(edges)]
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
-        parts = len(self._parts(shape))
-        return {"partial": (self.out_channels * parts, *self.output_shape(shape)[1:])} if parts > 1 else {}
+        sums = len(self._ranges(shape))
+        return {"partial": (self.out_channels * sums, *self.output_shape(shape)[1:])} if sums > 1 else {}
 
     def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
-        parts, numbers = self._parts(x.shape[1:]), self._numbers(x.shape[1:])
-        if len(parts) == 1:
+        ranges, numbers = self._ranges(x.shape[1:]), self._numbers(x.shape[1:])
+        if len(ranges) == 1:
             return {}
-        inside = ((part.start <= numbers) & (numbers < part.stop) for part in parts)
+        inside = ((r.start <= numbers) & (numbers < r.stop) for r in ranges)
         sums = [self.forward(x, {"weight": np.where(mask, params["weight"], 0.0)}) for mask in inside]
         return {"partial": np.stack(sums, axis=2).reshape(len(x), -1, *sums[0].shape[2:])}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        terms, parts = self._terms(site), self._parts(site.source.shape)
+        terms, ranges = self._terms(site), self._ranges(site.source.shape)
         bias = [site["bias"].at(o) for o in range(self.out_channels)] if self.bias else None
 
         def partial(k: int, y: int, x: int) -> str:
-            o, part = k // len(parts), parts[k % len(parts)]
-            return total([term for number, term in terms(o, y, x) if number in part])
+            o, numbers = k // len(ranges), ranges[k % len(ranges)]
+            return total([term for number, term in terms(o, y, x) if number in numbers])
 
         def out(o: int, y: int, x: int) -> str:
-            if len(parts) == 1:
+            if len(ranges) == 1:
                 summands = [term for _, term in terms(o, y, x)]
             else:
-                summands = [site["partial"].blocks[o * len(parts) + i].cell(y, x) for i in range(len(parts))]
+                summands = [site["partial"].blocks[o * len(ranges) + i].cell(y, x) for i in range(len(ranges))]
             return total(summands + ([bias[o]] if bias else []))
 
-        made = Formula(out, self._moves)
-        return {"out": made} if len(parts) == 1 else {"partial": Formula(partial, self._moves), "out": made}
+        moves = self._moves(site.source.shape)
+        made = {"out": Formula(out, moves)}
+        return made if len(ranges) == 1 else {"partial": Formula(partial, moves), **made}
 
     def _meetings(self, shape: Shape) -> tuple[Meetings, Meetings]:
         """What meets along rows and along columns."""
@@ -156,7 +164,7 @@ class Kernels(Layer):
             return total(products)
 
         bias = {"bias": Formula(lambda plane, y, o: f"SUM({upstream.blocks[o].absolute})")} if self.bias else {}
-        return {"input": Formula(source), "weight": Formula(weight)} | bias
+        return {"input": Formula(source, self._one_to_one(shape)), "weight": Formula(weight)} | bias
 
     def gradient_words(self) -> dict[str, str]:
         bias = {"bias": "sum of the gradients"} if self.bias else {}

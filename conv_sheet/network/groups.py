@@ -1,4 +1,4 @@
-"""Which layers stand on the sheet together, and which have no cells of their own: the layout before it has places."""
+"""Which layers stand on the sheet together, and which have no cells of their own: the layout without addresses."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -100,8 +100,8 @@ def _maps(network: Network, seen_through: Collection[str], name: str) -> Shape |
     shape = network.input_shape if name == INPUT else network.node(name).out_shape
     if name not in seen_through:
         return shape if len(shape) == 3 else None
-    parts = [_maps(network, seen_through, source) for source in network.node(name).inputs]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts) or len({part[1:] for part in known}) > 1:
+    shapes = [_maps(network, seen_through, source) for source in network.node(name).inputs]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes) or len({shape[1:] for shape in known}) > 1:
         return None
-    return sum(part[0] for part in known), *known[0][1:]
+    return sum(shape[0] for shape in known), *known[0][1:]

@@ -70,12 +70,12 @@ class Stage:
         return self.nodes[0].in_shape
 
     def parameters(self) -> Iterator[tuple[str, Placed]]:
-        """Full name (`conv1.weight`) and place of each parameter."""
+        """Full name (`conv1.weight`) of each parameter, and where it stands."""
         if self.nodes:
             yield from ((f"{self.name}.{short}", self.own[short]) for short in self.nodes[0].parameters)
 
     def computed(self) -> Iterator[tuple[str, Placed]]:
-        """Short name and place of each tensor that formulas make; none for the input."""
+        """Short name of each tensor that formulas make, and where it stands; none for the input."""
         if self.nodes:
             yield from ((s, self.own[s]) for s in (*self.layer.intermediates(self.in_shape), "out"))
 
@@ -110,7 +110,7 @@ class Layout:
         return self.placed[self.network.output.name]
 
     def on(self, sheet: str) -> "Layout":
-        """The same places on another sheet."""
+        """The same addresses on another sheet."""
         moved = (replace(s, own={short: placed.on(sheet) for short, placed in s.own.items()}) for s in self.stages)
         placed = {name: where.on(sheet) for name, where in self.placed.items()}
         return replace(self, stages=tuple(moved), placed=placed)
@@ -128,7 +128,7 @@ class Layout:
         return {short: value[0] for short, value in between.items()} | {"out": activations[stage.nodes[-1].name][0]}
 
     def parameters(self) -> Iterator[tuple[str, Placed]]:
-        """Full name and place of every parameter."""
+        """Full name of every parameter, and where it stands."""
         for stage in self.stages:
             yield from stage.parameters()
 

@@ -122,13 +122,13 @@ class _Axis:
 
 
 def seen(fields: Sequence[Field]) -> int:
-    """Places of the input that one value depends on through some layers, from the first to the last."""
+    """Indices of the input that one value depends on through some layers, from the first to the last."""
     most = 0
     for position in range(prod(field.spread for field in fields)):
-        places = {position}
+        indices = {position}
         for field in reversed(fields):
-            places = {index for place in places for _, index in field.taps(place)}
-        most = max(most, max(places) - min(places) + 1 if places else 0)
+            indices = {index for at in indices for _, index in field.taps(at)}
+        most = max(most, max(indices) - min(indices) + 1 if indices else 0)
     return most
 
 

@@ -65,13 +65,13 @@ def calculation(
     tensors: Mapping[str, Array],
     put: Callable[[str, Placed, Array], None],
 ) -> None:
-    """Put the stages of a network on a sheet in the places of `Network`.
+    """Put the stages of a network on a sheet, at the addresses of `Network`.
 
     Picture and parameters are typed there, and formulas on other sheets: `put` fills one, given its full name (the
     picture's is `input`), its place and its values.
     """
     for stage in layout.stages:
-        head(sheet, stage.columns, stage_texts(layout, stage, typed=sheet.title == NETWORK))
+        head(sheet, stage.columns, stage_texts(layout, stage, editable=sheet.title == NETWORK))
         values = layout.values(stage, activations, tensors)
         for name, placed in stage.parameters():
             put(name, placed, tensors[name])
@@ -79,7 +79,7 @@ def calculation(
                 scale(sheet, placed, tensors[name], None)
             _label_parameter(sheet, stage, name, placed, layout.network.classes)
         if stage.nodes:
-            formulas = _formulas(layout, stage)
+            formulas = formulas_of(layout, stage)
             for short, placed in stage.computed():
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
         else:
@@ -125,14 +125,14 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     return style.WARM_SCALE if shown in layout.network.non_negative else None
 
 
-def stage_texts(layout: Layout, stage: Stage, typed: bool) -> tuple[str, str, str, str]:
+def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str, str, str]:
     """What stands above a stage: its title, its shapes, its line of PyTorch, and its formula in words.
 
-    `typed` is whether the picture is typed there.
+    `editable` is whether the picture can be edited there.
     """
     if not stage.nodes:
         shape, sizes = shape_text(stage.out.shape), ", ".join(map(str, stage.out.shape))
-        words = "type 0 … 1 into any pixel" if typed else "the picture of Network"
+        words = "type 0 … 1 into any pixel" if editable else "the picture of Network"
         return stage_title(stage), shape, f"x = torch.rand(1, {sizes})", words
     start, end = stage.nodes[0], stage.nodes[-1]
     shapes = f"{_read(layout, stage)}{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
@@ -156,7 +156,8 @@ def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str]
         sheet.span(row + number, *columns, text, look)
 
 
-def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
+def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
+    """Formula of each tensor of a stage that is computed, the folded layer around that of the output."""
     formulas = stage.layer.formulas(layout.site(stage))
     if stage.activation is None:
         return formulas

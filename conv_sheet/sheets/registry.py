@@ -17,10 +17,25 @@ from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
+from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, stride
+from conv_sheet.sheets.loupe import loupe
+from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (images.SHEET,)
+_LESSONS: tuple[Sheet, ...] = (
+    images.SHEET,
+    channels.SHEET,
+    dropout.SHEET,
+    masks.SHEET,
+    field.SHEET,
+    filters.SHEET,
+    kernels.SHEET,
+    loupe.SHEET,
+    saliency.SHEET,
+    stride.SHEET,
+    pooling.SHEET,
+)
 """Sheets that a spec can ask for."""
 
 
@@ -30,9 +45,18 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     Raises SpecError for a name that is none.
     """
     known = {sheet.name: sheet for sheet in _LESSONS}
-    asked = [known[name] for name in dict.fromkeys(lesson.sheets) if name in known]  # TEMPORARY
+    unknown = [name for name in lesson.sheets if name not in known]
+    if unknown:
+        near = did_you_mean(unknown[0], known)
+        raise SpecError(f"sheets: there is no sheet {unknown[0]!r}{near}; there are {', '.join(known)}")
+    unasked = [
+        *([loupe.NAME] if loupe.suits(layout) else []),
+        *([saliency.NAME] if saliency.suits(layout.network) else []),
+    ]
+    asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked))]
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
-    return [start.SHEET, network.SHEET, *learning, *asked, numpy.SHEET]
+    helpers = [loupe.HELPER] if loupe.SHEET in asked else []
+    return [start.SHEET, network.SHEET, *learning, *asked, *helpers, numpy.SHEET]
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, index, largest, match, where
+from conv_sheet.cells.expr import Expr, largest, where
 from conv_sheet.cells.grid import Block, around
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Bars, Page, Verdict
 from conv_sheet.layers import Border, Field
 from conv_sheet.network.graph import Network

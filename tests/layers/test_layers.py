@@ -15,7 +15,7 @@ import numpy as np
 import openpyxl
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import conv_sheet
 from conv_sheet.cells.formula import FUNCTIONS, MAX_ARGUMENTS, MAX_LENGTH, functions_in
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import DataError, SpecError, WorkbookError
-from conv_sheet.layers import KINDS, Array, Limits, Shape, Tensors
+from conv_sheet.layers import KINDS, Array, Shape, Tensors
 from conv_sheet.layers.dropout import PRIME, random, random_formula
 from conv_sheet.layers.pool import MaxPool2d, MinPool2d
 from conv_sheet.network.graph import Network
@@ -34,8 +34,9 @@ from conv_sheet.network.summary import summary
 from conv_sheet.network.weights import checked
 from conv_sheet.sheets.registry import EXTRAS
 from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import contents, read
-from tests.networks import address, written
+from conv_sheet.xlsx.reader import read
+from tests.books import Book, assert_agrees, batch, filled, values_for
+from tests.networks import written
 from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
 
 # What is drawn
@@ -144,17 +145,6 @@ SINGLE = [name for name, kind in KINDS.items() if not kind.joins]
 def test_every_kind_and_every_option_is_drawn() -> None:
     drawn = {kind: set(options) for kind, options in OPTIONS.items()}
     assert drawn == {name: {field.name for field in fields(KINDS[name])} for name in SINGLE}
-
-
-def values_for(network: Network, rng: np.random.Generator) -> dict[str, Array]:
-    """Random numbers for every parameter, within its limits."""
-    tensors = {}
-    for node in network.nodes:
-        for short, shape in node.parameters.items():
-            limits = node.layer.limits.get(short, Limits())
-            drawn = rng.uniform(max(limits.low, -2), min(limits.high, 2), shape).round(4)
-            tensors[f"{node.name}.{short}"] = np.full(shape, limits.choices[-1] * 1.0) if limits.choices else drawn
-    return tensors
 
 
 # The engine, and what is said of a layer, against PyTorch
@@ -341,25 +331,6 @@ def test_pytorchs_own_state_dict_fits() -> None:
 # Formulas against the engine
 
 
-def batch(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
-    """The same draws at every run."""
-    drawn: list[Any] = []
-
-    @settings(
-        derandomize=True,
-        database=None,
-        max_examples=count,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def collect(value: Any) -> None:
-        drawn.append(value)
-
-    collect()
-    return drawn
-
-
 def ending(network: Network) -> str:
     """Where the windows of the last row end, seen from the end of the map."""
     node = network.output
@@ -413,36 +384,6 @@ def chains(draw: st.DrawFn) -> dict[str, Any]:
             spec = longer if size < 200 else spec
             break
     return spec
-
-
-@dataclass(frozen=True)
-class Book:
-    """A workbook in which every pixel and parameter was typed anew: the file, and what it holds by the engine."""
-
-    path: Path
-    held: Contents
-
-
-def book(folder: Path, name: str, network: Network) -> Book:
-    rng = np.random.default_rng(len(name) + prod(network.input_shape))
-    before = Contents(network, np.zeros(network.input_shape), network.initial(0))
-    image = rng.standard_normal(network.input_shape).round(4)
-    after = Contents(network, image, values_for(network, rng))
-    typed = {
-        address(block, y, x): float(value)
-        for tensor, placed in (("input", after.layout.input), *after.layout.parameters())
-        for block, plane in zip(placed.blocks, placed.planes(after.typed[tensor]), strict=True)
-        for (y, x), value in np.ndenumerate(plane)
-    }
-    return Book(cells.set_cells(written(folder, before, f"{name}-built.xlsx"), folder / f"{name}.xlsx", typed), after)
-
-
-def assert_agrees(answer: Path, held: Contents) -> None:
-    """Every formula of a workbook shows what the engine makes of the numbers that were typed into it."""
-    stored = read(answer)
-    for name, value in contents(stored).typed.items():
-        np.testing.assert_array_equal(value, held.typed[name], err_msg=name)
-    assert list(map(str, check(stored).formulas)) == []
 
 
 def deep(shape: Shape, *layers: dict[str, Any]) -> Network:
@@ -501,7 +442,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Book]]:
     ][:9]
     networks["deep"] = list(DEEP.values())
     return {
-        group: [book(folder, f"{group}-{number}", network) for number, network in enumerate(members)]
+        group: [filled(folder, f"{group}-{number}", network) for number, network in enumerate(members)]
         for group, members in networks.items()
     }
 
@@ -622,7 +563,7 @@ def test_a_kind_of_ones_own_is_all_that_it_takes(monkeypatch: pytest.MonkeyPatch
         {"kind": "Flatten"},
         {"kind": "ReLU"},
     ]
-    made = book(tmp_path, "own", deep((2, 5, 4), *layers))
+    made = filled(tmp_path, "own", deep((2, 5, 4), *layers))
     assert_agrees(formualizer.recalculate(made.path, tmp_path / "answer.xlsx"), made.held)
 
 

@@ -1,4 +1,4 @@
-"""What is said of a network's answers, on a terminal and in a workbook; and the two commands that train and judge."""
+"""What is said of a network's answers on a terminal, and the two commands that train and judge."""
 
 import contextlib
 import os
@@ -19,22 +19,18 @@ import torch.nn.functional as F
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from conv_sheet.builder import write
+from conv_sheet import lessons
 from conv_sheet.cli import main
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import Evaluation, as_text, evaluate, prepared
 from conv_sheet.learning.train import Settings, fit
 from conv_sheet.network.graph import Network
-from conv_sheet.network.spec import parse
-from conv_sheet.network.weights import load as load_weights
-from conv_sheet.network.weights import save as save_weights
 from conv_sheet.ops.optim import SGD
 from conv_sheet.pictures.digits import digit
-from conv_sheet.sheets import evaluation as sheets
 from scripts import crossvalidate
 from tests.learning.test_data import idx, write_pair
-from tests.oracles import cells, libreoffice, validator
+from tests.oracles import cells
 
 SIZE, CLASSES = 12, 4
 SPEC = f"""
@@ -60,7 +56,7 @@ kind = "Softmax"
 
 
 def network() -> Network:
-    return parse(SPEC).network
+    return Network.from_toml(SPEC)
 
 
 def noisy(count: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -120,14 +116,13 @@ def test_a_network_without_a_mistake_and_classes_without_a_picture() -> None:
     assert result.accuracy == 1
     assert result.mistakes == []
     assert "mistakes" not in " ".join(as_text(result))
-    assert [page.title for page in sheets.pages(result, "perfect")] == ["Evaluation"]
 
 
 # -- data for a network ------------------------------------------------------------------------------------------------
 
 
 def test_classes_are_the_same_where_they_have_the_same_name() -> None:
-    net = parse(SPEC.replace('"0", "1", "2", "3"', '"dog", "cat", "fox", "owl"')).network
+    net = Network.from_toml(SPEC.replace('"0", "1", "2", "3"', '"dog", "cat", "fox", "owl"'))
     images = np.zeros((3, 1, SIZE, SIZE))
     folders = Dataset(images, np.array([0, 1, 2]), ("cat", "fox", "owl"), "zoo")
     assert prepared(folders, net).labels.tolist() == [1, 2, 3]
@@ -138,59 +133,9 @@ def test_classes_are_the_same_where_they_have_the_same_name() -> None:
 
 
 def test_a_network_that_ends_in_maps_does_not_classify() -> None:
-    maps = parse(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', "")).network
+    maps = Network.from_toml(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', ""))
     with pytest.raises(ShapeError, match=r"'conv1' gives \(2, 10, 10\)"):
         prepared(Dataset(np.zeros((1, 1, SIZE, SIZE)), np.array([0]), ("0",), "zoo"), maps)
-
-
-# -- the workbook ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("evaluation") / "evaluation.xlsx"
-    write("a guess", sheets.pages(some(), "a guess"), path)
-    return path
-
-
-def test_the_validators_find_nothing(workbook: Path) -> None:
-    assert validator.findings(workbook) == []
-
-
-def test_sums_and_shares_follow_the_counts(workbook: Path, tmp_path: Path) -> None:
-    result = some()
-    top, left = 8, 3
-    shown = cells.values(workbook, "Evaluation")
-    assert shown["C4"] == pytest.approx(result.accuracy)
-    changed = result.confusion.copy()
-    changed[1, 2], changed[3, 3], changed[0] = 77, 5, 0
-    typed: dict[str, cells.Value | None] = {
-        f"Evaluation!{openpyxl.utils.get_column_letter(left + j)}{top + i}": int(n)
-        for (i, j), n in np.ndenumerate(changed)
-    }
-    edited = cells.set_cells(workbook, tmp_path / "edited.xlsx", typed)
-    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    now, table = cells.values(answer, "Evaluation"), pd.DataFrame(changed)
-    right = np.diag(table)
-    assert now["C4"] == pytest.approx(right.sum() / table.to_numpy().sum(), abs=1e-12)
-    beside, below = cells.array(now, "G8:I11"), cells.array(now, "C12:F14")
-    for sums, block in ((table.sum(axis=1), beside.T), (table.sum(axis=0), below)):
-        share = [r / s if s else 0 for r, s in zip(right, sums, strict=True)]
-        np.testing.assert_allclose(block, [sums, right, share], atol=1e-12)
-
-
-def test_the_worst_mistakes_are_drawn(workbook: Path) -> None:
-    result = some()
-    shown = cells.values(workbook, "Mistakes")
-    captions = {text: cell for cell, text in shown.items() if str(text).startswith("picture ")}
-    assert len(captions) == sheets.MOST_MISTAKES
-    for number, label, answer, confidence in result.mistakes[: sheets.MOST_MISTAKES]:
-        letters, row = re.fullmatch(r"([A-Z]+)(\d+)", captions[f"picture {number}"]).groups()  # type: ignore[union-attr]
-        first, top = openpyxl.utils.column_index_from_string(letters), int(row)
-        assert shown[f"{letters}{top - 1}"] == f"is class {label}, says class {answer} ({confidence:.0%})"
-        last = openpyxl.utils.get_column_letter(first + 6)
-        drawn = cells.array(shown, f"{letters}{top + 1}:{last}{top + 5}")
-        np.testing.assert_array_equal(drawn, result.dataset.images[number, 0])
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------
@@ -240,7 +185,7 @@ def test_train_then_evaluate(folder: Path) -> None:
     ]
     with Image.open("curves.png") as curves:
         assert curves.size == (1200, 480)
-    weights = load_weights(Path("mine.npz"))
+    weights = lessons.load_weights(Path("mine.npz"))
     assert {name: value.shape for name, value in weights.items()} == network().parameters
     report = done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data", "--hold-out", "0.2")
     _, unseen = split(load_data(Path("data")), 0.2, seed=0)
@@ -262,7 +207,7 @@ def test_the_same_command_gives_the_same_weights(folder: Path) -> None:
 def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: str) -> None:
     often = ("--epochs", "60", "--batch-size", "8", "--no-augment", "--freeze", "conv1")
     done("train", "mine.toml", "--data", "data", "--optimizer", optimizer, *often)
-    weights, start = load_weights(Path("mine.npz")), network().initial(0)
+    weights, start = lessons.load_weights(Path("mine.npz")), network().initial(0)
     for name in ("conv1.weight", "conv1.bias"):
         np.testing.assert_array_equal(weights[name], start[name])
     assert (weights["fc.weight"] != start["fc.weight"]).any()
@@ -276,7 +221,7 @@ def test_a_complete_training_writes_the_weights_of_its_last_epoch(folder: Path) 
     run = fit(network(), network().initial(0), training, validation, Settings(SGD(2.0), epochs=6, batch_size=5))
     assert run.best_epoch < 6, "this test needs a training whose best epoch was another"
     assert "wrote mine.npz: epoch 6, " in said
-    written = load_weights(Path("mine.npz"))
+    written = lessons.load_weights(Path("mine.npz"))
     for name, value in written.items():
         np.testing.assert_allclose(value, run.tensors[name], rtol=0, atol=1e-4, err_msg=name)
     assert np.abs(written["fc.bias"] - run.best["fc.bias"]).max() > 1e-3
@@ -302,7 +247,7 @@ def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(folder: Path) -> None:
 
 
 def test_mistakes_are_told_by_their_places_in_the_data(folder: Path) -> None:
-    save_weights(Path("w.npz"), network().initial(0))
+    lessons.save_weights(Path("w.npz"), network().initial(0))
     judged = "evaluate", "mine.toml", "--weights", "w.npz", "--data", "data", "--hold-out", "0.5"
     report = done(*judged, "--workbook", "mistakes.xlsx")
     labels = load_data(Path("data")).labels
@@ -382,7 +327,7 @@ def test_damaged_data_is_named(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
     for command in ("train", "evaluate"):
         extra = ("--weights", "w.npz") if command == "evaluate" else ()
-        save_weights(Path("w.npz"), network().initial(0))
+        lessons.save_weights(Path("w.npz"), network().initial(0))
         assert re.search(
             r"train-images-idx3-ubyte is truncated", refused(command, "mine.toml", "--data", "data", *extra)
         )

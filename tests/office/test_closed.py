@@ -12,13 +12,13 @@ from openpyxl.comments import Comment
 
 from conv_sheet import actions
 from conv_sheet.cells.inputs import InputValue
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.network.graph import Network
 from conv_sheet.office.closed import press
+from conv_sheet.opening import read
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.package import Package
 from conv_sheet.xlsx.reader import Stored
 from tests.networks import changed, small, state_of, written

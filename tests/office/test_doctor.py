@@ -10,9 +10,9 @@ from conv_sheet.errors import WorkbookError
 from conv_sheet.files import file_in_use
 from conv_sheet.office.doctor import BAD, GOOD, Finding, Machine, bind, examine
 from conv_sheet.office.libreoffice import recalculate
+from conv_sheet.opening import read
 from conv_sheet.sheets.conf import settings
 from conv_sheet.xlsx.change import patch_cells
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.package import Package
 from tests.networks import small, state_of, written
 from tests.oracles import libreoffice

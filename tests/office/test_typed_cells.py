@@ -12,14 +12,14 @@ import pytest
 
 from conv_sheet import actions
 from conv_sheet.cells.grid import Block
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press as press_live
+from conv_sheet.opening import read
 from conv_sheet.sheets import reading
 from conv_sheet.xlsx.change import patch_cells
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.patch import Formula
 from conv_sheet.xlsx.reader import Stored
 from tests.networks import small, state_of, written

@@ -8,14 +8,14 @@ import openpyxl
 import pytest
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press as press_live
+from conv_sheet.opening import read, read_any, read_spec
 from conv_sheet.sheets.addresses import STATUS
 from conv_sheet.sheets.hidden import FORMAT, FORMAT_CELL
-from conv_sheet.xlsx.opening import read, read_any, read_spec
 from tests.networks import fastai, small, state_of, written
 
 COMMANDS = (read, check, lambda path: press(path, actions.recompute), lambda path: press(path, actions.reset))
