@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from conv_sheet.errors import DataError
+from conv_sheet.files import require_regular
 from conv_sheet.ops import Array
+from conv_sheet.pictures.opening import eight_bits, opaque, opened
 
 Labels = NDArray[np.int64]
 
@@ -22,6 +23,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
 IMAGES_NAME = "*images*idx3*"
 LABELS_NAME = "*labels*idx1*"
+MOST_VALUES = 100_000_000
+"""Pixels in all pictures together, times their channels: MNIST has 47 million. As floats they take 800 MB."""
+MOST_CLASSES = 1_000
 NOT_DATA = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
 
@@ -88,13 +92,15 @@ def load_data(path: Path) -> Dataset:
     are, on white where they are transparent; they are grey (C=1) unless one of them has colour (C=3).
 
     Raises DataError, which names the file: missing, damaged, not a picture, pictures of different sizes, more
-    or fewer labels than pictures.
+    or fewer labels than pictures, more than `MOST_VALUES` or `MOST_CLASSES`.
 
     Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits" (file formats).
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist: name a folder with IDX files, or with one folder for each class")
     try:
+        if not path.exists():
+            raise DataError(f"{path} does not exist: name a folder with IDX files, or with one folder for each class")
+        if not path.is_dir():
+            require_regular(path, DataError)
         pair = _idx_pair(path)
         return _read_idx_pair(*pair) if pair else _read_folders(path)
     except OSError as error:
@@ -127,32 +133,47 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     Raises DataError for another format, type or number of dimensions, and where the length does not match the
     header.
     """
-    content = _unpacked(path)
+    require_regular(path, DataError)
     magic = bytes((0, 0, UNSIGNED_BYTES, dimensions))
-    if content[:4] != magic:
+    start = 4 + 4 * dimensions
+    header = _unpacked(path, start)
+    if header[:4] != magic:
         raise DataError(
             f"{path} is not an IDX file of bytes in {dimensions} dimensions: "
-            f"it starts with {content[:4].hex(' ') or 'nothing'}, not {magic.hex(' ')}"
+            f"it starts with {header[:4].hex(' ') or 'nothing'}, not {magic.hex(' ')}"
         )
-    header = 4 + 4 * dimensions
-    if len(content) < header:
+    if len(header) < start:
         raise DataError(f"{path} is truncated: it ends within its header")
-    shape = struct.unpack(f">{dimensions}I", content[4:header])
-    found, promised = len(content) - header, prod(shape)
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    promised = prod(shape)
+    if promised > MOST_VALUES:
+        raise DataError(f"{path} is too large: its header promises {_times(shape)} = {promised:,}, {_limit()}")
+    if promised == 0 and len(_unpacked(path, start + 1)) == start and max(shape) > MOST_VALUES:
+        raise DataError(f"{path} is damaged: it holds nothing, and promises {_times(shape)}")
+    content = _unpacked(path, start + promised + 1)
+    found = len(content) - start
     if found != promised:
-        fault = "truncated" if found < promised else "damaged"
-        raise DataError(f"{path} is {fault}: {found} bytes where its header promises {_times(shape)} = {promised}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+        fault, count = ("truncated", found) if found < promised else ("damaged", f"more than {promised}")
+        raise DataError(f"{path} is {fault}: {count} bytes where its header promises {_times(shape)} = {promised}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def _unpacked(path: Path) -> bytes:
-    content = path.read_bytes()
-    if not content.startswith(GZIP_MAGIC):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is damaged: gzip says {error}") from error
+def _limit() -> str:
+    return f"the limit is {MOST_VALUES:,}"
+
+
+def _unpacked(path: Path, limit: int) -> bytes:
+    """The first bytes of a file, or of what is packed in it with gzip, which at its end sees whether it is whole."""
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        if not packed:
+            return file.read(limit)
+        try:
+            with gzip.open(file) as content:
+                return content.read(limit)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path} is damaged: gzip says {error}") from error
 
 
 def _idx_pair(path: Path) -> tuple[Path, Path] | None:
@@ -193,7 +214,7 @@ def _read_folders(path: Path) -> Dataset:
     folders = [entry for entry in _entries(path) if entry.is_dir()]
     if not folders:
         raise DataError(f"{path} holds neither IDX files ({IMAGES_NAME}) nor a folder of pictures for each class")
-    classes, numbers = _classes([folder.name for folder in folders])
+    classes, numbers = _classes(path, [folder.name for folder in folders])
     files: list[Path] = []
     labels: list[int] = []
     for folder, number in zip(folders, numbers, strict=True):
@@ -203,17 +224,20 @@ def _read_folders(path: Path) -> Dataset:
         files += found
         labels += [number] * len(found)
     pixels = _read_pictures(files)
-    if np.all(pixels == pixels[:, :1]):
-        pixels = pixels[:, :1]
     return Dataset(pixels / 255.0, np.array(labels), classes, str(path))
 
 
-def _classes(names: list[str]) -> tuple[tuple[str, ...], list[int]]:
+def _classes(path: Path, names: list[str]) -> tuple[tuple[str, ...], list[int]]:
     """Names of all classes, and the label of each folder."""
-    if not all(re.fullmatch("[0-9]+", name) for name in names):
-        return tuple(names), list(range(len(names)))
-    numbers = [int(name) for name in names]
-    return tuple(map(str, range(max(numbers) + 1))), numbers
+    numbered = all(re.fullmatch("[0-9]+", name) for name in names)
+    numbers = [int(name) for name in names] if numbered else list(range(len(names)))
+    if max(numbers) >= MOST_CLASSES:
+        which = f"a folder called {max(numbers)}" if numbered else f"{len(names):,} folders"
+        raise DataError(f"{path} holds {which}: the limit is {MOST_CLASSES:,} classes, called 0 to {MOST_CLASSES - 1}")
+    if len(set(numbers)) < len(numbers):
+        twice = next(name for name in names if numbers.count(int(name)) > 1)
+        raise DataError(f"{path} holds several folders for the label {int(twice)}, one of them {twice}: keep one")
+    return tuple(map(str, range(max(numbers) + 1))) if numbered else tuple(names), numbers
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -222,27 +246,38 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read_pictures(files: list[Path]) -> NDArray[np.uint8]:
-    """Pixels (N, 3, H, W) of pictures that must have one size."""
-    pictures = [_read_picture(file) for file in files]
-    height, width, _ = pictures[0].shape
-    for file, picture in zip(files, pictures, strict=True):
-        if picture.shape != (height, width, 3):
-            size = _times(picture.shape[:2])
+    """Pixels (N, C, H, W) of pictures that must have one size; C is 3 where one of them has colour, else 1."""
+    pictures: list[NDArray[np.uint8]] = []
+    for file in files:
+        picture = _read_picture(file, len(files))
+        pictures.append(picture)
+        height, width = pictures[0].shape[1:]
+        if picture.shape[1:] != (height, width):
+            size = _times(picture.shape[1:])
             raise DataError(f"{file} has {size} pixels, {files[0]} {height}×{width}: all must have one size")
-    return np.stack(pictures).transpose(0, 3, 1, 2)
+    pixels = np.empty((len(files), max(map(len, pictures)), height, width), np.uint8)
+    for place, picture in zip(pixels, pictures, strict=True):
+        place[:] = picture
+    return pixels
 
 
-def _read_picture(file: Path) -> NDArray[np.uint8]:
-    """Pixels (H, W, 3) of a picture, laid on white where it is transparent."""
-    try:
-        with Image.open(file) as picture:
-            if picture.mode.startswith("I"):
-                return np.stack([(np.asarray(picture) / 257.0).astype(np.uint8)] * 3, axis=-1)
-            opaque = Image.new("RGBA", picture.size, "white")
-            opaque.alpha_composite(picture.convert("RGBA"))
-            return np.asarray(opaque)[:, :, :3]
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} is not a picture that can be read: {error}") from error
+def _read_picture(file: Path, count: int) -> NDArray[np.uint8]:
+    """Pixels (C, H, W) of one of so many pictures, laid on white where transparent; C is 1 where it is grey."""
+    with opened(file) as picture:
+        _require_room(file, (count, 1, picture.height, picture.width))
+        whole, _ = opaque(eight_bits(picture) if picture.mode.startswith("I") else picture)
+        pixels = np.asarray(whole).transpose(2, 0, 1)
+    if np.all(pixels == pixels[:1]):
+        return pixels[:1].copy()
+    _require_room(file, (count, *pixels.shape))
+    return pixels
+
+
+def _require_room(file: Path, shape: tuple[int, ...]) -> None:
+    if prod(shape) > MOST_VALUES:
+        raise DataError(
+            f"{file}: pictures like this are too many, {_times(shape)} = {prod(shape):,} values, {_limit()}"
+        )
 
 
 def _times(shape: tuple[int, ...]) -> str:

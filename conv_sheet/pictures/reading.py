@@ -6,16 +6,20 @@ handwritten digits"), so that a network trained on such digits can read them.
 
 import warnings
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.errors import DataError
+from conv_sheet.files import require_regular
 from conv_sheet.pictures.digits import BOX, FRAME, centre_of_mass
+from conv_sheet.pictures.opening import eight_bits, opaque, opened, reduced
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+    from PIL.Image import Transpose
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -23,6 +27,7 @@ Size = tuple[int, int]
 
 _MODES = {1: "L", 3: "RGB"}
 _MODE_NAMES = {"L": "greyscale", "RGB": "RGB"}
+_ROUNDED = "rounded from 16 bits to 8"
 _PLAIN = 0.15 * 255  # how far plain paper may be from its median brightness
 _PLAIN_SHARE = 0.75  # how much of the border must be plain; ink may touch the rest
 _LENET_FRAME = 32  # MNIST's frame with zeros around it
@@ -32,8 +37,9 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
     """The picture in a file as values (C, H, W) from 0 to 1, and a line for each thing that was done to it.
 
     A `.npy` file holds exact values, (C, H, W) or for one channel (H, W), and nothing is done to them. Other files
-    are pictures that Pillow reads: turned upright (EXIF), laid on white where transparent, converted to greyscale
-    (C = 1) or RGB (C = 3), and fitted into H×W with their background around them.
+    are pictures in PNG, JPEG, GIF, BMP, TIFF or WebP, whatever they are called: turned upright (EXIF), laid on white
+    where transparent, converted to greyscale (C = 1) or RGB (C = 3), and fitted into H×W with their background
+    around them.
 
     In greyscale, ink is 1 and paper 0: a picture with a light border (by its median) is inverted. It counts as a
     drawing where three quarters of its border lie within 15 % of that median and something stands out from it. A
@@ -54,12 +60,12 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
     """
     name = fspath(path)
     if name.lower().endswith(".npy"):
-        return _exact(name, shape), []
+        return _exact(Path(name), shape), []
     channels, size = shape[0], shape[1:]
     if channels not in _MODES:
         raise DataError(f"{name}: a picture has 1 or 3 channels, not {channels}: give a .npy file of shape {shape}")
     notes: list[str] = []
-    pixels = _converted(_opened(name, notes), _MODES[channels], notes)
+    pixels = _converted(_upright(Path(name), notes), _MODES[channels], notes)
     if (pixels == pixels[:, :1, :1]).all():
         notes.append("blank: all its pixels are alike")
     if channels == 1 and _background(pixels)[0] > 127.5:
@@ -70,41 +76,43 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
     return _padded(pixels, size, notes), notes
 
 
-def _exact(name: str, shape: tuple[int, int, int]) -> Array:
+def _exact(path: Path, shape: tuple[int, int, int]) -> Array:
     """Values of a `.npy` file, mapped first: a header that promises too much then costs no memory."""
-    try:
-        stored = np.lib.format.open_memmap(name, mode="r")
-    except Exception as error:
-        raise DataError(f"{name}: {_reason(error, 'not a .npy file of plain numbers')}") from error
-    if stored.dtype.kind not in "biuf":
-        raise DataError(f"{name}: values of type {stored.dtype}, not real numbers")
-    if stored.shape != shape and not (shape[0] == 1 and stored.shape == shape[1:]):
-        raise DataError(f"{name}: values of shape {stored.shape}, but the network's input is {shape}")
-    values = np.array(stored, np.float64).reshape(shape)
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):
-        raise DataError(f"{name}: values from {low} to {high}: scale them to 0 … 1 before saving")
-    return values
-
-
-def _opened(name: str, notes: list[str]) -> "Picture":
-    """The first frame of a picture, upright."""
-    from PIL import ExifTags, Image, ImageOps
-
+    require_regular(path, DataError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(name) as picture:
-                upright = ImageOps.exif_transpose(picture)
-                frames = getattr(picture, "n_frames", 1)
-                turned = picture.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{name}: too large, Pillow's limit is {Image.MAX_IMAGE_PIXELS:,} pixels") from error
-    except Exception as error:
-        raise DataError(f"{name}: {_reason(error, 'not a picture that Pillow can read')}") from error
-    if upright.mode == "F":
-        raise DataError(f"{name}: nothing says which of its float values are black and white: save it as .npy")
+            stored = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # headers meet damage with exceptions of every kind
+        reason = getattr(error, "strerror", None) or "not a .npy file of plain numbers, or damaged"
+        raise DataError(f"{path}: {reason}") from error
+    if stored.dtype.kind not in "biuf":
+        raise DataError(f"{path}: values of type {stored.dtype}, not real numbers")
+    if stored.shape != shape and not (shape[0] == 1 and stored.shape == shape[1:]):
+        raise DataError(f"{path}: values of shape {stored.shape}, but the network's input is {shape}")
+    with np.errstate(all="ignore"):
+        values = np.array(stored, np.float64).reshape(shape)
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 1):
+        raise DataError(f"{path}: values from {low} to {high}: scale them to 0 … 1 before saving")
+    return values
+
+
+def _upright(path: Path, notes: list[str]) -> "Picture":
+    """The first frame of a picture, upright; of a large one its means over squares of pixels."""
+    from PIL import ExifTags
+
+    with opened(path) as picture:
+        frames = getattr(picture, "n_frames", 1)
+        turned = picture.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
+        small = reduced(picture)
+        if small.size != picture.size:
+            notes.append(f"resized {_times(picture.size[::-1])} → {_times(small.size[::-1])}")
+        if picture.mode.startswith("I") and small.mode == "L":
+            notes.append(_ROUNDED)
+        turn = _turn(picture.getexif().get(ExifTags.Base.Orientation))  # formats that turn it themselves say 1 now
+        upright = small if turn is None else small.transpose(turn)
+        upright.load()
     if frames > 1:
         notes.append(f"first of {frames} frames")
     if turned:
@@ -112,9 +120,19 @@ def _opened(name: str, notes: list[str]) -> "Picture":
     return upright
 
 
-def _reason(error: Exception, otherwise: str) -> str:
-    """What the system says of a file; decoders meet damage with exceptions of every kind, which all mean the same."""
-    return getattr(error, "strerror", None) or f"{otherwise}, or damaged"
+def _turn(orientation: int | None) -> "Transpose | None":
+    """What undoes an EXIF orientation."""
+    from PIL.Image import Transpose
+
+    return {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }.get(orientation or 1)
 
 
 def _converted(picture: "Picture", mode: str, notes: list[str]) -> Pixels:
@@ -124,14 +142,12 @@ def _converted(picture: "Picture", mode: str, notes: list[str]) -> Pixels:
     if (Image.getmodebase(picture.mode) == "L") != (mode == "L"):
         notes.append(f"converted to {_MODE_NAMES[mode]}")
     if picture.mode.startswith("I"):
-        picture = Image.fromarray(np.clip(np.asarray(picture) / 257, 0, 255).round().astype(np.uint8))
-        notes.append("rounded from 16 bits to 8")
-    opaque = Image.new("RGBA", picture.size, "white")
-    layer = picture.convert("RGBA")
-    opaque.alpha_composite(layer)
-    if layer.getchannel("A").getextrema() != (255, 255):
+        picture = eight_bits(picture)
+        notes.append(_ROUNDED)
+    whole, transparent = opaque(picture)
+    if transparent:
         notes.append("laid on white where it is transparent")
-    pixels = np.asarray(opaque.convert(mode))
+    pixels = np.asarray(whole.convert(mode))
     return np.atleast_3d(pixels).transpose(2, 0, 1)
 
 

@@ -1,5 +1,10 @@
 import gzip
+import os
+import re
 import struct
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from conv_sheet.errors import DataError
-from conv_sheet.learning.data import Dataset, load_data, read_idx, split
+from conv_sheet.learning import data
+from conv_sheet.learning.data import MOST_VALUES, Dataset, _classes, load_data, read_idx, split
 
 PIXELS = np.arange(4 * 6 * 5, dtype=np.uint8).reshape(4, 6, 5)
 LABELS = np.array([3, 0, 9, 3], dtype=np.uint8)
@@ -105,7 +111,7 @@ def test_any_bytes_are_an_array_or_a_named_error(content: bytes) -> None:
         ),
         (idx(PIXELS)[:9], idx(LABELS), r"images-idx3-ubyte is truncated: it ends within its header"),
         (idx(PIXELS)[:-1], idx(LABELS), r"is truncated: 119 bytes where its header promises 4×6×5 = 120"),
-        (idx(PIXELS) + b"!", idx(LABELS), r"is damaged: 121 bytes where its header promises 4×6×5 = 120"),
+        (idx(PIXELS) + b"!", idx(LABELS), r"is damaged: more than 120 bytes where its header promises 4×6×5 = 120"),
         (gzip.compress(idx(PIXELS))[:-9], idx(LABELS), r"images-idx3-ubyte is damaged: gzip says"),
         (gzip.compress(idx(PIXELS))[:-8] + bytes(8), idx(LABELS), r"is damaged: gzip says CRC check failed"),
         (
@@ -145,8 +151,57 @@ def test_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
     write_pair(tmp_path)
     (tmp_path / "train-images-idx3-ubyte").unlink()
     (tmp_path / "train-images-idx3-ubyte").mkdir()
-    with refused(r"train-images-idx3-ubyte cannot be read: Is a directory"):
+    with refused(r"train-images-idx3-ubyte: this is a folder, not a file"):
         load_data(tmp_path)
+
+
+def promising(shape: tuple[int, ...], content: bytes = b"") -> bytes:
+    return b"\0\0\x08" + bytes([len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + content
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_header_that_promises_too_much_costs_nothing(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    file = tmp_path / "images"
+    most = MOST_VALUES // 10_000
+    file.write_bytes(pack(promising((most + 1, 100, 100))))
+    with refused(r"promises 10001×100×100 = 100,010,000, the limit is 100,000,000$"):
+        read_idx(file, 3)
+    file.write_bytes(pack(promising((most, 100, 100))))
+    with refused(r"is truncated: 0 bytes where its header promises 10000×100×100 = 100000000$"):
+        read_idx(file, 3)
+    file.write_bytes(pack(promising((0, 2**32 - 1, 2**32 - 1))))
+    with refused(r"images is damaged: it holds nothing, and promises 0×4294967295×4294967295$"):
+        read_idx(file, 3)
+
+
+def test_of_what_is_packed_no_more_is_unpacked_than_promised(tmp_path: Path) -> None:
+    """Ten bytes are promised, 200 MB are packed into 200 kB."""
+    file = tmp_path / "images"
+    with gzip.open(file, "wb", 1) as packed:
+        packed.write(promising((10,)))
+        for _ in range(200):
+            packed.write(bytes(1_000_000))
+    tracemalloc.start()
+    with refused(r"is damaged: more than 10 bytes where its header promises 10 = 10$"):
+        read_idx(file, 1)
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes among its files")
+def test_named_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "train-images-idx3-ubyte"
+    os.mkfifo(pipe)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    save(tmp_path / "pictures" / "0" / "a.png", PIXELS[0])
+    os.mkfifo(tmp_path / "pictures" / "0" / "b.png")
+    (tmp_path / "sound").mkdir()
+    beside = write_pair(tmp_path / "sound") / "pipe"
+    os.mkfifo(beside)
+    picture = tmp_path / "pictures" / "0" / "b.png"
+    for path, name in ((tmp_path, pipe), (beside, beside), (tmp_path / "pictures", picture)):
+        with refused(f"^{re.escape(str(name))}: this is a named pipe, not a file$"):
+            load_data(path)
 
 
 # -- folders of pictures -------------------------------------------------------------------------------------
@@ -171,6 +226,72 @@ def test_folders_called_by_numbers_stand_for_these_labels(tmp_path: Path) -> Non
     dataset = load_data(tmp_path)
     assert dataset.labels.tolist() == [10, 3, 7]
     assert dataset.classes == tuple(map(str, range(11)))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("0", "1000000"), r"holds a folder called 1000000: the limit is 1,000 classes, called 0 to 999$"),
+        (("0", "1000"), r"holds a folder called 1000: the limit"),
+        (("1", "2", "01"), r"holds several folders for the label 1, one of them 01: keep one$"),
+    ],
+)
+def test_folders_that_are_no_labels_are_named(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    for name in names:
+        save(tmp_path / name / "a.png", PIXELS[0])
+    with refused(message):
+        load_data(tmp_path)
+
+
+def test_too_many_folders_are_counted(tmp_path: Path) -> None:
+    for n in range(1_001):
+        (tmp_path / f"class {n}").mkdir()
+    with refused(r"holds 1,001 folders: the limit is 1,000 classes"):
+        classes = [entry.name for entry in tmp_path.iterdir()]
+        _classes(tmp_path, classes)
+    assert _classes(tmp_path, classes[:1_000])[1] == list(range(1_000))
+    assert len(_classes(tmp_path, ["999"])[0]) == 1_000
+
+
+def test_pictures_that_are_too_many_for_memory_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "MOST_VALUES", 60)
+    save(tmp_path / "a" / "1.png", PIXELS[0])
+    save(tmp_path / "a" / "2.png", PIXELS[1])
+    assert load_data(tmp_path).images.size == 60
+    colour = np.stack([PIXELS[0], PIXELS[1], PIXELS[2]], axis=-1)
+    save(tmp_path / "a" / "2.png", colour)
+    with refused(r"2\.png: pictures like this are too many, 2×3×6×5 = 180 values, the limit is 60$"):
+        load_data(tmp_path)
+    save(tmp_path / "a" / "3.png", PIXELS[2])
+    with refused(r"1\.png: pictures like this are too many, 3×1×6×5 = 90 values, the limit is 60$"):
+        load_data(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
+def test_an_unreadable_folder_is_one_line() -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from conv_sheet.learning.data import load_data; import PIL.Image\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(1); os.setuid(1)\n"
+        "load_data(Path(sys.argv[1]))"
+    )
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        shut = Path(folder, "shut")
+        save(shut / "cats" / "a.png", PIXELS[0])
+        for closed, path in ((shut, shut), (shut / "cats", shut), (shut, shut / "cats")):
+            closed.chmod(0)
+            command = [sys.executable, "-c", program, str(path)]
+            said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+            closed.chmod(0o755)
+            assert said.splitlines()[-1].endswith("cannot be read: Permission denied"), said
+            assert "DataError: " + str(shut) in said.splitlines()[-1]
+
+
+def test_pictures_of_floats_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.new("F", (4, 4), 0.5).save(tmp_path / "a" / "deep.tif")
+    with refused(r"deep\.tif: nothing says which of its float values are black and white"):
+        load_data(tmp_path)
 
 
 def test_colour_has_three_channels(tmp_path: Path) -> None:
@@ -200,10 +321,10 @@ def test_odd_pictures_are_named(tmp_path: Path) -> None:
     with refused(r"2\.png has 5×6 pixels, .*1\.png 6×5: all must have one size"):
         load_data(tmp_path)
     (tmp_path / "b" / "2.png").write_bytes((tmp_path / "a" / "1.png").read_bytes()[:50])
-    with refused(r"2\.png is not a picture that can be read"):
+    with refused(r"2\.png: not a picture in PNG, JPEG, GIF, BMP, TIFF or WebP, or damaged"):
         load_data(tmp_path)
     (tmp_path / "b" / "2.png").write_text("not a picture")
-    with refused(r"2\.png is not a picture that can be read"):
+    with refused(r"2\.png: not a picture in PNG, JPEG, GIF, BMP, TIFF or WebP, or damaged"):
         load_data(tmp_path)
     (tmp_path / "b" / "2.png").unlink()
     with refused(r"b holds no pictures"):
