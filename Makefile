@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci workbooks pictures structure clean
+.PHONY: help lesson test lint types ci workbooks pictures structure dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,9 @@ pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and writ
 
 structure: $(DEV) ## print the rooms, their arrows, and how large the modules are
 	@$(BIN)/python -m scripts.structure
+
+dist: $(DEV) ## build sdist and wheel, and try the wheel with the oldest and the newest dependencies
+	@$(BIN)/python -m scripts.dist
 
 clean: ## remove what was built and cached; .venv and .tools stay
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
