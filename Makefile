@@ -8,7 +8,11 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
+<<<<<<< HEAD
 .PHONY: help lesson test lint types ci workbooks pictures tables generated bench structure clean
+=======
+.PHONY: help lesson test lint types ci workbooks pictures structure dist clean
+>>>>>>> trust
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +50,9 @@ bench: $(DEV) ## measure what the documentation says of speed and memory, and wr
 
 structure: $(DEV) ## print the rooms, their arrows, and how large the modules are
 	@$(BIN)/python -m scripts.structure
+
+dist: $(DEV) ## build sdist and wheel, and try the wheel with the oldest and the newest dependencies
+	@$(BIN)/python -m scripts.dist
 
 clean: ## remove what was built and cached; .venv and .tools stay
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
