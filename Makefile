@@ -8,11 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help lesson test lint types ci workbooks pictures tables generated bench structure clean
-=======
-.PHONY: help lesson test lint types ci workbooks pictures structure dist clean
->>>>>>> trust
+.PHONY: help lesson test lint types ci workbooks pictures tables generated bench structure dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18

@@ -1,17 +1,12 @@
 """Settings of every test, and what a whole session makes only once."""
 
 import os
-<<<<<<< HEAD
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
-from filelock import FileLock
-=======
 from types import ModuleType
 
 import pytest
->>>>>>> trust
+from filelock import FileLock
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -23,7 +18,6 @@ base = settings.get_profile("ci" if "CI" in os.environ else "default")
 settings.register_profile("conv-sheet", base, deadline=None)
 settings.load_profile("conv-sheet")
 
-<<<<<<< HEAD
 Once = Callable[[str, Callable[[Path], None]], Path]
 """Makes a file, by its name and a function that writes it, unless another test or process has made it already."""
 
@@ -45,7 +39,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return path
 
     return make
-=======
+
+
 PROGRAMS = {
     *("tests.oracles.libreoffice", "tests.oracles.gnumeric", "tests.oracles.validator"),
     *("conv_sheet.office.libreoffice", "conv_sheet.office.uno_engine"),
@@ -67,4 +62,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = getattr(item, "module", None)
         if module is not None and asks_programs(module):
             item.add_marker("programs")
->>>>>>> trust
