@@ -50,6 +50,21 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
+_TAUGHT = (
+    *("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n"),
+    "backprop",
+)
+
+
+def order() -> list[str]:
+    """Names of the lessons in the order in which they are taught; new ones last.
+
+    >>> order()[0]
+    'fastai'
+    """
+    return sorted(names(), key=lambda name: (_TAUGHT.index(name) if name in _TAUGHT else len(_TAUGHT), name))
+
+
 def load(lesson: str) -> Source:
     """A lesson by name, or a spec by path.
 

@@ -1,4 +1,4 @@
-"""Prints the rooms of the package, what each imports of the others, and how large the modules are: make structure"""
+"""Prints the rooms of the package, what each imports of the others, and how large the modules are: make structure."""
 
 import ast
 from collections.abc import Iterator, Mapping

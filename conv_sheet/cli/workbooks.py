@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conv_sheet.cli.common import BOOKS, FILE, check_output, echo, tensors
+from conv_sheet.cli.common import BOOKS, FILE, PICTURES, check_output, echo, tensors
 
 if TYPE_CHECKING:
     from conv_sheet.ops import Array
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("lesson", default="fastai")
 @click.option("-o", "--output", "out", type=FILE, help="Where to write; .xlsx has no macros. [default: LESSON.xlsm]")
-@click.option("--image", type=FILE, help="A picture, or a .npy file with exact values, as input.")
+@click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
 @click.option("--weights", type=FILE, help="Weights as .npz, named and shaped as in PyTorch.")
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")

@@ -119,7 +119,7 @@ def test_the_interpreter_of_a_received_workbook_is_not_run_unasked(book: Path, t
 
 def test_conda_is_named_by_its_environment_and_not_by_its_interpreter(book: Path) -> None:
     conda = {"CONDA_PREFIX": "C:/Users/x/miniconda3/envs/fastai", "CONDA_DEFAULT_ENV": "fastai"}
-    windows = machine("win32", "C:/Users/x/miniconda3/envs/fastai/python.exe", **conda)
+    windows = machine("win32", "C:/Users/x/miniconda3/envs/fastai/python.exe", (0, ""), **conda)
     assert "conda environment fastai" in bind(book, windows)
     rows = {row[0]: row[1] for row in openpyxl.load_workbook(book)["xlwings.conf"].iter_rows(values_only=True)}
     assert (rows["CONDA PATH"], rows["CONDA ENV"]) == ("C:\\Users\\x\\miniconda3", "fastai")
