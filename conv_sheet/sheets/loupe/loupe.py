@@ -59,7 +59,7 @@ _VERDICT = replace(style.STATUS, vertical="center")
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Where everything stands: settings and steps, and below them the panels, three screens beside each other each."""
 
     panels: tuple[Panel, ...]
@@ -126,7 +126,7 @@ class _Loupe:
         self.state = state
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
-        self.frame = _Frame(facts.panels, facts.owned)
+        self.frame = Frame(facts.panels, facts.owned)
         self.sheet = widgets.frame(LOUPE, self.frame.last[1], _ZOOM)
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
