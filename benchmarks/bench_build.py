@@ -54,8 +54,8 @@ def main() -> None:
         "openpyxl": with_openpyxl,
     }
     for name in lessons.names():
-        lesson = lessons.load(name)
-        held = lessons.first_contents(lesson.network, lesson.tensors())
+        source = lessons.load(name)
+        held = lessons.first_contents(source.network, source.lesson, source.tensors())
         cells = sum(len(page.cells) for page in held.pages())
         times: dict[str, list[float]] = {writer: [] for writer in writers}
         with tempfile.TemporaryDirectory() as folder:

@@ -62,7 +62,7 @@ def train(held: Contents, steps: int) -> Contents:
     Raises WorkbookError where there is no sheet `Backprop`, and where weights grow too large for their cells.
     """
     network = held.network
-    if not network.backprop:
+    if not held.lesson.backprop:
         raise WorkbookError(f"the workbook has no sheet {BACKPROP!r}: build it again with --backprop")
     target, rate = held.descent.target, held.descent.rate
     passed = forward(network, held.image, held.tensors, target)
@@ -94,7 +94,7 @@ def _with(held: Contents, typed: Mapping[str, Array]) -> Contents:
     changed = replace(held, image=typed["input"], tensors=tensors, curve=())
     if images.CHOICE not in typed:
         return changed
-    label = images.labels(held.network)[int(typed[images.CHOICE])]
+    label = images.labels(held.network, held.lesson)[int(typed[images.CHOICE])]
     return replace(changed, settings={**held.settings, images.CHOICE: label})
 
 

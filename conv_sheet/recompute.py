@@ -20,8 +20,9 @@ from conv_sheet.cells.grid import Block, Placed, column_letters, quote
 from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.files import require_closed
 from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, plan
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import parse
 from conv_sheet.sheets import images
 from conv_sheet.sheets.backprop.board import CURVE_NAME, board, curve_cells
 from conv_sheet.sheets.numpy import distance_cell
@@ -111,9 +112,9 @@ def open_in_excel(path: Path) -> "xlwings.Book":
 
 def _open_contents(book: "xlwings.Book") -> Contents:
     rows = _name(book, "spec").options(ndim=2).value
-    network = Network.from_toml("\n".join(str(row[0] or "") for row in rows), f"{book.name}, sheet {SPEC}")
-    _require_in_place(book, plan(network))
-    return from_blocks(network, lambda block: _read(book, block))
+    spec = parse("\n".join(str(row[0] or "") for row in rows), f"{book.name}, sheet {SPEC}")
+    _require_in_place(book, spec.lesson, plan(spec.network, fold=not spec.lesson.backprop))
+    return from_blocks(spec, lambda block: _read(book, block))
 
 
 def _name(book: "xlwings.Book", name: str) -> "xlwings.Range":
@@ -144,12 +145,12 @@ def _write(book: "xlwings.Book", block: Block, values: Cells) -> None:
     _range(book, block).value = cells.tolist()
 
 
-def _require_in_place(book: "xlwings.Book", layout: Layout) -> None:
+def _require_in_place(book: "xlwings.Book", lesson: Lesson, layout: Layout) -> None:
     """A block that rows or columns have moved away from its place must not be written, nor what stands there now."""
     expected = [("status", STATUS), *((f"{stage.name}_distance", distance_cell(stage)) for stage in layout.stages)]
     for stage in layout.stages:
         expected += [list(placed.names())[-1] for placed in stage.own.values()]
-    if layout.network.backprop:
+    if lesson.backprop:
         expected.append((CURVE_NAME, board(layout).curve))
     for name, block in expected:
         found = _name(book, name)
@@ -180,12 +181,12 @@ def _write_status(book: "xlwings.Book", text: str) -> None:
 def _writes(held: Contents, after: Contents) -> Iterator[tuple[Block, Cells]]:
     """Blocks to write and their values: typed numbers that changed, what was kept, and the engine's blocks."""
     changed = {name for name, value in after.typed.items() if not np.array_equal(held.typed[name], value)}
-    for name, placed in typed(after.layout):
+    for name, placed in typed(after.layout, after.lesson):
         if after.kept is not None and after.kept is not held.kept:
             yield from _planes(placed.on(KEPT), after.kept[name])
         if name == images.CHOICE:
             if name in changed:
-                (choice,) = images.settings(after.layout)
+                (choice,) = images.settings(after.layout, after.lesson)
                 yield choice.block, np.array([[after.choice]], dtype=object)
         elif name == "input" and after.follows is not None:
             if changed & {name, images.CHOICE}:
@@ -202,7 +203,7 @@ def _writes(held: Contents, after: Contents) -> Iterator[tuple[Block, Cells]]:
 
 def _input(after: Contents, follows: Array) -> Cells:
     """The input where there are `Images`: formulas where it follows the chosen picture, numbers where it does not."""
-    formula = images.input_formula(after.layout)
+    formula = images.input_formula(after.layout, after.lesson)
     cells = np.empty(after.image.shape, dtype=object)
     for at in np.ndindex(*cells.shape):
         value = float(after.image[at])

@@ -11,13 +11,11 @@ import numpy as np
 
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.errors import ShapeError
-from conv_sheet.network.graph import Network
+from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout, plan
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 
-IMAGE = "input"
-"""Name of the input that is the picture; weights have their full names, as `conv1.weight`."""
 BUILT = "Python made these numbers when it built this workbook."
 Curve = tuple[tuple[int, float], ...]
 """Steps of training done, and the loss then."""
@@ -65,7 +63,7 @@ class WorkbookState:
         **settings: InputValue,
     ) -> Self:
         """The state of a network with a picture, weights by full name, and settings by the names of their inputs."""
-        return cls(network, {IMAGE: image, **tensors, **settings}, lesson or Lesson())
+        return cls(network, {INPUT: image, **tensors, **settings}, lesson or Lesson())
 
     def with_typed(self, changes: Mapping[str, InputValue]) -> Self:
         """The same with other things typed."""
@@ -89,7 +87,7 @@ class WorkbookState:
 
     @property
     def image(self) -> Array:
-        return np.asarray(self.typed[IMAGE], dtype=float)
+        return np.asarray(self.typed[INPUT], dtype=float)
 
     @cached_property
     def tensors(self) -> dict[str, Array]:

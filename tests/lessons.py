@@ -20,8 +20,8 @@ from tests import networks
 
 def contents(name: str) -> Contents:
     """A lesson as the command line builds it."""
-    lesson = lessons.load(name)
-    return lessons.first_contents(lesson.network, lesson.tensors())
+    source = lessons.load(name)
+    return lessons.first_contents(source.network, source.lesson, source.tensors())
 
 
 def fixtures(name: str) -> tuple[Any, Any, Any]:

@@ -10,6 +10,8 @@ from conv_sheet.builder import build
 from conv_sheet.cells.grid import Block
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import Spec
 from conv_sheet.state import Contents
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared/reference/fastai_conv_example.npz"
@@ -33,10 +35,11 @@ def small() -> Network:
     return Network.from_spec(SMALL)
 
 
-def contents(network: Network, seed: int = 1) -> Contents:
-    """A network with a random picture and random weights."""
+def contents(made: Network | Spec, seed: int = 1) -> Contents:
+    """A network, with its lesson or with none, with a random picture and random weights."""
+    network, lesson = (made.network, made.lesson) if isinstance(made, Spec) else (made, Lesson())
     image = np.random.default_rng(seed).random(network.input_shape).round(3)
-    return Contents(network, image, network.initial(seed))
+    return Contents(network, image, network.initial(seed), lesson=lesson)
 
 
 def written(folder: Path, held: Contents, name: str = "book.xlsx") -> Path:
@@ -47,8 +50,8 @@ def written(folder: Path, held: Contents, name: str = "book.xlsx") -> Path:
 
 def fastai() -> Contents:
     """The default lesson as the command line builds it."""
-    lesson = lessons.load("fastai")
-    return lessons.first_contents(lesson.network, lesson.tensors())
+    source = lessons.load("fastai")
+    return lessons.first_contents(source.network, source.lesson, source.tensors())
 
 
 def changed(held: Contents, seed: int = 5) -> tuple[Contents, dict[str, float]]:
@@ -64,7 +67,7 @@ def changed(held: Contents, seed: int = 5) -> tuple[Contents, dict[str, float]]:
             planes[plane, y, x] = round(float(rng.random()), 4)
             typed[address(placed.blocks[plane], y, x)] = planes[plane, y, x]
         arrays[name] = placed.tensor(planes)
-    return Contents(held.network, arrays.pop("input"), arrays), typed
+    return Contents(held.network, arrays.pop("input"), arrays, lesson=held.lesson), typed
 
 
 def address(block: Block, y: int, x: int) -> str:

@@ -280,6 +280,18 @@ class Page:
         view = np.lib.stride_tricks.sliding_window_view(np.reshape(values, block.shape), shape)
         return Expr(view, self._prefix(block) + block.window(0, 0, *shape), area=True)
 
+    def row_number(self, block: Block) -> Expr:
+        """In which row of a block, from 1, the cell stands that has a formula's own place there."""
+        numbers = np.arange(1.0, block.height + 1)[:, np.newaxis]
+        text = f"ROWS({self._prefix(block)}{block.fixed_row()}:{block.cell()})"
+        return Expr(np.broadcast_to(numbers, block.shape), text)
+
+    def column_number(self, block: Block) -> Expr:
+        """In which column of a block, from 1, the cell stands that has a formula's own place there."""
+        numbers = np.arange(1.0, block.width + 1)
+        text = f"COLUMNS({self._prefix(block)}{block.fixed_column()}:{block.cell()})"
+        return Expr(np.broadcast_to(numbers, block.shape), text)
+
     def _prefix(self, block: Block) -> str:
         return "" if block.sheet == self.title else block.prefix
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import ops
+from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Formula, Layer, Limits, Shape, Site, Tensors
+from conv_sheet.layers.base import Layer, Limits, Shape, Site, Tensors
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 
@@ -109,24 +110,24 @@ class Dropout(Layer):
         height, width = mask.blocks[0].shape
 
         def out(plane: int, y: int, x: int) -> str:
-            value = source.blocks[plane].cell(y, x)
-            return f"IF({active}=0,{value},{value}*{mask.blocks[plane].cell(y, x)}/(1-{p}))"
+            value = source.cell(plane, y, x)
+            return f"IF({active}=0,{value},{value}*{mask.cell(plane, y, x)}/(1-{p}))"
 
         return {
-            "random": lambda plane, y, x: random_formula((plane * height + y) * width + x + 1, seed),
-            "mask": lambda plane, y, x: f"IF({drawn.blocks[plane].cell(y, x)}<{p},0,1)",
-            "out": out,
+            "random": Formula(lambda plane, y, x: random_formula((plane * height + y) * width + x + 1, seed)),
+            "mask": Formula(lambda plane, y, x: f"IF({drawn.cell(plane, y, x)}<{p},0,1)", shared=True),
+            "out": Formula(out, shared=source.regular),
         }
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         active, p = site["active"].blocks[0].reference, site["p"].blocks[0].reference
-        mask = site["mask"].blocks
+        mask = site["mask"]
 
-        def passed(plane: int, y: int, x: int) -> str:
-            grad = upstream.blocks[plane].cell(y, x)
-            return f"IF({active}=0,{grad},{grad}*{mask[plane].other(y, x)}/(1-{p}))"
+        def of_input(plane: int, y: int, x: int) -> str:
+            grad = upstream.cell(plane, y, x)
+            return f"IF({active}=0,{grad},{grad}*{mask.other(plane, y, x)}/(1-{p}))"
 
-        return {"input": passed}
+        return {"input": Formula(of_input, shared=upstream.regular)}
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": "gradient × mask ÷ (1 − p) while active, else the gradient"}

@@ -52,10 +52,10 @@ class Lesson:
         )
 
     def spec(self) -> dict[str, Any]:
-        """The lesson as a spec says it; what is empty is left out."""
+        """The lesson as a spec says it; what is empty is left out, but for the title."""
         tries = [{"text": item.text, "at": item.at} for item in self.tries]
         says = (self.title, self.description, self.picture, self.backprop, list(self.sheets), tries)
-        return {key: value for key, value in zip(KEYS, says, strict=True) if value}
+        return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 
 
 def texts(key: str, value: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
+from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
@@ -30,7 +31,8 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     """
     known = {sheet.name: sheet for sheet in _LESSONS}
     asked = [known[name] for name in dict.fromkeys(lesson.sheets) if name in known]  # TEMPORARY
-    return [start.SHEET, network.SHEET, *asked, numpy.SHEET]
+    learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
+    return [start.SHEET, network.SHEET, *learning, *asked, numpy.SHEET]
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:

@@ -279,9 +279,9 @@ def _status(sheet: Page, held: Held, places: _Places) -> None:
 
 def _classes(sheet: Page, held: Held, places: _Places) -> None:
     """What may be chosen, how sure the network is of each class now, and a mark beside what is chosen."""
-    names, outputs, last = places.names, places.outputs, held.layout.stages[-1]
+    names, outputs, owner = places.names, places.outputs, held.layout.stages[-1].name
     answers, choice = held.activations[held.network.output.name][0], held.chosen[SETTING]
-    sure, top = last.last_layer.probabilities, f"MAX({outputs.absolute})"
+    sure, top = held.network.output.layer.probabilities, f"MAX({outputs.absolute})"
     sheet.put(names.row - 2, 2, "class", style.HEAD_LEFT)
     sheet.put(names.row - 2, 3, "probability" if sure else "score", style.HEAD)
     sheet.put(names.row - 2, 4, None, style.HEAD)
@@ -290,8 +290,8 @@ def _classes(sheet: Page, held: Held, places: _Places) -> None:
     sheet.put(names.row - 1, 3, held.prediction, style.SAYS, predicted)
     for i, (name, answer) in enumerate(zip(held.network.classes, answers.tolist(), strict=True)):
         sheet.put(names.row + i, 2, name, style.LINE)
-        output = last.out.blocks[0].other(i, 0)
-        sheet.put(names.row + i, 3, answer, style.PERCENT if sure else style.DECIMAL, output, owner=last.name)
+        output = held.layout.output.other(0, i, 0)
+        sheet.put(names.row + i, 3, answer, style.PERCENT if sure else style.DECIMAL, output, owner=owner)
         hit = answer == answers.max() if choice == PREDICTED else name == choice
         chosen = f'IF({_CHOICE.fixed()}="{PREDICTED}",{outputs.cell(i)}={top},EXACT({names.cell(i)},{_CHOICE.fixed()}))'
         sheet.put(names.row + i, 4, float(hit), style.MARK, f"IF({chosen},1,0)")

@@ -14,8 +14,9 @@ from openpyxl.utils.exceptions import InvalidFileException
 from conv_sheet.cells.grid import Block, Placed, column_letters, quote
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import NETWORK, NUMPY, Layout, plan
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import Spec, parse
 from conv_sheet.sheets import images
 from conv_sheet.sheets import registry as extras
 from conv_sheet.sheets.backprop.board import board, read_curve
@@ -97,39 +98,41 @@ def _load(path: Path, data_only: bool) -> dict[str, dict[Position, object]]:
         raise WorkbookError(f"{path} cannot be read as a workbook: {error}") from error
 
 
-def network_of(stored: Stored) -> Network:
-    """The network that a file describes on its sheet `Spec`."""
+def spec_of(stored: Stored) -> Spec:
+    """The spec that a file carries on its sheet `Spec`."""
     cells = stored.values[SPEC]
     last = max((row for row, _ in cells), default=0)
     lines = (str(cells.get((row, 1), "")) for row in range(1, last + 1))
-    return Network.from_toml("\n".join(lines), f"{stored.path}, sheet {SPEC}")
+    return parse("\n".join(lines), f"{stored.path}, sheet {SPEC}")
 
 
 def contents(stored: Stored) -> Contents:
     """What a file holds, its typed cells checked."""
-    return from_blocks(network_of(stored), stored.block, stored.formulas[NETWORK])
+    return from_blocks(spec_of(stored), stored.block, stored.formulas[NETWORK])
 
 
-def from_blocks(network: Network, block: ReadBlock, formulas: frozenset[Position] | None = None) -> Contents:
+def from_blocks(spec: Spec, block: ReadBlock, formulas: frozenset[Position] | None = None) -> Contents:
     """Contents out of blocks, wherever they are read from.
 
     `formulas` are the cells of `Network` whose values may be stale, being results of formulas; None where the program
     that the blocks come from has calculated them. Raises WorkbookError for the first typed cell that holds no number.
     """
-    layout = plan(network)
-    settings, gallery = _settings(layout, block), _gallery(layout, block)
+    network, lesson = spec.network, spec.lesson
+    layout = plan(network, fold=not lesson.backprop)
+    settings, gallery = _settings(layout, lesson, block), _gallery(layout, lesson, block)
     held = Contents(
         network,
         _image(layout, block, gallery.get(str(settings.get(images.CHOICE))), formulas),
         {name: _typed(placed, name, block) for name, placed in layout.parameters()},
         status=_status(block),
-        original=_typed_numbers(layout, block, ORIGINAL),
-        kept=kept_numbers(layout, block),
+        original=_typed_numbers(layout, lesson, block, ORIGINAL),
+        kept=kept_numbers(layout, lesson, block),
         seed=_seed(block),
         drawn=_drawn(block),
         settings=settings,
         gallery=gallery,
-        curve=read_curve(block(board(layout).curve)) if network.backprop else (),
+        curve=read_curve(block(board(layout).curve)) if lesson.backprop else (),
+        lesson=lesson,
     )
     return replace(held, written={placed.name: _written(placed, block) for _, placed in held.owned})
 
@@ -149,15 +152,15 @@ def _image(layout: Layout, block: ReadBlock, chosen: Array | None, formulas: fro
     return _typed(layout.input, "input", read_block)
 
 
-def _gallery(layout: Layout, block: ReadBlock) -> dict[str, Array]:
-    if images.NAME not in layout.network.sheets:
+def _gallery(layout: Layout, lesson: Lesson, block: ReadBlock) -> dict[str, Array]:
+    if images.NAME not in lesson.sheets:
         return {}
-    return {label: _typed(placed, label, block) for label, placed in images.gallery(layout).items()}
+    return {label: _typed(placed, label, block) for label, placed in images.gallery(layout, lesson).items()}
 
 
-def _settings(layout: Layout, block: ReadBlock) -> dict[str, float | str]:
+def _settings(layout: Layout, lesson: Lesson, block: ReadBlock) -> dict[str, float | str]:
     chosen: dict[str, float | str] = {}
-    for setting in (s for extra in extras.of(layout.network) for s in extra.settings(layout)):
+    for setting in (s for extra in extras.of(layout.network, lesson) for s in extra.settings(layout)):
         ((value,),) = block(setting.block)
         if setting.choices and _is_number(value):
             value = f"{value:g}"  # a program took the choice of "7" for a number
@@ -190,14 +193,14 @@ def _seed(block: ReadBlock) -> int:
     return int(seed)
 
 
-def kept_numbers(layout: Layout, block: ReadBlock) -> dict[str, Array] | None:
+def kept_numbers(layout: Layout, lesson: Lesson, block: ReadBlock) -> dict[str, Array] | None:
     """Picture and weights on the sheet `Kept`; None where nothing has been kept yet."""
     first = block(layout.input.blocks[0].on(KEPT))
-    return _typed_numbers(layout, block, KEPT) if _is_number(first[0][0]) else None
+    return _typed_numbers(layout, lesson, block, KEPT) if _is_number(first[0][0]) else None
 
 
-def _typed_numbers(layout: Layout, block: ReadBlock, sheet: str) -> dict[str, Array]:
-    return {name: _typed(placed.on(sheet), name, block) for name, placed in typed(layout)}
+def _typed_numbers(layout: Layout, lesson: Lesson, block: ReadBlock, sheet: str) -> dict[str, Array]:
+    return {name: _typed(placed.on(sheet), name, block) for name, placed in typed(layout, lesson)}
 
 
 def _typed(placed: Placed, name: str, read_block: ReadBlock) -> Array:

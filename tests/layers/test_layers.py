@@ -31,6 +31,7 @@ from conv_sheet.layers.pool import MaxPool2d, MinPool2d
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import plan
 from conv_sheet.network.summary import summary
+from conv_sheet.network.weights import checked
 from conv_sheet.sheets.registry import EXTRAS
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import contents, read
@@ -136,9 +137,13 @@ def cases(kind: str) -> st.SearchStrategy[Case]:
     return st.builds(Case, st.just(kind), st.fixed_dictionaries(OPTIONS[kind]), shape, flat)
 
 
+SINGLE = [name for name, kind in KINDS.items() if not kind.joins]
+"""Kinds with one input; `test_join.py` has the others, and `test_graph.py` has graphs of all."""
+
+
 def test_every_kind_and_every_option_is_drawn() -> None:
     drawn = {kind: set(options) for kind, options in OPTIONS.items()}
-    assert drawn == {name: {field.name for field in fields(kind)} for name, kind in KINDS.items()}
+    assert drawn == {name: {field.name for field in fields(KINDS[name])} for name in SINGLE}
 
 
 def values_for(network: Network, rng: np.random.Generator) -> dict[str, Array]:
@@ -156,7 +161,7 @@ def values_for(network: Network, rng: np.random.Generator) -> dict[str, Array]:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning:torch")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SINGLE)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
@@ -328,9 +333,9 @@ def test_pytorchs_own_state_dict_fits() -> None:
     network = Network.from_spec({"input": [2, 3, 3], "layers": specs})
     module = nn.BatchNorm2d(2)
     weights = {f"bn.{name}": value.numpy() for name, value in module.state_dict().items()}
-    checked = network.checked(weights)
-    assert list(checked) == list(network.parameters)
-    assert (float(checked["dropout1.p"]), float(checked["dropout1.active"])) == (0.25, 0)
+    fitting = checked(network, weights)
+    assert list(fitting) == list(network.parameters)
+    assert (float(fitting["dropout1.p"]), float(fitting["dropout1.active"])) == (0.25, 0)
 
 
 # Formulas against the engine
@@ -489,7 +494,7 @@ EVERY_KIND = deep(
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Book]]:
     folder = tmp_path_factory.mktemp("books")
-    networks = {kind: covering(kind) for kind in KINDS}
+    networks = {kind: covering(kind) for kind in SINGLE}
     networks["chains"] = [
         EVERY_KIND,
         *(Network.from_spec(spec) for spec in batch(chains(), 30) if len(spec["layers"]) > 2),
@@ -508,7 +513,7 @@ def answers(books: dict[str, list[Book]], tmp_path_factory: pytest.TempPathFacto
     return dict(zip(paths, libreoffice.recalculate(paths, tmp_path_factory.mktemp("answers")), strict=True))
 
 
-@pytest.mark.parametrize("group", [*KINDS, "chains", "deep"])
+@pytest.mark.parametrize("group", [*SINGLE, "chains", "deep"])
 def test_libreoffice_agrees_with_the_engine(
     group: str, books: dict[str, list[Book]], answers: dict[Path, Path]
 ) -> None:
@@ -517,7 +522,7 @@ def test_libreoffice_agrees_with_the_engine(
         assert_agrees(answers[book.path], book.held)
 
 
-@pytest.mark.parametrize("group", [*KINDS, "chains"])
+@pytest.mark.parametrize("group", [*SINGLE, "chains"])
 @pytest.mark.parametrize("program", [gnumeric, formualizer], ids=["gnumeric", "formualizer"])
 def test_a_third_and_a_fourth_program_agree(
     group: str, program: Any, books: dict[str, list[Book]], tmp_path: Path

@@ -16,6 +16,8 @@ from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
 from conv_sheet.learning import saliency
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import Spec, from_tables
 from conv_sheet.recompute import press_closed
 from conv_sheet.sheets import registry as extras
 from conv_sheet.sheets import saliency as sheet
@@ -107,20 +109,20 @@ def test_a_picture_of_mnists_size_takes_no_time_to_speak_of() -> None:
     assert places * sum(int(np.prod(node.out_shape)) for node in large.nodes) <= saliency._WORK
 
 
-def titles(network: Network) -> list[str]:
-    return [page.title for page in contents(network).pages()]
+def titles(made: Network | Spec) -> list[str]:
+    return [page.title for page in contents(made).pages()]
 
 
 def test_classifiers_of_small_pictures_have_the_sheet_and_others_do_not() -> None:
     assert titles(small()).count("Saliency") == 1
-    assert titles(Network.from_spec(DIGITS | {"sheets": ["saliency"]})).count("Saliency") == 1
+    assert titles(from_tables(DIGITS | {"sheets": ["saliency"]})).count("Saliency") == 1
     assert "Saliency" not in titles(Network.from_spec(DIGITS | {"classes": []}))
-    assert sheet not in extras.of(Network.from_spec(DIGITS | {"input": [3, 64, 64]}))
+    assert sheet not in extras.of(Network.from_spec(DIGITS | {"input": [3, 64, 64]}), Lesson())
 
 
 def test_a_network_without_classes_cannot_ask_for_it() -> None:
     with pytest.raises(SpecError, match="names no classes"):
-        titles(Network.from_spec(DIGITS | {"classes": [], "sheets": ["saliency"]}))
+        titles(from_tables(DIGITS | {"classes": [], "sheets": ["saliency"]}))
 
 
 CHOICE = "Saliency!C4"

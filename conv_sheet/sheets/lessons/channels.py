@@ -63,7 +63,7 @@ class _Places:
 
     @cached_property
     def border(self) -> Border:
-        return self.conv.border(self.layout.input.shape)
+        return self.conv.border()
 
     @cached_property
     def size(self) -> tuple[int, int]:

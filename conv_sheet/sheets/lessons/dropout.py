@@ -102,9 +102,7 @@ class Places:
 
 
 def places_of(layout: Layout) -> Places:
-    """Raises SpecError for a network without a Dropout over maps, and for a spec with one of the two sheets."""
-    if not {NAME, MASKS.lower()} <= set(layout.network.sheets):
-        raise SpecError(f"the sheets {NAME!r} and {MASKS.lower()!r} need each other: name both")
+    """Raises SpecError for a network without a Dropout over maps."""
     for stage in layout.stages:
         if stage.nodes and isinstance(stage.layer, Dropout) and len(stage.out.shape) == 3:
             return Places(layout, stage)
@@ -167,8 +165,8 @@ def _switches(sheet: Page, held: Held, places: Places) -> None:
 
 def before(held: Held, places: Places) -> Array:
     """The values of the chosen map (H, W) that are dropped from."""
-    source = held.layout.by_name[places.stage.source or ""]
-    values: Array = held.layout.values(source, held.activations, held.tensors)["out"][chosen(held)]
+    (source,) = places.stage.inputs
+    values: Array = held.activations[source][0][chosen(held)]
     return values
 
 

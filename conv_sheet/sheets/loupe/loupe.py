@@ -15,13 +15,12 @@ from conv_sheet.cells.grid import Block, Placed, around, column_letters
 from conv_sheet.cells.page import Mark, Page, Setting, Value, Verdict
 from conv_sheet.cells.style import Style
 from conv_sheet.layers import Array
-from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
-from conv_sheet.ops import COPY_MODES
+from conv_sheet.network.graph import Network
+from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout, plan
 from conv_sheet.sheets.held import Held
 from conv_sheet.sheets.loupe import places
 from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, NONE, ROW, Choice, Guide, Panel
-from conv_sheet.sheets.loupe.sight import Sight
-from conv_sheet.sheets.network import POOL_TEXTS
+from conv_sheet.sheets.loupe.sight import Sight, sights
 from conv_sheet.sheets.numpy import AGREE
 
 NAME = "loupe"
@@ -152,15 +151,12 @@ class _View:
     def _read(self) -> _Cells:
         """What the stage reads, (maps, rows, columns), with the border."""
         sight, held = self.sight, self.held
-        if sight.stage.layer.sees:
-            return self._own[sight.stage.layer.sees].reshape(sight.source).astype(object)
-        source = held.layout.by_name[sight.stage.source or "input"]
-        plain = held.layout.values(source, held.activations, held.tensors)["out"].reshape(sight.source)
-        border = source.border
+        if sight.reads_own:
+            return self._own[sight.reads_own].reshape(sight.source).astype(object)
+        (source,) = sight.stage.inputs
+        border = sight.stage.layer.border()
         width = ((0, 0), (border.top, border.bottom), (border.left, border.right))
-        if border.mode in COPY_MODES:
-            return np.pad(plain, width, mode=COPY_MODES[border.mode]).astype(object)
-        return np.pad(plain.astype(object), width, constant_values=POOL_TEXTS.get(border.mode, 0.0))
+        return np.pad(held.activations[source][0].reshape(sight.source).astype(object), width, constant_values=0.0)
 
     def _seen(self, panel: Panel) -> list[tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:
         """For each value in a panel its place there, its place in the window, and its row and column in the input."""
@@ -250,6 +246,11 @@ def _sum(cells: _Cells) -> float:
 
 
 # -- the sheet ---------------------------------------------------------------------------------------------------------
+
+
+def suits(network: Network) -> bool:
+    """Whether there is a layer whose values can be taken apart."""
+    return any(True for _ in sights(plan(network)))
 
 
 def settings(layout: Layout) -> tuple[Setting, ...]:

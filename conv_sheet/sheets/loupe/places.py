@@ -85,7 +85,7 @@ def _facts(number: int, sight: Sight, owned: int) -> dict[str, float | str]:
         "number": number,
         "name": stage.name,
         "reads": sight.reads.name,
-        "torch": ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes),
+        "torch": ", ".join(node.torch for node in stage.nodes),
         "words": stage.layer.words(stage.in_shape),
         "then": stage.activation.words_of("that") if stage.activation else "the result",
         "room": _room(sight),

@@ -5,12 +5,13 @@ which window of which maps it sees, which kernels weigh them, and where its bias
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, prod
 
 from conv_sheet.cells.grid import Block, Lattice, Placed
-from conv_sheet.layers import Border, Field, Site
+from conv_sheet.layers import Field, Site
+from conv_sheet.layers.base import PADDED
 from conv_sheet.network.layout import Layout, Stage
 
 TILE = 12
@@ -45,12 +46,14 @@ class Weights:
 class Sight:
     """What the values of a stage see.
 
-    `rows` and `columns` are the windows, in which `low` and `high` are the first and the last index that there is, the
+    `reads_own` is the short name of what is read where it is a tensor of the stage's own. `rows` and `columns` are the
+    windows, in which `low` and `high` are the first and the last index that there is, the
     border included. A vector is looked at as a table of as many columns as divide it evenly.
     """
 
     stage: Stage
     reads: Placed
+    reads_own: str | None
     rows: Field
     columns: Field
     low: tuple[int, int]
@@ -161,7 +164,7 @@ class Sight:
             return self.stage.layer.over([w.relative for w in windows], {k: cell.cell() for k, cell in cells.items()})
         alone = Placed("", (1,) * len(self.reads.shape), (windows[0].part(0, 0, 1, 1),))
         tensors = {short: Placed("", (1,) * len(self.own[short].shape), (cell,)) for short, cell in cells.items()}
-        return self.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
+        return self.stage.layer.formulas(Site((alone,), tensors))["out"](0, 0, 0)
 
     @cached_property
     def lattice(self) -> Lattice:
@@ -207,26 +210,32 @@ def places_of(placed: Placed) -> Lattice:
 
 
 def sights(layout: Layout) -> Iterator[Sight]:
-    """The sight of every stage but the input."""
+    """The sight of every stage that one can be taken of: it reads one tensor, and all its values alike."""
     for stage in layout.stages:
-        if stage.nodes:
-            yield _sight(layout, stage)
+        if not stage.nodes or stage.layer.joins or not stage.layer.uniform(stage.in_shape):
+            continue
+        source = layout.site(stage).source
+        read = next((other.out for other in layout.stages if other.out.blocks == source.blocks), None)
+        if read is not None:
+            yield _sight(stage, read)
 
 
-def _sight(layout: Layout, stage: Stage) -> Sight:
-    source = layout.site(stage).source
-    reads = stage.own[stage.layer.sees] if stage.layer.sees else source
+def _sight(stage: Stage, source: Placed) -> Sight:
+    own = PADDED if PADDED in stage.own else stage.layer.sees
+    reads = stage.own[own] if own else source
     fields = stage.layer.fields(stage.in_shape)
     _, height, width = _maps(reads)
     if fields is not None:
-        border = layout.by_name[stage.source].border if stage.source and reads is source else Border()
+        border = stage.layer.border()
         low, high = (-border.top, -border.left), (height - 1 + border.bottom, width - 1 + border.right)
-        return Sight(stage, reads, *fields, low, high)
+        rows, columns = (replace(field, before=0) if own == PADDED else field for field in fields)
+        return Sight(stage, reads, own, rows, columns, low, high)
     if len(reads.shape) == 3:
-        return Sight(stage, reads, Field(height, stride=0), Field(width, stride=0), (0, 0), (height - 1, width - 1))
+        rows, columns = Field(height, stride=0), Field(width, stride=0)
+        return Sight(stage, reads, own, rows, columns, (0, 0), (height - 1, width - 1))
     across = max(n for n in range(1, TILE + 1) if height % n == 0)
     rows, columns = Field(height // across, dilation=across, stride=0), Field(across, stride=0)
-    return Sight(stage, reads, rows, columns, (0, 0), (height - 1, across - 1))
+    return Sight(stage, reads, own, rows, columns, (0, 0), (height - 1, across - 1))
 
 
 def _maps(placed: Placed) -> tuple[int, int, int]:

@@ -14,6 +14,7 @@ from conv_sheet.check import check
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import Spec, from_tables
 from conv_sheet.sheets.lessons import channels
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import read
@@ -107,7 +108,7 @@ def test_another_program_agrees_after_changes(path: Path, held: Contents, tmp_pa
 def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in held.lesson.tries]
 
 
 CONV = {"name": "conv1", "kind": "Conv2d", "out_channels": 2, "kernel_size": 5, "padding": 2}
@@ -115,9 +116,9 @@ MIX = {"name": "mix", "kind": "Conv2d", "out_channels": 3, "kernel_size": 1}
 REST = [{"name": name, "kind": "Conv2d", "out_channels": 3, "kernel_size": 1} for name in ("depthwise", "pointwise")]
 
 
-def network(conv: dict[str, Any], channels: int = 3) -> Network:
+def network(conv: dict[str, Any], channels: int = 3) -> Spec:
     layers = [conv, {"kind": "ReLU"}, MIX, *REST]
-    return Network.from_spec({"input": [channels, 9, 7], "sheets": ["channels"], "layers": layers})
+    return from_tables({"input": [channels, 9, 7], "sheets": ["channels"], "layers": layers})
 
 
 def test_other_sizes(tmp_path: Path) -> None:

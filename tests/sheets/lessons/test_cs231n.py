@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from conv_sheet.check import check
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables
 from conv_sheet.pictures.drawings import draw
 from conv_sheet.sheets import images
 from conv_sheet.sheets.lessons import filters
@@ -98,21 +98,21 @@ def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path
 def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
-    assert images.labels(held.network) == ("drawing", "own", *held.network.classes)
+    assert list(lessons.tries(path)) == [item.at for item in held.lesson.tries]
+    assert images.labels(held.network, held.lesson) == ("drawing", "own", *held.network.classes)
 
 
 @pytest.mark.parametrize(("channels", "maps", "groups"), [(1, 4, 1), (3, 3, 3), (3, 65, 1)])
 def test_a_network_that_it_cannot_show_is_told(channels: int, maps: int, groups: int) -> None:
     conv = {"kind": "Conv2d", "out_channels": maps, "kernel_size": 3, "groups": groups}
-    made = Network.from_spec({"input": [channels, 5, 5], "sheets": ["filters"], "layers": [conv]})
+    made = from_tables({"input": [channels, 5, 5], "sheets": ["filters"], "layers": [conv]})
     with pytest.raises(SpecError, match="needs an input of 3 channels and a Conv2d behind it"):
         networks.contents(made).pages()
 
 
 def test_a_few_filters_of_another_size(tmp_path: Path) -> None:
     conv = {"kind": "Conv2d", "out_channels": 3, "kernel_size": [2, 5], "stride": 2}
-    made = Network.from_spec({"input": [3, 9, 8], "sheets": ["filters"], "layers": [conv]})
+    made = from_tables({"input": [3, 9, 8], "sheets": ["filters"], "layers": [conv]})
     bare = cells.set_cells(networks.written(tmp_path, networks.contents(made)), tmp_path / "bare.xlsx", {})
     (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
     assert check(read(answer)).ok

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from conv_sheet.check import check
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables
 from conv_sheet.sheets.lessons import dropout
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import read
@@ -96,7 +96,7 @@ def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path
 def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in held.lesson.tries]
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     [(["dropout", "masks"], "needs a Dropout layer that reads maps"), (["dropout"], "need each other: name both")],
 )
 def test_what_cannot_be_shown_is_told(sheets: list[str], said: str) -> None:
-    bare = Network.from_spec({"input": [1, 4, 4], "sheets": sheets, "layers": [{"kind": "ReLU"}]})
+    bare = from_tables({"input": [1, 4, 4], "sheets": sheets, "layers": [{"kind": "ReLU"}]})
     with pytest.raises(SpecError, match=said):
         networks.contents(bare).pages()
 
 
 def test_another_size_and_the_second_dropout_of_a_network(tmp_path: Path) -> None:
     layers = [{"kind": "Dropout"}, {"kind": "Conv2d", "out_channels": 3, "kernel_size": [3, 2]}, {"kind": "Dropout"}]
-    made = Network.from_spec({"input": [2, 5, 9], "sheets": ["dropout", "masks"], "layers": layers})
+    made = from_tables({"input": [2, 5, 9], "sheets": ["dropout", "masks"], "layers": layers})
     held = networks.contents(made)
     written = networks.written(tmp_path, held)
     typed = {dropout.settings(held.layout)[0].block.other(): 2.0}

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from conv_sheet.check import check
 from conv_sheet.errors import ShapeError, WorkbookError
 from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables
 from conv_sheet.sheets.lessons import kernels
 from conv_sheet.sheets.lessons.kernels import CATALOGUE
 from conv_sheet.state import Contents
@@ -108,7 +108,7 @@ def test_a_kernel_without_a_name_is_refused(path: Path, held: Contents, tmp_path
 
 def test_a_picture_too_small_for_a_kernel_is_refused() -> None:
     layer = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 2}
-    small = Network.from_spec({"input": [1, 2, 5], "sheets": ["kernels"], "layers": [layer]})
+    small = from_tables({"input": [1, 2, 5], "sheets": ["kernels"], "layers": [layer]})
     with pytest.raises(ShapeError, match=r"needs a picture of 3×3 pixels at least, not 2×5"):
         networks.contents(small).pages()
 
@@ -116,4 +116,4 @@ def test_a_picture_too_small_for_a_kernel_is_refused() -> None:
 def test_the_workbook_keeps_its_promises(path: Path) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in lessons.contents("kernels").network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in lessons.contents("kernels").lesson.tries]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from conv_sheet.check import check
 from conv_sheet.errors import ShapeError
 from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables
 from conv_sheet.sheets.lessons import pooling
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import read
@@ -94,14 +94,14 @@ def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp
 
 
 def test_a_picture_too_small_is_refused() -> None:
-    small = Network.from_spec({"input": [1, 7, 9], "sheets": ["pooling"], "layers": [{"kind": "ReLU"}]})
+    small = from_tables({"input": [1, 7, 9], "sheets": ["pooling"], "layers": [{"kind": "ReLU"}]})
     with pytest.raises(ShapeError, match=r"needs a picture of 8×8 pixels at least, not 7×9"):
         networks.contents(small).pages()
 
 
 @pytest.mark.parametrize("shape", [[1, 9, 12], [2, 8, 11]])
 def test_odd_sizes_and_more_channels(shape: list[int], tmp_path: Path) -> None:
-    network = Network.from_spec({"input": shape, "sheets": ["pooling"], "layers": [{"kind": "ReLU"}]})
+    network = from_tables({"input": shape, "sheets": ["pooling"], "layers": [{"kind": "ReLU"}]})
     written = networks.written(tmp_path, networks.contents(network))
     bare = cells.set_cells(written, tmp_path / "bare.xlsx", {})
     (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
@@ -111,4 +111,4 @@ def test_odd_sizes_and_more_channels(shape: list[int], tmp_path: Path) -> None:
 def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in held.lesson.tries]

@@ -15,6 +15,7 @@ from conv_sheet.check import check
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import Spec, from_tables
 from conv_sheet.sheets.lessons import field
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import read
@@ -118,12 +119,12 @@ def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path
 def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in held.lesson.tries]
 
 
-def network(*kernels: int, **options: object) -> Network:
+def network(*kernels: int, **options: object) -> Spec:
     layers = [{"kind": "Conv2d", "out_channels": 1, "kernel_size": k, "bias": False} | options for k in kernels]
-    return Network.from_spec({"input": [1, 14, 12], "sheets": ["field"], "layers": layers})
+    return from_tables({"input": [1, 14, 12], "sheets": ["field"], "layers": layers})
 
 
 @pytest.mark.parametrize("kernels", [(3, 3), (2, 5), (3, 1, 3, 2)])

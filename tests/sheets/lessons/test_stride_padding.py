@@ -279,4 +279,4 @@ def test_the_four_layers_show_one_option_each(held: Contents) -> None:
 def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in held.lesson.tries]
