@@ -23,7 +23,7 @@ _ALL = 2**62
 
 def supported() -> str:
     """Names of all operators, for an error message."""
-    return ", ".join(sorted(name for name in OPERATIONS if not name.startswith("_")))
+    return ", ".join(sorted(name for name in OPERATIONS if not name.startswith("_") and not name.endswith("_")))
 
 
 def _value(b: GraphBuilder, operand: Any) -> Value:
@@ -323,6 +323,11 @@ def _expand(b: GraphBuilder, a: Args) -> Operand:
     return _viewed(b, a["self"], look)
 
 
+def _expand_as(b: GraphBuilder, a: Args) -> Operand:
+    other = a["other"]
+    return _expand(b, {"self": a["self"], "size": other.view.shape if isinstance(other, Value) else other.shape})
+
+
 def _parts(b: GraphBuilder, a: Args) -> list[Operand]:
     """Split and chunk."""
     x, axis = _value(b, a["self"]), int(a.get("dim", 0))
@@ -444,6 +449,7 @@ OPERATIONS: dict[str, Operation] = {
     "narrow": _narrow,
     "select": _select,
     **dict.fromkeys(("expand", "broadcast_to"), _expand),
+    "expand_as": _expand_as,
     **dict.fromkeys(("chunk", "split", "split_with_sizes"), _parts),
     **dict.fromkeys(("cat", "concat"), _cat),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),

@@ -48,6 +48,8 @@ class GraphBuilder:
     """Pictures at once in the source; here there is one."""
     sources: dict[tuple[int, Shape, tuple[int, ...]], str] = field(default_factory=dict)
     """Names of the source's tensors, by where they lie in memory and how they are read there."""
+    forgotten: set[tuple[int, Shape, tuple[int, ...]]] = field(default_factory=set)
+    """Those whose values are not what the source's module has under this name."""
     _flat: dict[int, Value] = field(default_factory=dict)
     _total: int = 0
 
@@ -70,12 +72,16 @@ class GraphBuilder:
             self.sources[_place(tensor)] = name
 
     def forget(self, tensor: Array) -> None:
-        """The name does not stand for what its owner knows by it."""
-        self.sources.pop(_place(tensor), None)
+        """The name does not stand for what its owner knows by it: it serves to name layers, and not to export."""
+        self.forgotten.add(_place(tensor))
 
     def source_of(self, tensor: Array) -> str:
         """What the source calls a tensor; empty for one that was calculated on the way."""
         return self.sources.get(_place(tensor), "") if tensor.size else ""
+
+    def exported_as(self, tensor: Array) -> str:
+        """The same, where an export may give the tensor this name."""
+        return "" if _place(tensor) in self.forgotten else self.source_of(tensor)
 
     def owner(self, tensor: Array) -> str:
         """The module whose weight a tensor is, as far as its name says so; else the module at work."""

@@ -9,10 +9,11 @@ from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array, Shape
 from conv_sheet.models.builder import Draft, GraphBuilder
 from conv_sheet.models.imported import Imported
-from conv_sheet.models.naming import INPUT, layer_names
+from conv_sheet.models.naming import layer_names
 from conv_sheet.models.operations.arithmetic import SCALE
 from conv_sheet.models.operations.options import brief
 from conv_sheet.models.values import Value
+from conv_sheet.network.node import INPUT
 
 _MODES = {
     "ZeroPad": "zeros",
@@ -53,7 +54,7 @@ def finish(
         for short, tensor in b.drafts[number - 1].tensors.items():
             full = f"{names[number]}.{short}"
             tensors[full] = np.ascontiguousarray(tensor, dtype=np.float64)
-            if source := b.source_of(tensor):
+            if source := b.exported_as(tensor):
                 sources[full] = source
     if graph.scales:
         b.note(
@@ -143,6 +144,8 @@ class _Graph:
             each = all(t.ndim == 0 or t.shape == (len(t), *(1,) * (t.ndim - 1)) for t in (scale, shift))
             alone = self.readers(source) == [number]
             if not np.any(shift) and (scale == 1).all():
+                if source and alone and shift.size > 1:
+                    _given(self.drafts[source - 1], scale, shift, each)
                 self._replace(number, source)
             elif source == 0 and each and alone and scale.all() and number != self.last:
                 normalize = _normalize(scale, shift, picture[0])

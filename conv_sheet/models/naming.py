@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable
 
 from conv_sheet.layers import KINDS
+from conv_sheet.network.node import INPUT
 
-INPUT = "input"
-"""What layers call the picture."""
 LONGEST = 40
 """Characters of a name."""
 

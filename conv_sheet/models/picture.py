@@ -28,7 +28,7 @@ def first_value(b: GraphBuilder, sizes: Sequence[int], last: bool | None = None)
         value = b.picture((own[0], 1, 1))
         return value.moved(value.view.reshape(1, -1)), value.shape
     if last is None:
-        last = len(own) == 3 and own[-1] <= _MOST_CHANNELS < own[0]
+        last = len(own) == 3 and own[-1] <= _MOST_CHANNELS < min(own[0], own[1])
     if not last:
         return b.picture(own), own
     value = b.picture((own[-1], *own[:-1]))

@@ -166,7 +166,7 @@ class _Program:
                 name = (spec["arg"].get("as_tensor") or {}).get("name")
                 if name is None:
                     continue
-                value, picture = first_value(self.b, self._sizes(name))
+                value, picture = first_value(self.b, self._sizes(name), last=False)
                 self.known[name] = value
                 shapes.append(picture)
             elif kind in ("parameter", "buffer", "tensor_constant"):
