@@ -23,7 +23,9 @@ class Archive:
             raise DataError(f"{where}: not a zip archive, or a damaged one ({reason(error)})") from None
         self.names = self._zip.namelist()
         if sum(entry.file_size for entry in self._zip.infolist()) > LARGEST_FILE:
-            raise DataError(f"{where}: unpacked it would be larger than {LARGEST_FILE >> 20} MB: too large for a workbook")
+            raise DataError(
+                f"{where}: unpacked it would be larger than {LARGEST_FILE >> 20} MB: too large for a workbook"
+            )
 
     def __enter__(self) -> "Archive":
         return self

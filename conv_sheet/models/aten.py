@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from conv_sheet.layers import Array
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.operations import activations, arithmetic, kernels, norms, pooling, reshaping
 from conv_sheet.models.operations.options import automatic, several
-from conv_sheet.models.values import Operand, Value, fitted
+from conv_sheet.models.values import Constant, Operand, Value, fitted
 
 Args = Mapping[str, Any]
 Operation = Callable[[GraphBuilder, Args], Any]
@@ -33,13 +32,13 @@ def _value(b: GraphBuilder, operand: Any) -> Value:
     return operand
 
 
-def _constant(b: GraphBuilder, operand: Any, what: str) -> Array:
+def _constant(b: GraphBuilder, operand: Any, what: str) -> Constant:
     if not isinstance(operand, np.ndarray):
         b.refuse(f"its {what} is not a constant")
     return operand
 
 
-def _optional(b: GraphBuilder, operand: Any, what: str) -> Array | None:
+def _optional(b: GraphBuilder, operand: Any, what: str) -> Constant | None:
     return None if operand is None else _constant(b, operand, what)
 
 
@@ -75,7 +74,7 @@ def _transposed(b: GraphBuilder, a: Args, padding: Sequence[int]) -> Value:
         weight,
         _optional(b, a.get("bias"), "bias"),
         stride=several(a.get("stride") or [1], axes),
-        padding=padding,
+        pads=[(n, n) for n in padding],
         output_padding=several(a.get("output_padding") or [0], axes),
         dilation=several(a.get("dilation") or [1], axes),
         groups=int(a.get("groups", 1)),
@@ -226,9 +225,7 @@ def _softmax(kind: str) -> Operation:
 
 
 def _sum(sign: float) -> Operation:
-    return lambda b, a: arithmetic.add(
-        b, _operand(a["self"]), _operand(a["other"]), sign * float(a.get("alpha", 1))
-    )
+    return lambda b, a: arithmetic.add(b, _operand(a["self"]), _operand(a["other"]), sign * float(a.get("alpha", 1)))
 
 
 def _binary(function: Callable[[GraphBuilder, Operand, Operand], Operand]) -> Operation:
@@ -303,7 +300,9 @@ def _unsqueeze(b: GraphBuilder, a: Args) -> Operand:
 def _slice(b: GraphBuilder, a: Args) -> Operand:
     start, end, step = a.get("start"), a.get("end"), a.get("step", 1)
     cut = slice(start, None if end is None or end > _ALL else end, step)
-    return _viewed(b, a["self"], lambda x: np.moveaxis(np.moveaxis(x, int(a.get("dim", 0)), 0)[cut], 0, int(a.get("dim", 0))))
+    return _viewed(
+        b, a["self"], lambda x: np.moveaxis(np.moveaxis(x, int(a.get("dim", 0)), 0)[cut], 0, int(a.get("dim", 0)))
+    )
 
 
 def _narrow(b: GraphBuilder, a: Args) -> Operand:
@@ -453,12 +452,17 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("chunk", "split", "split_with_sizes"), _parts),
     **dict.fromkeys(("cat", "concat"), _cat),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
-    **{f"{mode}_pad{axes}d": _pad_like(name) for mode, name in (("reflection", "reflect"), ("replication", "replicate"))
-       for axes in (1, 2)},
+    **{
+        f"{mode}_pad{axes}d": _pad_like(name)
+        for mode, name in (("reflection", "reflect"), ("replication", "replicate"))
+        for axes in (1, 2)
+    },
     **dict.fromkeys(("upsample_nearest2d", "upsample_nearest1d"), _upsample("nearest")),
     "upsample_bilinear2d": _upsample("bilinear"),
     "pixel_shuffle": _pixel_shuffle,
-    **dict.fromkeys(("clone", "contiguous", "detach", "alias", "to", "_to_copy", "lift_fresh_copy", "dropout_eval"), _same),
+    **dict.fromkeys(
+        ("clone", "contiguous", "detach", "alias", "to", "_to_copy", "lift_fresh_copy", "dropout_eval"), _same
+    ),
     "sym_size": _size,
     "_operator.mul": _whole_numbers(operator.mul),
     "_operator.add": _whole_numbers(operator.add),

@@ -221,8 +221,10 @@ class GraphBuilder:
             box = np.arange(prod(source.shape)).reshape(source.shape)[np.ix_(*lines)]
             if None not in cuts and box.shape == view.shape and (box == view).all():
                 return self._cut(source, [cut for cut in cuts if cut is not None])
-        self.refuse("values are put into another order in a way that no layer has: only reshapes, channels-last and "
-                    "slices are understood")
+        self.refuse(
+            "values are put into another order in a way that no layer has: only reshapes, channels-last and "
+            "slices are understood"
+        )
 
     def _cut(self, source: Value, cuts: Sequence[tuple[int, int, int]]) -> Value:
         shape = list(source.shape)

@@ -186,7 +186,7 @@ class _Graph:
             if mode is None or pad.kind[-2] != conv.kind[-2] or self.readers(conv.sources[0]) != [number]:
                 continue
             padding = _as_padding(pad.options["padding"], conv.options)
-            if padding is not None and pad.path == conv.path or padding is not None and not pad.path and mode != "zeros":
+            if padding is not None and (pad.path == conv.path or (not pad.path and mode != "zeros")):
                 conv.options |= {"padding": padding} | ({"padding_mode": mode} if mode != "zeros" else {})
                 self._replace(conv.sources[0], pad.sources[0])
 
@@ -202,7 +202,7 @@ def _leading_to(drafts: Sequence[Draft], last: int) -> set[int]:
 
 
 def _normalize(scale: Array, shift: Array, channels: int) -> dict[str, list[float]]:
-    """scale · x + shift as (x − mean) ÷ std, for each channel."""
+    """The line scale · x + shift as (x − mean) ÷ std, for each channel."""
     std = np.broadcast_to(1 / scale.reshape(-1), channels)
     mean = np.broadcast_to(-shift.reshape(-1) / scale.reshape(-1), channels)
     return {name: [float(f"{number:.10g}") + 0.0 for number in each] for name, each in (("mean", mean), ("std", std))}
@@ -214,7 +214,7 @@ def _given(draft: Draft, scale: Array, shift: Array, each: bool) -> bool:
         if draft.options.get("bias") is not False or not each or not (scale == 1).all():
             return False
         del draft.options["bias"]
-        size = draft.options.get("out_channels", draft.options.get("out_features"))
+        size = int(draft.options["out_features" if draft.kind == "Linear" else "out_channels"])
         draft.tensors["bias"] = np.broadcast_to(shift.reshape(-1), (size,))
         return True
     if draft.kind == "LayerNorm" and draft.options.get("elementwise_affine") is False:
@@ -223,7 +223,7 @@ def _given(draft: Draft, scale: Array, shift: Array, each: bool) -> bool:
         return True
     groups = draft.kind == "GroupNorm" or draft.kind.startswith("BatchNorm")
     instance = draft.kind.startswith("InstanceNorm")
-    plain = "weight" not in draft.tensors and (instance or groups and draft.options.get("affine") is False)
+    plain = "weight" not in draft.tensors and (instance or (groups and draft.options.get("affine") is False))
     if not plain or not each:
         return False
     draft.options.pop("affine", None)

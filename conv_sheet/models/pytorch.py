@@ -4,10 +4,11 @@
 numbers. Nothing in it has to be unpickled; the example inputs, which are pickled, are left alone.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -66,9 +67,10 @@ def from_torch(module: Any, example: Any, title: str = "") -> Imported:
     file = BytesIO()
     try:
         module.eval()
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are torch's, about itself
             exported = torch.export.export(module, example if isinstance(example, tuple) else (example,))
-        torch.export.save(exported, file)
+            torch.export.save(exported, file)
     except Exception as error:  # torch.export meets what it cannot follow with exceptions of every kind
         first = " ".join(str(error).split())[:200]
         raise SpecError(f"{name}: torch.export cannot follow the module: {type(error).__name__}: {first}") from error
@@ -121,7 +123,7 @@ def _tensor(archive: Archive, folder: str, name: str, entry: Any, order: bytes) 
     return np.lib.stride_tricks.as_strided(flat[start:], shape, bytes_apart).copy()
 
 
-def numbers(raw: bytes, kind: str, order: str = "<") -> Array:
+def numbers(raw: bytes, kind: str, order: Literal["<", ">"] = "<") -> Any:
     """Raw bytes as numbers; half precision comes as single.
 
     >>> numbers(bytes([0, 0, 128, 63]), "f4").tolist(), numbers(bytes([128, 63]), "bfloat16").tolist()
@@ -201,7 +203,9 @@ class _Program:
             if kind in ("user_output", "loss_output"):
                 names.append((spec["arg"].get("as_tensor") or {}).get("name"))
         if len(names) != 1 or names[0] is None:
-            self.b.refuse(f"it gives back {len(names)} values, and a workbook shows one: export a model that returns one")
+            self.b.refuse(
+                f"it gives back {len(names)} values, and a workbook shows one: export a model that returns one"
+            )
         return str(names[0])
 
     def _node(self, node: Mapping[str, Any]) -> None:
@@ -220,7 +224,9 @@ class _Program:
             self.known |= dict(zip(names, results, strict=False))
             return
         first = outputs[0] if outputs else {}
-        name = (first.get("as_tensor") or first.get("as_sym_int") or {}).get("name" if "as_tensor" in first else "as_name")
+        name = (first.get("as_tensor") or first.get("as_sym_int") or {}).get(
+            "name" if "as_tensor" in first else "as_name"
+        )
         if name is not None:
             self.known[str(name)] = results
 

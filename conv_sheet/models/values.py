@@ -7,13 +7,15 @@ source's shape, into what the layer gives. Only an operation that computes has t
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet.layers import Array, Shape
+from conv_sheet.layers import Shape
 
-Index = NDArray[np.int32]
+Index: TypeAlias = NDArray[np.int32]
+Constant: TypeAlias = NDArray[Any]
 
 LARGEST_VALUE = 4_000_000
 """Numbers of one activation from which on a model is refused: twice the cells that a workbook may have."""
@@ -50,14 +52,14 @@ class Value:
         flat = self.view.ravel()
         return flat.size == prod(self.shape) and (_counts(flat) or np.unique(flat).size == flat.size)
 
-    def spread(self, constant: Array) -> Array:
+    def spread(self, constant: Constant) -> Constant:
         """A constant that the source combines with its view, in the layer's own order and shape."""
         own = np.empty(prod(self.shape), constant.dtype)
         own[self.view.ravel()] = np.broadcast_to(constant, self.view.shape).ravel()
         return own.reshape(self.shape)
 
 
-Operand = Value | Array
+Operand: TypeAlias = Value | Constant
 """What an operation of the source takes: a value, or a constant."""
 
 

@@ -58,7 +58,11 @@ def _layer(kind: str, options: dict[str, Any], own: Mapping[str, Tensor], xs: li
         options = {"in_features": x.shape[1], **options}
     elif kind in ("Softmax", "LogSoftmax"):
         options = {"dim": 1, **options}
-    elif kind in ("MaxPool2d", "AvgPool2d") and isinstance(options.get("padding"), tuple) and len(options["padding"]) == 4:
+    elif (
+        kind in ("MaxPool2d", "AvgPool2d")
+        and isinstance(options.get("padding"), tuple)
+        and len(options["padding"]) == 4
+    ):
         x, options = _four_sides(kind, x, dict(options))
     elif kind == "ZeroPad3d":
         return F.pad(x, options["padding"])

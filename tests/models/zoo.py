@@ -184,9 +184,7 @@ def cs231n_3layer() -> nn.Module:
         x = F.max_pool2d(F.relu(s.conv(x)), 2)
         return s.fc2(F.relu(s.fc1(x.flatten(1))))  # type: ignore[no-any-return]
 
-    return Forward(
-        run, conv=nn.Conv2d(3, 32, 7, padding=3), fc1=nn.Linear(32 * 256, 100), fc2=nn.Linear(100, 10)
-    )
+    return Forward(run, conv=nn.Conv2d(3, 32, 7, padding=3), fc1=nn.Linear(32 * 256, 100), fc2=nn.Linear(100, 10))
 
 
 def allcnn_quarter() -> nn.Module:

@@ -101,7 +101,7 @@ class Tensors:
             )
         with file.open("rb") as stream:
             stream.seek(start)
-            return numbers(stream.read(length), kind).reshape(shape)
+            return np.asarray(numbers(stream.read(length), kind).reshape(shape))
 
 
 def beside(model: Path, location: str, where: str) -> Path:
@@ -121,7 +121,7 @@ def beside(model: Path, location: str, where: str) -> Path:
 def _kind(data_type: int, where: str) -> str:
     from onnx import TensorProto as Proto
 
-    kinds = {
+    kinds: dict[int, str] = {
         Proto.FLOAT: "f4",
         Proto.DOUBLE: "f8",
         Proto.FLOAT16: "f2",

@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from conv_sheet.layers import Array
+from conv_sheet.models.values import Constant
 
 LARGEST = 16_000_000
 """Numbers of a constant from which on it is refused."""
 
 Attributes = Mapping[str, Any]
-Fold = Callable[[Sequence[Array], Attributes], Array]
+Fold = Callable[[Sequence[Constant], Attributes], Constant]
 
 
 class FoldError(Exception):
     """A constant cannot be calculated; the message says why."""
 
 
-def fold(op: str, inputs: Sequence[Array | None], attributes: Attributes) -> Array | None:
+def fold(op: str, inputs: Sequence[Constant | None], attributes: Attributes) -> Constant | None:
     """What an operator makes of constants; None for an operator that is not known here.
 
     >>> fold("Concat", [np.array([1]), np.array([-1])], {"axis": 0}).tolist()
@@ -48,7 +48,7 @@ def bounded(shape: Sequence[int]) -> tuple[int, ...]:
     return sizes
 
 
-def axes_of(inputs: Sequence[Array], attributes: Attributes) -> list[int] | None:
+def axes_of(inputs: Sequence[Constant], attributes: Attributes) -> list[int] | None:
     """Axes as an attribute, as before opset 13, or as the second input."""
     given = attributes.get("axes")
     if given is None and len(inputs) > 1:
@@ -71,7 +71,7 @@ def unsqueezed(x: Any, axes: Sequence[int] | None) -> Any:
     return np.expand_dims(x, tuple(axes or ()))
 
 
-def sliced(x: Any, inputs: Sequence[Array], attributes: Attributes) -> Any:
+def sliced(x: Any, inputs: Sequence[Constant], attributes: Attributes) -> Any:
     """A slice, with its limits as attributes (before opset 10) or as inputs."""
     if len(inputs) > 1:
         starts, ends = inputs[1].tolist(), inputs[2].tolist()
@@ -86,7 +86,7 @@ def sliced(x: Any, inputs: Sequence[Array], attributes: Attributes) -> Any:
     return x[tuple(cuts)]
 
 
-def split(x: Any, inputs: Sequence[Array], attributes: Attributes, outputs: int) -> list[Any]:
+def split(x: Any, inputs: Sequence[Constant], attributes: Attributes, outputs: int) -> list[Any]:
     """Parts along an axis."""
     axis = int(attributes.get("axis", 0))
     sizes = inputs[1].tolist() if len(inputs) > 1 else attributes.get("split")
@@ -99,14 +99,14 @@ def split(x: Any, inputs: Sequence[Array], attributes: Attributes, outputs: int)
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> Fold:
-    def apply(xs: Sequence[Array], a: Attributes) -> Array:
+    def apply(xs: Sequence[Constant], a: Attributes) -> Constant:
         bounded(np.broadcast_shapes(xs[0].shape, xs[1].shape))
         return np.asarray(function(xs[0], xs[1]))
 
     return apply
 
 
-def _divided(x: Array, y: Array) -> Array:
+def _divided(x: Constant, y: Constant) -> Constant:
     if x.dtype.kind in "iu" and y.dtype.kind in "iu":
         if not y.all():
             raise FoldError("it divides by zero")
@@ -114,7 +114,7 @@ def _divided(x: Array, y: Array) -> Array:
     return np.asarray(x / y)
 
 
-def _constant(xs: Sequence[Array], a: Attributes) -> Array:
+def _constant(xs: Sequence[Constant], a: Attributes) -> Constant:
     for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
         if name in a:
             kind = np.float32 if "float" in name else np.int64 if "int" in name else None
@@ -122,22 +122,22 @@ def _constant(xs: Sequence[Array], a: Attributes) -> Array:
     raise FoldError("it is a constant of a kind that is not known")
 
 
-def _filled(xs: Sequence[Array], a: Attributes) -> Array:
+def _filled(xs: Sequence[Constant], a: Attributes) -> Constant:
     value = np.asarray(a.get("value", np.zeros(1, np.float32))).reshape(-1)
     return np.full(bounded(xs[0].reshape(-1).tolist()), value[0])
 
 
-def _expanded(xs: Sequence[Array], a: Attributes) -> Array:
+def _expanded(xs: Sequence[Constant], a: Attributes) -> Constant:
     return np.broadcast_to(xs[0], bounded(np.broadcast_shapes(xs[0].shape, tuple(xs[1].reshape(-1).tolist())))).copy()
 
 
-def _range(xs: Sequence[Array], a: Attributes) -> Array:
+def _range(xs: Sequence[Constant], a: Attributes) -> Constant:
     start, stop, step = (float(x) for x in xs)
     bounded([max(0, int((stop - start) / step))])
     return np.arange(xs[0].item(), xs[1].item(), xs[2].item(), dtype=xs[0].dtype)
 
 
-def _cast(xs: Sequence[Array], a: Attributes) -> Array:
+def _cast(xs: Sequence[Constant], a: Attributes) -> Constant:
     kinds = {1: "f4", 2: "u1", 3: "i1", 6: "i4", 7: "i8", 9: "?", 10: "f4", 11: "f8"}
     to = int(a["to"])
     if to not in kinds:
@@ -146,14 +146,14 @@ def _cast(xs: Sequence[Array], a: Attributes) -> Array:
 
 
 def _reduced(function: Callable[..., Any]) -> Fold:
-    def apply(xs: Sequence[Array], a: Attributes) -> Array:
+    def apply(xs: Sequence[Constant], a: Attributes) -> Constant:
         axes = axes_of(xs, a)
         return np.asarray(function(xs[0], axis=tuple(axes) if axes else None, keepdims=bool(a.get("keepdims", 1))))
 
     return apply
 
 
-def _tiled(xs: Sequence[Array], a: Attributes) -> Array:
+def _tiled(xs: Sequence[Constant], a: Attributes) -> Constant:
     counts = xs[1].reshape(-1).tolist()
     bounded([size * count for size, count in zip(xs[0].shape, counts, strict=True)])
     return np.tile(xs[0], counts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conv_sheet.errors import DataError
-from conv_sheet.layers import Array, Shape
+from conv_sheet.layers import Shape
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.finish import finish
 from conv_sheet.models.imported import Imported, listed, shown
@@ -64,7 +64,7 @@ class _Graph:
         return finish(self.b, result, picture, title)
 
     def _output(self) -> str:
-        names = [output.name for output in self.graph.output]
+        names = [str(output.name) for output in self.graph.output]
         if len(names) != 1:
             self.b.refuse(
                 f"it gives back {len(names)} values, {listed(names)}, and a workbook shows one: export a model that "
@@ -73,7 +73,7 @@ class _Graph:
         return names[0]
 
     def _check_supported(self, nodes: Sequence["NodeProto"]) -> None:
-        unknown = [n for n in nodes if n.domain not in ("", "ai.onnx") or n.op_type not in {*OPERATIONS, *FOLDS}]
+        unknown = [n for n in nodes if n.domain not in ("", "ai.onnx") or n.op_type not in {*OPERATIONS, *FOLDS, "If"}]
         if unknown:
             operators = listed(dict.fromkeys(f"{n.domain}.{n.op_type}".removeprefix(".") for n in unknown))
             self.b.refuse(
@@ -83,7 +83,7 @@ class _Graph:
 
     def _input(self, nodes: Sequence["NodeProto"]) -> Shape:
         """Make the picture known; its shape."""
-        read = {name for node in nodes for name in node.input}
+        read = {name for node in nodes for name in _reads(node)}
         inputs = [i for i in self.graph.input if i.name not in self.stored and i.name in read]
         if len(inputs) != 1:
             names = f", {listed(i.name for i in inputs)}," if inputs else ""
@@ -105,6 +105,9 @@ class _Graph:
         inputs = [self._operand(name) if name else None for name in node.input]
         if node.op_type == "Conv":
             self._look_for_fusion(node, inputs)
+        if node.op_type == "If":
+            self._branch(node, inputs[0])
+            return
         attributes = {attribute.name: self._attribute(attribute) for attribute in node.attribute}
         result = apply(self.b, OnnxNode(node.op_type, inputs, attributes, len(node.output), self.opset))
         results = result if isinstance(result, list) else [result]
@@ -112,6 +115,20 @@ class _Graph:
             if name in self.known:
                 self.b.refuse(f"it gives {shown(name)}, which another node has given already")
             self.known[name] = value
+
+    def _branch(self, node: "NodeProto", condition: Operand | None) -> None:
+        """The branch of an If that shapes have decided already, as exporters write a squeeze."""
+        if not isinstance(condition, np.ndarray) or condition.size != 1:
+            self.b.refuse("a condition that depends on the picture is not supported")
+        wanted = "then_branch" if condition.reshape(-1)[0] else "else_branch"
+        graph = next((attribute.g for attribute in node.attribute if attribute.name == wanted), None)
+        if graph is None or len(graph.output) != len(node.output):
+            self.b.refuse(f"it has no {wanted} for what it gives")
+        self._check_supported(graph.node)
+        self.stored |= {tensor.name: tensor for tensor in graph.initializer}
+        for inner, path in zip(graph.node, module_paths(graph.node), strict=True):
+            self._run(inner, path)
+        self.known |= {name: self._operand(own.name) for name, own in zip(node.output, graph.output, strict=True)}
 
     def _operand(self, name: str) -> Operand:
         if name not in self.known:
@@ -156,9 +173,14 @@ def _label(node: "NodeProto") -> str:
     return shown(node.name or (node.output[0] if node.output else ""))
 
 
-def _ordered(
-    b: GraphBuilder, nodes: Sequence["NodeProto"], output: str, given: set[str]
-) -> list["NodeProto"]:
+def _reads(node: "NodeProto") -> list[str]:
+    """Names of all that a node reads, in branches of an If too."""
+    branches = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    inner = [name for graph in branches for other in graph.node for name in other.input]
+    return [*node.input, *inner, *(output.name for graph in branches for output in graph.output)]
+
+
+def _ordered(b: GraphBuilder, nodes: Sequence["NodeProto"], output: str, given: set[str]) -> list["NodeProto"]:
     """The nodes that the output depends on, each behind what it reads."""
     makers: dict[str, NodeProto] = {}
     for node in nodes:
@@ -177,7 +199,7 @@ def _ordered(
         elif id(node) not in state:
             state[id(node)] = False
             waiting.append((node, True))
-            sources = [makers[name] for name in reversed(node.input) if name in makers and name not in given]
+            sources = [makers[name] for name in reversed(_reads(node)) if name in makers and name not in given]
             for source in sources:
                 if state.get(id(source)) is False:
                     raise DataError(f"{b.file}: nodes read each other in a circle, one of them is {_label(source)}")
@@ -189,6 +211,4 @@ def _ordered(
 
 def _sorted(nodes: Sequence["NodeProto"], makers: Mapping[str, Any], places: Mapping[int, int]) -> bool:
     """Whether each node stands behind what it reads, as the format asks for: then the order is the file's."""
-    return all(
-        places[id(makers[name])] < places[id(node)] for node in nodes for name in node.input if name in makers
-    )
+    return all(places[id(makers[name])] < places[id(node)] for node in nodes for name in _reads(node) if name in makers)

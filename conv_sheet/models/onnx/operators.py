@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from conv_sheet.layers import Array
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.imported import short
 from conv_sheet.models.onnx import folding
 from conv_sheet.models.operations import activations, arithmetic, kernels, norms, pooling, reshaping
 from conv_sheet.models.operations.options import automatic
-from conv_sheet.models.values import Operand, Value
+from conv_sheet.models.values import Constant, Operand, Value
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,9 @@ def apply(b: GraphBuilder, node: OnnxNode) -> Result:
         if all(not isinstance(x, Value) for x in node.inputs):
             inputs = [x for x in node.inputs if not isinstance(x, Value)]
             if node.op == "Split":
-                return list(folding.split(inputs[0], [x for x in inputs if x is not None], node.attributes, node.outputs))
+                return list(
+                    folding.split(inputs[0], [x for x in inputs if x is not None], node.attributes, node.outputs)
+                )
             constant = folding.fold(node.op, inputs, node.attributes)
             if constant is not None:
                 return constant
@@ -70,18 +71,18 @@ def _x(b: GraphBuilder, node: OnnxNode, number: int = 0) -> Value:
     return operand
 
 
-def _constant(b: GraphBuilder, node: OnnxNode, number: int) -> Array:
+def _constant(b: GraphBuilder, node: OnnxNode, number: int) -> Constant:
     operand = node.input(number)
     if operand is None or isinstance(operand, Value):
         b.refuse(f"input {number + 1} has to be a constant")
     return operand
 
 
-def _optional(b: GraphBuilder, node: OnnxNode, number: int) -> Array | None:
+def _optional(b: GraphBuilder, node: OnnxNode, number: int) -> Constant | None:
     return None if node.input(number) is None else _constant(b, node, number)
 
 
-def _constants(node: OnnxNode) -> list[Array]:
+def _constants(node: OnnxNode) -> list[Constant]:
     """Inputs from the second on, for operators that take axes or limits there; the first place is kept."""
     return [np.zeros(0), *(x for x in node.inputs[1:] if isinstance(x, np.ndarray))]
 
@@ -124,39 +125,25 @@ def _conv_transpose(b: GraphBuilder, node: OnnxNode) -> Result:
     more = [int(n) for n in node.get("output_padding", None) or [0] * len(kernel)]
     if "output_shape" in node.attributes:
         b.refuse("output_shape is not known: export with pads")
-    pads = _transposed_pads(b, node, kernel, stride, dilation, more)
-    before, after = [pad[0] for pad in pads], [pad[1] for pad in pads]
-    padding = [min(pair) if pair[1] >= pair[0] else pair[0] for pair in pads]
-    grown = [o + max(0, a - z) for o, a, z in zip(more, before, after, strict=True)]
-    out = kernels.conv_transpose(
+    pads = _pads(b, node, _x(b, node), kernel, stride, dilation) if not _is_same(node) else []
+    if not pads:
+        pads, grown = kernels.same_transposed(kernel, stride, dilation, node.get("auto_pad", "") == "SAME_LOWER")
+        more = [own or wanted for own, wanted in zip(more, grown, strict=True)]
+    return kernels.conv_transpose(
         b,
         _x(b, node),
         weight,
         _optional(b, node, 2),
         stride=stride,
-        padding=padding,
-        output_padding=grown,
+        pads=pads,
+        output_padding=more,
         dilation=dilation,
         groups=int(node.get("group", 1)),
     )
-    cut = [slice(0, size - max(0, z - a)) for size, a, z in zip(out.shape[1:], before, after, strict=True)]
-    return out.moved(out.view[(slice(None), slice(None), *cut)])
 
 
-def _transposed_pads(
-    b: GraphBuilder,
-    node: OnnxNode,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    dilation: Sequence[int],
-    more: Sequence[int],
-) -> list[tuple[int, int]]:
-    mode = node.get("auto_pad", "NOTSET")
-    if mode not in ("SAME_UPPER", "SAME_LOWER"):
-        return _pads(b, node, _x(b, node), kernel, stride, dilation)
-    totals = [max(0, d * (k - 1) + 1 + o - s) for k, s, d, o in zip(kernel, stride, dilation, more, strict=True)]
-    halves = [(t // 2, t - t // 2) for t in totals]
-    return halves if mode == "SAME_UPPER" else [(z, a) for a, z in halves]
+def _is_same(node: OnnxNode) -> bool:
+    return str(node.get("auto_pad", "NOTSET")).startswith("SAME")
 
 
 def _gemm(b: GraphBuilder, node: OnnxNode) -> Result:
@@ -413,7 +400,7 @@ def _resize(b: GraphBuilder, node: OnnxNode) -> Result:
     where = node.get("coordinate_transformation_mode", default)
     whole = all(new % old == 0 for new, old in zip(size, maps.shape[1:], strict=True))
     mode = node.get("mode", "nearest")
-    if mode == "nearest" and (where == "asymmetric" or whole and where in ("half_pixel", "pytorch_half_pixel")):
+    if mode == "nearest" and (where == "asymmetric" or (whole and where in ("half_pixel", "pytorch_half_pixel"))):
         return reshaping.upsample(b, x, size, "nearest")
     if mode in ("linear", "bilinear") and axes == 2 and where in ("half_pixel", "pytorch_half_pixel", "align_corners"):
         return reshaping.upsample(b, x, size, "bilinear", align_corners=where == "align_corners")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _TF = ("StatefulPartitionedCall", "PartitionedCall")
+_VIEWS = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "Identity", "Shape")
 
 
 def module_paths(nodes: Sequence[Any]) -> list[str]:
@@ -16,9 +17,14 @@ def module_paths(nodes: Sequence[Any]) -> list[str]:
     """
     found = [_said(node) for node in nodes]
     named = [_by_name(node.name) if said is None else said for node, said in zip(nodes, found, strict=True)]
+    layers = {path for node, path in zip(nodes, named, strict=True) if node.op_type not in _VIEWS}
+    seen: set[str] = set()
     for place, node in enumerate(nodes):
-        if node.name.startswith(_TF) and named[place] in named[:place]:
-            named[place] = ""  # the activation of a layer
+        path = named[place]
+        if node.name.startswith(_TF) and (path in seen or (path in layers and node.op_type in _VIEWS)):
+            named[place] = ""  # the activation of a layer, or its layout
+        else:
+            seen.add(path)
     inner = {path.rpartition(".")[0] for path in named}
     inner |= {".".join(path.split(".")[:n]) for path in named for n in range(1, path.count(".") + 1)}
     return [path if said is not None or path not in inner else "" for path, said in zip(named, found, strict=True)]

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 
-from conv_sheet.layers import Array
 from conv_sheet.models.builder import Draft, GraphBuilder
 from conv_sheet.models.imported import short
 from conv_sheet.models.operations.activations import gelu, near, pointwise
 from conv_sheet.models.operations.norms import local_response_norm
-from conv_sheet.models.values import Operand, Value, channels_last
+from conv_sheet.models.values import Constant, Operand, Value, channels_last
 
 SCALE = "_Scale"
 """weight · x + bias with constants: a bias, a normalised picture, or part of a longer pattern."""
@@ -18,41 +17,41 @@ _FEW = 4096
 
 
 def add(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand:
-    """x + factor · y."""
-    if isinstance(x, Value) and isinstance(y, Value):
+    """The sum x + factor · y."""
+    if isinstance(x, Value):
+        if not isinstance(y, Value):
+            return scaled(b, x, np.array(1.0), _numbers(y) * factor)
         if x.layer == y.layer and np.array_equal(x.view, y.view):
             return scaled(b, x, np.array(1 + factor))
         return _combined(b, "Add", x, y if factor == 1 else scaled(b, y, np.array(factor)))
-    if isinstance(x, Value):
-        return scaled(b, x, np.array(1.0), _numbers(y) * factor)
     if isinstance(y, Value):
         return scaled(b, y, np.array(factor), _numbers(x))
     return np.asarray(x + factor * y if factor != 1 else x + y)
 
 
 def subtract(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand:
-    """x − factor · y."""
+    """The difference x − factor · y."""
     if isinstance(x, Value) or isinstance(y, Value):
         return add(b, x, y, -factor)
     return np.asarray(x - factor * y if factor != 1 else x - y)
 
 
 def multiply(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
-    """x · y."""
-    if isinstance(x, Value) and isinstance(y, Value):
+    """The product x · y."""
+    if isinstance(x, Value):
+        if not isinstance(y, Value):
+            return scaled(b, x, _numbers(y))
         if x.layer == y.layer and np.array_equal(x.view, y.view):
             return pointwise(b, x, "_Square")
         found = _gated(b, x, y) or _gated(b, y, x) or _gelu(b, x, y) or _gelu(b, y, x)
         return found or _combined(b, "Mul", x, y)
-    if isinstance(x, Value):
-        return scaled(b, x, _numbers(y))
     if isinstance(y, Value):
         return scaled(b, y, _numbers(x))
     return np.asarray(x * y)
 
 
 def divide(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
-    """x ÷ y, where y is a constant, or what local response normalisation divides by."""
+    """The quotient x ÷ y, where y is a constant, or what local response normalisation divides by."""
     if isinstance(x, Value) and isinstance(y, Value):
         return _lrn(b, x, y) or b.refuse("a quotient of two activations is not known")
     if isinstance(y, Value):
@@ -72,8 +71,8 @@ def power(b: GraphBuilder, x: Value, exponent: float) -> Value:
     return pointwise(b, x, "_Square") if exponent == 2 else pointwise(b, x, "_Power", {"exponent": float(exponent)})
 
 
-def scaled(b: GraphBuilder, x: Value, scale: Array, shift: Array | None = None) -> Value:
-    """scale · x + shift, with constants that broadcast to the source's view of x."""
+def scaled(b: GraphBuilder, x: Value, scale: Constant, shift: Constant | None = None) -> Value:
+    """The line scale · x + shift, with constants that broadcast to the source's view of x."""
     whole = b.complete(x)
     factor, summand = (_own(b, whole, c) for c in (scale, np.array(0.0) if shift is None else shift))
     found = _hard(b, whole, factor, summand)
@@ -88,14 +87,14 @@ def scaled(b: GraphBuilder, x: Value, scale: Array, shift: Array | None = None) 
     return b.add(SCALE, [source], whole.shape, {}, {"weight": factor, "bias": summand}).moved(whole.view)
 
 
-def _numbers(constant: Array) -> Array:
+def _numbers(constant: Constant) -> Constant:
     """A constant in double precision, as somebody wrote it."""
     if constant.dtype != np.float32 or constant.size > _FEW:
         return constant.astype(np.float64)
     return np.array([short(float(number)) for number in constant.flat]).reshape(constant.shape)
 
 
-def _own(b: GraphBuilder, whole: Value, constant: Array) -> Array:
+def _own(b: GraphBuilder, whole: Value, constant: Constant) -> Constant:
     """The constant in the layer's order: a single number, one a map (C, 1, 1), or one for each value."""
     constant = constant.astype(np.float64)
     if constant.size == 1:
@@ -120,8 +119,13 @@ def _combined(b: GraphBuilder, kind: str, x: Value, y: Value) -> Value:
         if one.shape != other.shape or not np.array_equal(one.view, other.view):
             b.refuse(f"vectors of {one.shape} and {other.shape} values, or in different orders, cannot be combined")
         return b.add(kind, [one, other], one.shape).moved(one.view)
-    last = any(v.view.ndim > 2 and not v.whole and np.moveaxis(v.view, -1, 1).size == v.moved(
-        np.moveaxis(v.view, -1, 1)).view.size and v.moved(np.moveaxis(v.view, -1, 1)).whole for v in (x, y))
+    last = any(
+        v.view.ndim > 2
+        and not v.whole
+        and np.moveaxis(v.view, -1, 1).size == v.moved(np.moveaxis(v.view, -1, 1)).view.size
+        and v.moved(np.moveaxis(v.view, -1, 1)).whole
+        for v in (x, y)
+    )
     one, other = b.maps(x, last, repeats=True), b.maps(y, last, repeats=True)
     if len(one.shape) != len(other.shape):
         b.refuse(f"values of {one.shape} and {other.shape} cannot be combined")
@@ -157,7 +161,7 @@ def _of_plus_three(b: GraphBuilder, draft: Draft | None) -> int | None:
     return inner.sources[0]
 
 
-def _hard(b: GraphBuilder, x: Value, scale: Array, shift: Array) -> Value | None:
+def _hard(b: GraphBuilder, x: Value, scale: Constant, shift: Constant) -> Value | None:
     """Hardsigmoid and Hardswish, which end in a division by 6."""
     if scale.size > 1 or shift.size > 1 or not near(float(scale), 1 / 6) or float(shift):
         return None
@@ -173,7 +177,7 @@ def _hard(b: GraphBuilder, x: Value, scale: Array, shift: Array) -> Value | None
 
 
 def _gated(b: GraphBuilder, x: Value, gate: Value) -> Value | None:
-    """x · sigmoid(x), x · hardsigmoid(x)."""
+    """SiLU and Hardswish: x · sigmoid(x), x · hardsigmoid(x)."""
     draft = b.draft(gate)
     kinds = {"Sigmoid": "SiLU", "Hardsigmoid": "Hardswish"}
     if draft is None or draft.kind not in kinds or draft.sources != [x.layer] or not np.array_equal(x.view, gate.view):
@@ -182,7 +186,7 @@ def _gated(b: GraphBuilder, x: Value, gate: Value) -> Value | None:
 
 
 def _gelu(b: GraphBuilder, x: Value, gate: Value) -> Value | None:
-    """x · (1 + erf(x ÷ √2)) ÷ 2, in whatever order it is multiplied."""
+    """GELU: x · (1 + erf(x ÷ √2)) ÷ 2, in whatever order it is multiplied."""
     outer = b.draft(gate)
     erf = _source(b, outer) if outer is not None else None
     inner = _source(b, erf) if erf is not None and erf.kind == "_Erf" else None
@@ -201,7 +205,7 @@ def _gelu(b: GraphBuilder, x: Value, gate: Value) -> Value | None:
 
 
 def _lrn(b: GraphBuilder, x: Value, divisor: Value) -> Value | None:
-    """x ÷ (k + α · mean of the squares around it)^β."""
+    """Local response normalisation: x ÷ (k + α · mean of the squares around it)^β."""
     power = b.made_by(divisor, "_Power")
     inner = _source(b, power) if power is not None else None
     constants = _constants(inner)

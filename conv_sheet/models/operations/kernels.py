@@ -46,8 +46,9 @@ def conv(
         for n, k, s, pad, d in zip(maps.shape[1:], kernel, stride, pads, dilation, strict=True)
     ]
     options = {"out_channels": weight.shape[0], "kernel_size": brief(kernel)}
-    options |= _unless({"stride": 1, "padding": 0, "dilation": 1}, stride=brief(stride), padding=padding,
-                       dilation=brief(dilation))
+    options |= _unless(
+        {"stride": 1, "padding": 0, "dilation": 1}, stride=brief(stride), padding=padding, dilation=brief(dilation)
+    )
     out = b.add(
         f"Conv{len(kernel)}d",
         [maps],
@@ -66,14 +67,20 @@ def conv_transpose(
     bias: Array | None,
     *,
     stride: Sequence[int],
-    padding: Sequence[int],
+    pads: Sequence[tuple[int, int]],
     output_padding: Sequence[int],
     dilation: Sequence[int],
     groups: int = 1,
     last: bool = False,
 ) -> Value:
-    """A transposed convolution; its weight is (in, out ÷ groups, height, width)."""
+    """A transposed convolution; its weight is (in, out ÷ groups, height, width).
+
+    Where it is cut more at the end than at the beginning, the surplus is a slice of what the layer gives; where less,
+    that is `output_padding`.
+    """
     maps = b.maps(x, last)
+    padding = [before for before, _ in pads]
+    output_padding = [o + max(0, pad[0] - pad[1]) for o, pad in zip(output_padding, pads, strict=True)]
     kernel = weight.shape[2:]
     if len(kernel) not in (1, 2) or len(maps.shape) != len(kernel) + 1 or weight.shape[0] != maps.shape[0]:
         b.refuse(f"a transposed convolution with a weight of {weight.shape} does not fit values of {maps.shape}")
@@ -93,7 +100,22 @@ def conv_transpose(
     out = b.add(
         f"ConvTranspose{len(kernel)}d", [maps], (channels, *size), options | _biased(b, bias), tensors, b.owner(weight)
     )
+    ends = [slice(0, n - max(0, after - before)) for n, (before, after) in zip(size, pads, strict=True)]
+    out = out.moved(out.view[(slice(None), slice(None), *ends)])
     return out.moved(channels_last(out.view)) if last else out
+
+
+def same_transposed(
+    kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], lower: bool = False
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """Padding and output_padding of a transposed convolution that makes each axis `stride` times as long.
+
+    >>> same_transposed([3, 2], [2, 3], [1, 1])
+    ([(0, 1), (0, 0)], [0, 1])
+    """
+    surplus = [d * (k - 1) + 1 - s for k, s, d in zip(kernel, stride, dilation, strict=True)]
+    halves = [(max(0, n) // 2, max(0, n) - max(0, n) // 2) for n in surplus]
+    return [half[::-1] for half in halves] if lower else halves, [max(0, -n) for n in surplus]
 
 
 def linear(b: GraphBuilder, x: Value, weight: Array, bias: Array | None) -> Value:

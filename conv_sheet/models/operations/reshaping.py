@@ -1,4 +1,4 @@
-"""What moves values about: padding, joining, growing. Reshapes, transpositions and slices are views and need no layer."""
+"""What moves values about: padding, joining, growing. Reshapes, transpositions and slices are views: no layers."""
 
 from collections.abc import Sequence
 
