@@ -136,7 +136,9 @@ def test_a_module_in_training_stays_so() -> None:
 
 def test_layers_that_are_not_known_are_refused_by_operator() -> None:
     module = Forward(lambda s, x: torch.sin(x)).eval()
-    with pytest.raises(SpecError, match=r"'aten\.sin\.default': this operator is not supported; supported are") as caught:
+    with pytest.raises(
+        SpecError, match=r"'aten\.sin\.default': this operator is not supported; supported are"
+    ) as caught:
         from_torch(module, torch.rand(1, 1, 4, 4))
     assert "\n" not in str(caught.value)
 

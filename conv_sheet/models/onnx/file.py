@@ -47,7 +47,12 @@ def load(path: Path) -> "ModelProto":
             f"{path}: it uses opset {opset}, and {OPSETS.start} to {OPSETS.stop - 1} are understood: export with "
             "opset_version=20"
         )
-    return _inlined(model, path) if model.functions else model
+    model = _inlined(model, path) if model.functions else model
+    names = [name for node in model.graph.node for name in (node.name, node.op_type, *node.input, *node.output)]
+    names += [entry.name for entry in (*model.graph.input, *model.graph.output, *model.graph.initializer)]
+    if not all(isinstance(name, str) for name in names):  # protobuf gives what is not UTF-8 as bytes
+        raise DataError(f"{path}: a damaged ONNX file: its names are not texts")
+    return model
 
 
 def _inlined(model: "ModelProto", path: Path) -> "ModelProto":

@@ -7,7 +7,7 @@ import numpy as np
 
 from conv_sheet.models.values import Constant
 
-LARGEST = 16_000_000
+LARGEST = 8_000_000
 """Numbers of a constant from which on it is refused."""
 
 Attributes = Mapping[str, Any]
@@ -137,6 +137,17 @@ def _range(xs: Sequence[Constant], a: Attributes) -> Constant:
     return np.arange(xs[0].item(), xs[1].item(), xs[2].item(), dtype=xs[0].dtype)
 
 
+def _gathered(xs: Sequence[Constant], a: Attributes) -> Constant:
+    axis = int(a.get("axis", 0)) % max(1, xs[0].ndim)
+    bounded([*xs[0].shape[:axis], *xs[1].shape, *xs[0].shape[axis + 1 :]])
+    return np.take(xs[0], xs[1], axis=axis)
+
+
+def _chosen(xs: Sequence[Constant], a: Attributes) -> Constant:
+    bounded(np.broadcast_shapes(*(x.shape for x in xs)))
+    return np.where(xs[0], xs[1], xs[2])
+
+
 def _cast(xs: Sequence[Constant], a: Attributes) -> Constant:
     kinds = {1: "f4", 2: "u1", 3: "i1", 6: "i4", 7: "i8", 9: "?", 10: "f4", 11: "f8"}
     to = int(a["to"])
@@ -165,7 +176,7 @@ FOLDS: dict[str, Fold] = {
     "Identity": lambda xs, a: xs[0],
     "Shape": lambda xs, a: np.array(xs[0].shape[a.get("start", 0) : a.get("end")], np.int64),
     "Size": lambda xs, a: np.array(xs[0].size, np.int64),
-    "Gather": lambda xs, a: np.take(xs[0], xs[1], axis=int(a.get("axis", 0))),
+    "Gather": _gathered,
     "Concat": lambda xs, a: np.concatenate(xs, axis=int(a["axis"])),
     "Reshape": lambda xs, a: xs[0].reshape(
         reshaped(xs[0], a.get("shape") or xs[1].reshape(-1).tolist(), bool(a.get("allowzero")))
@@ -191,7 +202,7 @@ FOLDS: dict[str, Fold] = {
     "Equal": _binary(np.equal),
     "Greater": _binary(np.greater),
     "Less": _binary(np.less),
-    "Where": lambda xs, a: np.where(xs[0], xs[1], xs[2]),
+    "Where": _chosen,
     "Not": lambda xs, a: np.logical_not(xs[0]),
     "Neg": lambda xs, a: -xs[0],
     "Abs": lambda xs, a: np.abs(xs[0]),

@@ -9,7 +9,8 @@ import numpy as np
 
 from conv_sheet.errors import DataError
 from conv_sheet.layers import Shape
-from conv_sheet.models.builder import GraphBuilder
+from conv_sheet.models.archive import reason
+from conv_sheet.models.builder import MOST_LAYERS, GraphBuilder
 from conv_sheet.models.finish import finish
 from conv_sheet.models.imported import Imported, listed, shown
 from conv_sheet.models.onnx.file import Tensors, load, opset_of, sizes_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, NodeProto
 
 _NUMBERED = re.compile(r"onnx::Conv_\d+\Z")
+_MOST_CONSTANTS = 32_000_000
 _INVENTED = re.compile(r"::|[:/]|\A\d+\Z|\Aval_\d+\Z")
 """Names of tensors that an exporter has made up."""
 FUSED = (
@@ -36,7 +38,13 @@ def read_onnx(path: Path, title: str) -> Imported:
 
     Raises DataError where the file is none or is damaged, SpecError where it has what a workbook cannot show.
     """
-    return _Graph(path).imported(title)
+    graph = _Graph(path)
+    try:
+        return graph.imported(title)
+    except MemoryError:
+        raise DataError(f"{path}: {graph.b.where}: too large for a workbook") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        raise DataError(f"{path}: {graph.b.where}: its graph is damaged ({reason(error)})") from error
 
 
 class _Graph:
@@ -47,10 +55,14 @@ class _Graph:
         self.stored = {tensor.name: tensor for tensor in self.graph.initializer}
         self.known: dict[str, Operand] = {}
         self.fused = False
+        self.room = _MOST_CONSTANTS
+        """Numbers that constants calculated on the way may still have."""
 
     def imported(self, title: str) -> Imported:
         output = self._output()
         nodes = _ordered(self.b, self.graph.node, output, set(self.stored) | {i.name for i in self.graph.input})
+        if len(nodes) > MOST_LAYERS:
+            self.b.refuse(f"more than {MOST_LAYERS:,} nodes: too many for a workbook")
         self._check_supported(nodes)
         picture = self._input(nodes)
         for node, path in zip(nodes, module_paths(nodes), strict=True):
@@ -115,6 +127,10 @@ class _Graph:
             if name in self.known:
                 self.b.refuse(f"it gives {shown(name)}, which another node has given already")
             self.known[name] = value
+            if isinstance(value, np.ndarray) and value.flags.owndata:
+                self.room -= value.size
+        if self.room < 0:
+            self.b.refuse("its constants are too large for a workbook")
 
     def _branch(self, node: "NodeProto", condition: Operand | None) -> None:
         """The branch of an If that shapes have decided already, as exporters write a squeeze."""

@@ -347,8 +347,8 @@ def _shape(b: GraphBuilder, node: OnnxNode) -> Result:
 
 def _expand(b: GraphBuilder, node: OnnxNode) -> Result:
     x = _x(b, node)
-    shape = np.broadcast_shapes(x.view.shape, tuple(_constant(b, node, 1).reshape(-1).tolist()))
-    return x.moved(np.broadcast_to(x.view, folding.bounded(shape)))
+    wanted = folding.bounded(_constant(b, node, 1).reshape(-1).tolist())
+    return x.moved(np.broadcast_to(x.view, np.broadcast_shapes(x.view.shape, wanted)))
 
 
 def _gather(b: GraphBuilder, node: OnnxNode) -> Result:
