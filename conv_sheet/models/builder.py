@@ -10,11 +10,13 @@ import numpy as np
 from conv_sheet.errors import DataError, SpecError
 from conv_sheet.layers import Array, Shape
 from conv_sheet.models.imported import shown
-from conv_sheet.models.values import LARGEST_VALUE, Value, channels_first, reduced, steps, value
+from conv_sheet.models.values import LARGEST_VALUE, Index, Value, channels_first, reduced, steps, value
 
 MOST_VALUES = 40_000_000
 """Numbers of all activations together."""
 MOST_LAYERS = 5_000
+_EACH = ("BatchNorm1d", "Dropout", "ELU", "GELU", "LeakyReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Tanh")
+"""Layers that make each value of a vector from the one in its place."""
 
 
 @dataclass
@@ -179,6 +181,8 @@ class GraphBuilder:
             view = reduced(view)
         if source.moved(view).whole:
             return source.moved(view[None]) if view.shape == source.shape else self._unflattened(source, view.shape)
+        if len(source.shape) == 1 and source.complete:
+            return self._unflattened(value(self._reordered(source.layer, view.ravel()), source.shape), view.shape)
         shuffled = self._pixel_shuffled(source, view)
         return shuffled if shuffled is not None else self._sliced(source, view)
 
@@ -193,6 +197,19 @@ class GraphBuilder:
         if source.layer not in self._flat:
             self._flat[source.layer] = self.add("Flatten", [source], (prod(source.shape),), path=source.path)
         return self._flat[source.layer].moved(source.view)
+
+    def _reordered(self, layer: int, order: Index) -> int:
+        """A layer like one that gives a vector, with its values in another order: as a Linear can give them.
+
+        The layer itself stays for those that read it as it is; where nobody does, it is left out in the end.
+        """
+        draft = self.drafts[layer - 1] if layer else None
+        if draft is None or len(draft.shape) != 1 or not (draft.kind == "Linear" or draft.kind in _EACH):
+            self.refuse("a vector is put into another order before it becomes maps: only that of a Linear can be")
+        own = {name: tensor[order] if len(tensor) == len(order) else tensor for name, tensor in draft.tensors.items()}
+        sources = draft.sources if draft.kind == "Linear" else [self._reordered(draft.sources[0], order)]
+        self.drafts.append(Draft(draft.kind, list(sources), draft.shape, draft.options, own, draft.path, draft.where))
+        return len(self.drafts)
 
     def _unflattened(self, source: Value, shape: Shape) -> Value:
         """Values in their order, in another shape of maps."""

@@ -14,7 +14,8 @@ from conv_sheet.models.archive import Archive, reason
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.finish import finish
 from conv_sheet.models.imported import LARGEST_FILE, Imported, listed, shown
-from conv_sheet.models.keras_layers import LAYERS, KerasLayer, supported
+from conv_sheet.models.keras_layers import LAYERS, supported
+from conv_sheet.models.keras_moving import KerasLayer
 from conv_sheet.models.picture import first_value
 from conv_sheet.models.values import Value
 

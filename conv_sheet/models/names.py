@@ -91,12 +91,13 @@ def _shapes(network: Network, layer: str) -> dict[str, Shape]:
 def _by_name(network: Network, tensors: Mapping[str, Array], layers: Sequence[str]) -> dict[str, Array] | None:
     """Tensors by the names that conv-sheet makes of their modules'; None where no layer is called like one."""
     kinds = {layer: network.node(layer).layer.kind for layer in layers}
-    names = {}
-    for module in _modules(tensors):
-        layer = next((layer for layer, kind in kinds.items() if layer in (module, legal(module, kind))), None)
+    modules, names = _modules(tensors), {}
+    for module, own in modules.items():
+        made = (layer for layer, kind in kinds.items() if layer == legal(module, kind) and _fits(network, layer, own))
+        layer = module if module in kinds else next(made, None)
         if layer is not None:
             names[module] = layer
-    if not names:
+    if len(names) < len(modules) and kinds.keys().isdisjoint(modules):
         return None
     result = {}
     for name, tensor in tensors.items():

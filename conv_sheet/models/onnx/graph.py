@@ -15,7 +15,8 @@ from conv_sheet.models.finish import finish
 from conv_sheet.models.imported import Imported, listed, shown
 from conv_sheet.models.onnx.file import Tensors, load, opset_of, sizes_of
 from conv_sheet.models.onnx.folding import FOLDS
-from conv_sheet.models.onnx.operators import OPERATIONS, OnnxNode, apply, supported
+from conv_sheet.models.onnx.node import OnnxNode
+from conv_sheet.models.onnx.operators import OPERATIONS, apply, supported
 from conv_sheet.models.onnx.paths import module_paths
 from conv_sheet.models.picture import first_value
 from conv_sheet.models.values import Operand, Value
