@@ -119,9 +119,7 @@ class _Graph:
             draft = self.drafts[number - 1]
             if draft.kind.startswith("_"):
                 what = {"_Square": "a square", "_Erf": "an error function", "_Power": "a power"}.get(draft.kind, "it")
-                raise SpecError(
-                    f"{file}: {draft.where}: {what} is only known as part of GELU or of local response normalisation"
-                )
+                raise SpecError(f"{file}: {draft.where}: {what} is only known as part of GELU or of a normalisation")
 
     def _replace(self, number: int, by: int) -> None:
         for other in self.live:

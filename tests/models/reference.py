@@ -66,13 +66,13 @@ def _layer(kind: str, options: dict[str, Any], own: Mapping[str, Tensor], xs: li
         x, options = _four_sides(kind, x, dict(options))
     elif kind == "ZeroPad3d":
         return F.pad(x, options["padding"])
-    module = getattr(nn, kind)(**options)
+    module = getattr(nn, kind)(**options).double()
     state = module.state_dict()
     missing = {name for name in state if name not in own and name != "num_batches_tracked"}
     assert not missing and set(own) <= set(state), (kind, missing, set(own) - set(state))
     if own:
         module.load_state_dict({**own, **({"num_batches_tracked": torch.tensor(0)} if "running_mean" in own else {})})
-    return module.double().eval()(x)  # type: ignore[no-any-return]
+    return module.eval()(x)  # type: ignore[no-any-return]
 
 
 def _four_sides(kind: str, x: Tensor, options: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:

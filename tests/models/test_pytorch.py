@@ -67,7 +67,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "normalised": lambda x: F.relu((x - 0.1307) / 0.3081),
     "slice": lambda x: F.relu(x[:, 1:3, ::2, 1:]),
     "chunk": lambda x: torch.cat(x.chunk(2, dim=1)[::-1], dim=1),
-    "split": lambda x: torch.cat([F.relu(part) for part in x.split([1, 3], dim=1)], 1),
+    "split": lambda x: torch.cat([F.relu(part) for part in torch.split(x, [1, 3], dim=1)], 1),
     "gate": lambda x: x * x.mean((2, 3), keepdim=True),
     "swish": lambda x: x * torch.sigmoid(x),
     "written_gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),

@@ -319,6 +319,7 @@ OPERATIONS: dict[str, Operation] = {
     "Sum": _sum,
     "Pow": _pow,
     "Neg": _neg,
+    "Sqrt": lambda b, node: arithmetic.power(b, activation(b, node), 0.5),
     **VIEWS,
 }
 """By name, over activations; constants are folded before."""

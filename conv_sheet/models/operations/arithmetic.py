@@ -7,13 +7,13 @@ import numpy as np
 from conv_sheet.models.builder import Draft, GraphBuilder
 from conv_sheet.models.imported import short
 from conv_sheet.models.operations.activations import gelu, near, pointwise
-from conv_sheet.models.operations.norms import local_response_norm
+from conv_sheet.models.operations.norms import layer_norm, local_response_norm
 from conv_sheet.models.values import Constant, Operand, Value, channels_last
 
 SCALE = "_Scale"
 """weight · x + bias with constants: a bias, a normalised picture, or part of a longer pattern."""
-_FEW = 4096
-"""Constants up to which single precision is read as the decimals that somebody wrote."""
+_FEW = 4
+"""So many constants are a setting that somebody wrote as decimals (mean and std of colours); more are weights."""
 
 
 def add(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand:
@@ -31,6 +31,10 @@ def add(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand
 
 def subtract(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand:
     """The difference x − factor · y."""
+    if isinstance(x, Value) and isinstance(y, Value) and factor == 1:
+        mean = b.made_by(y, "_Mean")
+        if mean is not None and mean.sources == [b.complete(x).layer]:
+            return pointwise(b, x, "_Centred")
     if isinstance(x, Value) or isinstance(y, Value):
         return add(b, x, y, -factor)
     return np.asarray(x - factor * y if factor != 1 else x - y)
@@ -53,7 +57,7 @@ def multiply(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
 def divide(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
     """The quotient x ÷ y, where y is a constant, or what local response normalisation divides by."""
     if isinstance(x, Value) and isinstance(y, Value):
-        return _lrn(b, x, y) or b.refuse("a quotient of two activations is not known")
+        return _lrn(b, x, y) or _layer_norm(b, x, y) or b.refuse("a quotient of two activations is not known")
     if isinstance(y, Value):
         b.refuse("a constant divided by an activation is not known")
     numbers = _numbers(y) if isinstance(x, Value) else y
@@ -220,6 +224,21 @@ def _lrn(b: GraphBuilder, x: Value, divisor: Value) -> Value | None:
     if padded.options["padding"] != [0, 0, 0, 0, size // 2, (size - 1) // 2]:
         return None
     return local_response_norm(b, x, size, constants[0], float(power.options["exponent"]), constants[1])
+
+
+def _layer_norm(b: GraphBuilder, x: Value, divisor: Value) -> Value | None:
+    """Layer normalisation without its weights: x − mean, ÷ √(mean of its squares + eps)."""
+    centred, power = b.made_by(x, "_Centred"), b.made_by(divisor, "_Power")
+    inner = _source(b, power) if power is not None else None
+    constants = _constants(inner)
+    mean = _source(b, inner) if inner is not None else None
+    square = _source(b, mean) if mean is not None and mean.kind == "_Mean" else None
+    if centred is None or power is None or constants is None or square is None:
+        return None
+    if square.kind != "_Square" or square.sources != [x.layer] or power.options["exponent"] != 0.5 or constants[0] != 1:
+        return None
+    before = Value(centred.sources[0], x.shape, x.view)
+    return layer_norm(b, before, x.view.ndim - 1, None, None, constants[1])
 
 
 def mean_of_maps(b: GraphBuilder, x: Value, size: int) -> Value:

@@ -71,6 +71,10 @@ def over_axes(b: GraphBuilder, x: Value, what: str, axes: Sequence[int], keep: b
     """The mean or the largest value over axes: of whole maps, be channels first or last."""
     rank = x.view.ndim
     over = sorted({axis % rank for axis in axes} if rank else ())
+    if rank > 1 and what == "Avg" and keep and over == list(range(1, rank)) and x.view[0].size > 1:
+        whole = b.complete(x)
+        out = b.add("_Mean", [whole], (1,))
+        return out.moved(out.view.reshape((1,) * rank))
     first, behind = list(range(2, rank)), list(range(1, rank - 1))
     if rank not in (3, 4) or over not in (first, behind):
         b.refuse(f"a mean or maximum over the axes {list(axes)} of {x.view.shape} is not known: only over whole maps")
