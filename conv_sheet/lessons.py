@@ -1,15 +1,12 @@
 """The lessons that come with conv-sheet, and the user's own specs."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
-from conv_sheet.files import atomic_write
+from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import parse
@@ -20,11 +17,6 @@ from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.state import WorkbookState
 
 DEFAULT = "fastai"
-
-_NO_ARCHIVE = (
-    "not an .npz file of named arrays, or a damaged one; "
-    'write one with numpy.savez("weights.npz", **{"conv1.weight": array, …})'
-)
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Source:
         """The trained weights; with a seed, or where there are none, a seeded initialisation."""
         if self.weights is None or seed is not None:
             return self.network.initial(seed or 0)
-        return self.network.checked(load_weights(self.weights), str(self.weights))
+        return weights.checked(self.network, weights.load(self.weights), str(self.weights))
 
 
 def folder() -> Path:
@@ -58,6 +50,21 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
+_TAUGHT = (
+    *("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n"),
+    "backprop",
+)
+
+
+def order() -> list[str]:
+    """Names of the lessons in the order in which they are taught; new ones last.
+
+    >>> order()[0]
+    'fastai'
+    """
+    return sorted(names(), key=lambda name: (_TAUGHT.index(name) if name in _TAUGHT else len(_TAUGHT), name))
+
+
 def load(lesson: str) -> Source:
     """A lesson by name, or a spec by path.
 
@@ -65,8 +72,8 @@ def load(lesson: str) -> Source:
     """
     if lesson in names():
         path = folder() / f"{lesson}.toml"
-        weights = path.with_suffix(".npz")
-        return Source(lesson, *_spec(path), weights if weights.exists() else None)
+        trained = path.with_suffix(".npz")
+        return Source(lesson, *_spec(path), trained if trained.exists() else None)
     path = Path(lesson)
     if path.is_file():
         return Source(path.stem, *_spec(path), None)
@@ -80,31 +87,6 @@ def _spec(path: Path) -> tuple[Network, Lesson]:
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file") from None
     return spec.network, spec.lesson
-
-
-def load_weights(path: Path) -> dict[str, Array]:
-    """Arrays of an .npz file by name.
-
-    Raises DataError where the file is missing or holds something else.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except Exception as error:  # NumPy meets other files, and damage, with exceptions of every kind
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or _NO_ARCHIVE}") from error
-    if not all(isinstance(value, np.ndarray) for value in arrays.values()):
-        raise DataError(f"{path}: {_NO_ARCHIVE}")
-    return arrays
-
-
-def save_weights(path: Path, weights: Mapping[str, Array]) -> None:
-    """Write arrays by name as an .npz file, whole or not at all; the same arrays give the same bytes."""
-    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, value in weights.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as entry:
-                np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
 
 
 def default_picture(network: Network, lesson: Lesson) -> Array:

@@ -11,16 +11,16 @@ import numpy as np
 
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.errors import ShapeError
-from conv_sheet.network.graph import Network
+from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout, plan
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 
-IMAGE = "input"
-"""Name of the input that is the picture; weights have their full names, as `conv1.weight`."""
 BUILT = "Python made these numbers when it built this workbook."
 Curve = tuple[tuple[int, float], ...]
 """Steps of training done, and the loss then."""
+Formulas = Mapping[str, Mapping[tuple[int, int], str]]
+"""Formulas without their equals signs by name of the input, and there by row and column of the cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,10 @@ class WorkbookState:
     """The seed with which random kernels were last drawn, over what is `kept`."""
     curve: Curve = ()
     """Losses of the training so far, where the lesson shows backpropagation."""
+    formulas: Formulas = field(default_factory=dict)
+    """Formulas of the user's own where numbers are typed; what they give is in `typed`."""
+    kept_formulas: Formulas = field(default_factory=dict)
+    """Those among what is `kept`."""
 
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
@@ -65,7 +69,7 @@ class WorkbookState:
         **settings: InputValue,
     ) -> Self:
         """The state of a network with a picture, weights by full name, and settings by the names of their inputs."""
-        return cls(network, {IMAGE: image, **tensors, **settings}, lesson or Lesson())
+        return cls(network, {INPUT: image, **tensors, **settings}, lesson or Lesson())
 
     def with_typed(self, changes: Mapping[str, InputValue]) -> Self:
         """The same with other things typed."""
@@ -89,7 +93,7 @@ class WorkbookState:
 
     @property
     def image(self) -> Array:
-        return np.asarray(self.typed[IMAGE], dtype=float)
+        return np.asarray(self.typed[INPUT], dtype=float)
 
     @cached_property
     def tensors(self) -> dict[str, Array]:
@@ -108,7 +112,8 @@ class WorkbookState:
     @property
     def output(self) -> Array:
         """What the network makes of the picture in the end, without the batch axis."""
-        return self.activations[self.network.output.name][0]
+        output: Array = self.activations[self.network.output.name][0]
+        return output
 
     @property
     def prediction(self) -> str | None:

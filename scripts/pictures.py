@@ -14,7 +14,7 @@ from conv_sheet.cells.grid import Block, around
 from conv_sheet.network.layout import NETWORK, NUMPY, Layout
 from conv_sheet.sheets.images import IMAGES
 from conv_sheet.sheets.loupe.loupe import LOUPE
-from conv_sheet.sheets.saliency import SALIENCY
+from conv_sheet.sheets.saliency.blocks import SALIENCY
 from conv_sheet.state import Contents
 from tests.oracles import libreoffice
 
@@ -42,8 +42,8 @@ def names() -> list[str]:
 
 
 def contents(name: str) -> Contents:
-    lesson = lessons.load(name)
-    return lessons.first_contents(lesson.network, lesson.tensors())
+    source = lessons.load(name)
+    return lessons.first_contents(source.network, source.lesson, source.tensors())
 
 
 def own_sheet(held: Contents) -> str:
@@ -62,7 +62,7 @@ def draw(held: Contents, sheet: str, target: Path, width: int = _WIDTH) -> None:
             page.prints = _readable(held.layout)
     with tempfile.TemporaryDirectory() as folder:
         book = Path(folder, "book.xlsx")
-        write(held.network.title, pages, book)
+        write(held.lesson.title, pages, book)
         printed = Image.open(libreoffice.to_png(book, Path(folder), _DPI)[0]).convert("RGB")
     above_footer = printed.crop((0, 0, printed.width, round(printed.height * 0.95)))
     blank = Image.new("RGB", above_footer.size, "white")
@@ -91,12 +91,12 @@ def text() -> str:
 
 def _section(name: str) -> Iterator[str]:
     held = contents(name)
-    network, sheet = held.network, own_sheet(held)
-    yield f"## {network.title}\n"
-    yield f"{network.description}\n"
+    lesson, sheet = held.lesson, own_sheet(held)
+    yield f"## {lesson.title}\n"
+    yield f"{lesson.description}\n"
     yield f"```sh\nconv-sheet build {name}\n```\n"
     yield f"![The sheet {sheet} of the lesson {name}](pictures/{name}.png)\n"
-    yield from (f"{number}. {item.text} (`{item.at}`)" for number, item in enumerate(network.tries, 1))
+    yield from (f"{number}. {item.text} (`{item.at}`)" for number, item in enumerate(lesson.tries, 1))
     yield ""
 
 

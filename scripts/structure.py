@@ -1,4 +1,4 @@
-"""Prints the rooms of the package, what each imports of the others, and how large the modules are: make structure"""
+"""Prints the rooms of the package, what each imports of the others, and how large the modules are: make structure."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "conv_sheet"
 ROOMS = (
-    *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "builder", "engine"),
+    *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "opening", "builder", "engine"),
     *("actions", "sheets", "xlsx", "state", "learning", "models", "network", "layers", "cells", "ops", "pictures"),
     *("files", "errors"),
 )

@@ -1,9 +1,12 @@
-"""Settings of every test."""
+"""Settings of every test, and what a whole session makes only once."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -36,3 +39,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = getattr(item, "module", None)
         if module is not None and asks_programs(module):
             item.add_marker("programs")
+
+
+Once = Callable[[str, Callable[[Path], None]], Path]
+"""Makes a file, by its name and a function that writes it, unless another test or process has made it already."""
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Files that take long to make, made once for all processes of a session; tests copy what they change."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+
+    def make(name: str, write: Callable[[Path], None]) -> Path:
+        path = folder / name
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                unfinished = folder / f"unfinished-{name}"
+                write(unfinished)
+                unfinished.rename(path)
+        return path
+
+    return make

@@ -10,37 +10,35 @@ import pytest
 
 from conv_sheet import lessons
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.check import check
-from conv_sheet.layers import Array
 from conv_sheet.office.libreoffice import connect
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.ops import Array
+from conv_sheet.state import WorkbookState
 from tests import networks
 
 
-def contents(name: str) -> Contents:
+def state_of(name: str) -> WorkbookState:
     """A lesson as the command line builds it."""
-    lesson = lessons.load(name)
-    return lessons.first_contents(lesson.network, lesson.tensors())
+    source = lessons.load(name)
+    return lessons.first_state(source.network, source.lesson, source.tensors())
 
 
 def fixtures(name: str) -> tuple[Any, Any, Any]:
-    """Fixtures of a module about one lesson: its contents, its workbook, and that workbook open in LibreOffice."""
+    """Fixtures of a module about one lesson: its state, its workbook, and that workbook open in LibreOffice."""
 
     @pytest.fixture(scope="module")
-    def held() -> Contents:
-        return contents(name)
+    def state() -> WorkbookState:
+        return state_of(name)
 
     @pytest.fixture(scope="module")
-    def path(held: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return networks.written(tmp_path_factory.mktemp(name), held, f"{name}.xlsx")
+    def path(state: WorkbookState, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return networks.written(tmp_path_factory.mktemp(name), state, f"{name}.xlsx")
 
     @pytest.fixture(scope="module")
     def book(path: Path) -> Iterator[Any]:
         with connect(path) as opened:
             yield opened
 
-    return held, path, book
+    return state, path, book
 
 
 def put(book: Any, **cells: object) -> None:
@@ -85,8 +83,3 @@ def tries(path: Path) -> dict[str, str]:
     """What `Start` proposes to try: the name in each of its links, and the cells to which the link leads."""
     links = [cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink]
     return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}
-
-
-def wrong(path: Path, sheet: str) -> list[str]:
-    """What is not right on one sheet of a workbook."""
-    return [str(difference) for difference in check(read(path)).formulas if difference.owner == sheet]

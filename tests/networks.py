@@ -8,9 +8,10 @@ import numpy as np
 from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.grid import Block
-from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
-from conv_sheet.state import Contents
+from conv_sheet.network.graph import INPUT, Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.state import WorkbookState
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared/reference/fastai_conv_example.npz"
 
@@ -33,38 +34,38 @@ def small() -> Network:
     return Network.from_spec(SMALL)
 
 
-def contents(network: Network, seed: int = 1) -> Contents:
-    """A network with a random picture and random weights."""
+def state_of(network: Network, seed: int = 1, lesson: Lesson | None = None) -> WorkbookState:
+    """A network, with a lesson or with none, with a random picture and random weights."""
     image = np.random.default_rng(seed).random(network.input_shape).round(3)
-    return Contents(network, image, network.initial(seed))
+    return WorkbookState.of(network, image, network.initial(seed), lesson)
 
 
-def written(folder: Path, held: Contents, name: str = "book.xlsx") -> Path:
+def written(folder: Path, state: WorkbookState, name: str = "book.xlsx") -> Path:
     path = folder / name
-    build(held, path)
+    build(state, path)
     return path
 
 
-def fastai() -> Contents:
+def fastai() -> WorkbookState:
     """The default lesson as the command line builds it."""
-    lesson = lessons.load("fastai")
-    return lessons.first_contents(lesson.network, lesson.tensors())
+    source = lessons.load("fastai")
+    return lessons.first_state(source.network, source.lesson, source.tensors())
 
 
-def changed(held: Contents, seed: int = 5) -> tuple[Contents, dict[str, float]]:
+def changed(state: WorkbookState, seed: int = 5) -> tuple[WorkbookState, dict[str, float]]:
     """Other pixels, weights and biases in some cells, and what to type where for it."""
     rng = np.random.default_rng(seed)
-    places = {"input": held.layout.input} | dict(held.layout.parameters())
-    arrays: dict[str, Array] = {"input": held.image.copy()} | {k: v.copy() for k, v in held.tensors.items()}
+    tensors = {INPUT: state.layout.input} | dict(state.layout.parameters())
+    arrays: dict[str, Array] = {}
     typed: dict[str, float] = {}
-    for name, placed in places.items():
-        planes = placed.planes(arrays[name]).copy()
+    for name, placed in tensors.items():
+        planes = placed.planes(np.asarray(state.typed[name], dtype=float)).copy()
         for _ in range(5):
             plane, y, x = (int(rng.integers(size)) for size in planes.shape)
             planes[plane, y, x] = round(float(rng.random()), 4)
             typed[address(placed.blocks[plane], y, x)] = planes[plane, y, x]
         arrays[name] = placed.tensor(planes)
-    return Contents(held.network, arrays.pop("input"), arrays), typed
+    return state.with_typed(arrays), typed
 
 
 def address(block: Block, y: int, x: int) -> str:

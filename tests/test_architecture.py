@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.structure import LONGEST, PACKAGE, arrows, imports, lines, modules, room, upwards
+from scripts.structure import LONGEST, arrows, imports, lines, modules, room, upwards
 
 MODULES = modules()
 PURE = ("ops", "layers", "network", "learning", "cells", "state")

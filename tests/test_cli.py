@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from conv_sheet import lessons
 from conv_sheet.cli import main
-from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables
+from conv_sheet.network.weights import save as save_weights
 from conv_sheet.pictures.digits import digit
 from conv_sheet.xlsx.package import patch_cells
 from conv_sheet.xlsx.reader import contents, read
@@ -78,7 +78,7 @@ def test_check_lets_libreoffice_calculate(tmp_path: Path) -> None:
 def test_a_spec_with_weights_and_an_exact_image(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
     weights, image = small().initial(3), np.random.default_rng(0).random((2, 7, 6))
-    lessons.save_weights(tmp_path / "w.npz", {k: v for k, v in weights.items() if k != "fc.bias"})
+    save_weights(tmp_path / "w.npz", {k: v for k, v in weights.items() if k != "fc.bias"})
     np.save(tmp_path / "x.npy", image)
     done("build", "mine.toml", "--weights", "w.npz", "--image", "x.npy", "-o", "out.xlsx")
     held = contents(read(tmp_path / "out.xlsx"))
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], words: str) -> 
 
 
 def test_wrong_weights_list_both_sides(tmp_path: Path) -> None:
-    lessons.save_weights(tmp_path / "w.npz", {"conv1.weight": np.zeros((4, 1, 5, 5))})
+    save_weights(tmp_path / "w.npz", {"conv1.weight": np.zeros((4, 1, 5, 5))})
     message = refused("build", "--weights", "w.npz")
     assert "(4, 1, 5, 5)" in message
     assert "(2, 1, 3, 3)" in message
@@ -147,7 +147,7 @@ def test_weights_that_are_no_archive_say_how_to_write_one(tmp_path: Path, name: 
 def test_a_spec_with_images_for_classes_says_which_one_is_first(tmp_path: Path) -> None:
     layers = [{"kind": "Flatten"}, {"kind": "Linear", "out_features": 2}]
     classes = ["vertical", "horizontal"]
-    text = Network.from_spec({"input": [1, 8, 8], "classes": classes, "sheets": ["images"], "layers": layers}).to_toml()
+    text = from_tables({"input": [1, 8, 8], "classes": classes, "sheets": ["images"], "layers": layers}).to_toml()
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
     assert 'picture = "vertical"' in refused("build", "mine.toml")
     (tmp_path / "mine.toml").write_text(f'picture = "vertical"\n{text}', encoding="utf-8")

@@ -19,9 +19,9 @@ def test_it_has_every_lesson_with_what_to_try() -> None:
     page = pictures.PAGE.read_text(encoding="utf-8")
     assert sorted(re.findall(r"^conv-sheet build (.+)$", page, flags=re.MULTILINE)) == lessons.names()
     for name in lessons.names():
-        network = lessons.load(name).network
-        assert network.tries, name
-        for item in network.tries:
+        lesson = lessons.load(name).lesson
+        assert lesson.tries, name
+        for item in lesson.tries:
             assert item.text in page, f"{name}: {item.at}"
 
 

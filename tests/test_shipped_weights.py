@@ -67,7 +67,7 @@ def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:
 def read_by_libreoffice(name: str, images: Array, folder: Path) -> tuple[Array, list[object]]:
     """Probabilities (N, classes) and answers that a lesson's workbook has after each picture was drawn into it."""
     held = contents(name)
-    drawing = gallery(held.layout)[DRAWING].blocks[0]
+    drawing = gallery(held.layout, held.lesson)[DRAWING].blocks[0]
     probabilities, answers = [], []
     with connect(written(folder, held)) as book:
         put(book, **{CHOICE: DRAWING})

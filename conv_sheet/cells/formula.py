@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from conv_sheet.cells.grid import column_letters, column_number
+from conv_sheet.cells.grid import MAX_COLUMNS, MAX_ROWS, column_letters, column_number
 from conv_sheet.errors import WorkbookError
 
 MAX_LENGTH = 8_192
@@ -27,8 +27,9 @@ FUNCTIONS = frozenset(
 class Formula:
     """Formulas of a tensor on a sheet: that of the value at (plane, row, column), without the equals sign.
 
-    With `shared`, the formula at (plane, y, x) is that at (plane, 0, 0) with its relative addresses moved down by y
-    rows and right by x columns, as a spreadsheet program moves them when it copies a cell: one text does for a plane.
+    With `shared`, the formula at (plane, y, x) is that at (plane, 0, 0) with its relative addresses moved as far as the
+    cells are apart, as a spreadsheet program moves them when it copies a cell: one text does for a plane. In a solid
+    block these are y rows and x columns.
 
     >>> double = Formula(lambda plane, y, x: f"2*A{y + 1}", shared=True)
     >>> double(0, 3, 0)
@@ -45,9 +46,16 @@ class Formula:
 _CALL = re.compile(r"([A-Z][A-Z0-9.]*)\(")
 _TEXT = re.compile(r'"(?:[^"]|"")*"')
 _ADDRESS = re.compile(
-    r"""("(?:[^"]|"")*"|'(?:[^']|'')*'!)|(?<![A-Za-z0-9_.$])(\$?)([A-Z]{1,3})(\$?)([0-9]+)(?![A-Za-z0-9_.(!])"""
+    r"""("(?:[^"]|"")*"|'(?:[^']|'')*'!|\[[^\]]*\])
+    |(?<![A-Za-z0-9_.$])(?:
+        (\$?)([A-Z]{1,3})(\$?)([0-9]+)(?![A-Za-z0-9_.(!])
+        |(\$?)([A-Z]{1,3}):(\$?)([A-Z]{1,3})(?![A-Za-z0-9_.(!$])
+        |(\$?)([0-9]+):(\$?)([0-9]+)(?![A-Za-z0-9_.(!$])
+    )""",
+    re.VERBOSE,
 )
-"""Texts and titles, in which nothing is an address; and addresses of cells, in four parts."""
+"""Texts, titles and names of columns in tables, in which nothing is an address; and addresses: of a cell in four parts,
+of whole columns in four, of whole rows in four."""
 
 
 def functions_in(formula: str) -> set[str]:
@@ -64,6 +72,8 @@ def mover(formula: str) -> Callable[[int, int], str]:
 
     >>> mover("MAX(0,SUMPRODUCT(B10:D12,$A$1:$C$3)+$A9)&\"B10\"")(1, 2)
     'MAX(0,SUMPRODUCT(D11:F13,$A$1:$C$3)+$A10)&"B10"'
+    >>> mover("SUM(A:$B)+SUM($1:2)+XFD1+Table1[B2]")(1, 1)
+    'SUM(B:$B)+SUM($1:3)+A2+Table1[B2]'
     """
     pieces: list[str] = []
     places: list[tuple[str, int, str, int]] = []
@@ -72,18 +82,34 @@ def mover(formula: str) -> Callable[[int, int], str]:
         if found[1]:
             continue
         pieces.append(formula[done : found.start()])
-        places.append((found[2], column_number(found[3]), found[4], int(found[5])))
+        places += _moving(found)
+        pieces += [":"] * (len(places) - len(pieces))
         done = found.end()
     rest = formula[done:]
 
     def moved(down: int, right: int) -> str:
         said = []
         for piece, (fixed_column, column, fixed_row, row) in zip(pieces, places, strict=True):
-            letters = column_letters(column if fixed_column else column + right)
-            said.append(f"{piece}{fixed_column}{letters}{fixed_row}{row if fixed_row else row + down}")
+            letters = column_letters(_within(column if fixed_column else column + right, MAX_COLUMNS)) if column else ""
+            number_ = str(_within(row if fixed_row else row + down, MAX_ROWS)) if row else ""
+            said.append(f"{piece}{fixed_column}{letters}{fixed_row}{number_}")
         return "".join(said) + rest
 
     return moved
+
+
+def _moving(found: re.Match[str]) -> list[tuple[str, int, str, int]]:
+    """Addresses in four parts; of whole columns the row is 0, and of whole rows the column."""
+    if found[3]:
+        return [(found[2], column_number(found[3]), found[4], int(found[5]))]
+    if found[7]:
+        return [(found[6], column_number(found[7]), "", 0), (found[8], column_number(found[9]), "", 0)]
+    return [("", 0, found[10], int(found[11])), ("", 0, found[12], int(found[13]))]
+
+
+def _within(place: int, last: int) -> int:
+    """A row or column that is past the end of the sheet goes on at its beginning, as in Excel."""
+    return (place - 1) % last + 1
 
 
 def number(value: float) -> str:

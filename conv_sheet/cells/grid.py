@@ -4,10 +4,11 @@ Rows and columns count from 1, as in Excel. Offsets inside a block count from 0,
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import takewhile
+from functools import cached_property, lru_cache
+from itertools import accumulate, takewhile
 from typing import Any
 
 import numpy as np
@@ -174,11 +175,31 @@ class Block:
         """The same place on another sheet."""
         return Block(sheet, self.row, self.column, self.height, self.width, self.step)
 
+    def meets(self, other: "Block") -> bool:
+        """Whether the rectangle has a cell in common with another one of the same sheet.
+
+        >>> Block("S", 1, 1, 2, 2).meets(Block("S", 2, 2, 5, 5)), Block("S", 1, 1, 2, 2).meets(Block("S", 3, 1, 1, 1))
+        (True, False)
+        """
+        rows = self.row <= other.last_row and other.row <= self.last_row
+        return rows and self.column <= other.last_column and other.column <= self.last_column
+
     def positions(self) -> Iterator[tuple[int, int]]:
         """Row and column of every value, row by row."""
         for y in range(self.height):
             for x in range(self.width):
                 yield self.position(y, x)
+
+    def margin(self, top: int, bottom: int, left: int, right: int) -> Iterator[tuple[int, int]]:
+        """Offsets of the values around this block that so many more rows and columns would hold.
+
+        >>> list(Block("S", 5, 5, 1, 2).margin(0, 1, 0, 1))
+        [(0, 2), (1, 0), (1, 1), (1, 2)]
+        """
+        for y in range(-top, self.height + bottom):
+            for x in range(-left, self.width + right):
+                if not (0 <= y < self.height and 0 <= x < self.width):
+                    yield y, x
 
     def items(self, values: NDArray[Any]) -> Iterator[tuple[tuple[int, int], Any]]:
         """Pairs of position and value; `values` has the block's shape, or its size."""
@@ -226,16 +247,22 @@ class Lattice:
         return self.row + index % self.high * self.down, self.column + index // self.high * self.right
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Placed:
     """A tensor on a sheet: its name, its shape, and the blocks that hold it, one a plane.
 
     Maps (C, H, W) have a block a channel, kernels (O, I, kh, kw) a block a pair; a vector (N,) is one row or
     column. A matrix (out, in) stands `transposed`, one column an output.
 
+    What only joins other tensors is a view: a Placed of their blocks, one after the other. Blocks of a vector that is a
+    view may differ in size; `find` and `locate` know where each value stands.
+
     >>> bias = Placed("fc_bias", (3,), (Block("Network", 5, 2, 3, 1),))
     >>> bias.at(2), bias.tensor(bias.planes(np.arange(3.0))).tolist()
     ('$B$7', [0.0, 1.0, 2.0])
+    >>> joined = Placed("concat1", (5,), (Block("Network", 5, 2, 3, 1), Block("Network", 5, 9, 2, 1)))
+    >>> joined.cell(0, 2, 0), joined.cell(0, 3, 0)
+    ('B7', 'I5')
     """
 
     name: str
@@ -253,15 +280,40 @@ class Placed:
             return np.ascontiguousarray(planes.reshape(self.shape[::-1]).T)
         return planes.reshape(self.shape)
 
-    def place(self, index: int) -> tuple[Block, int, int]:
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Flat index of the first value of each block, and how many values there are."""
+        return list(accumulate((block.height * block.width for block in self.blocks), initial=0))
+
+    def locate(self, index: int) -> tuple[Block, int, int]:
         """Block and offsets of the value with this flat (row-major) index; not for transposed tensors."""
-        plane, rest = divmod(index, self.blocks[0].height * self.blocks[0].width)
-        return self.blocks[plane], *divmod(rest, self.blocks[0].width)
+        number = bisect_right(self._starts, index) - 1
+        block = self.blocks[number]
+        return block, *divmod(index - self._starts[number], block.width)
+
+    def find(self, plane: int, y: int, x: int) -> tuple[Block, int, int]:
+        """Block and offsets of the value at (plane, row, column); a vector has one plane, and one row or column."""
+        return self.locate(y + x) if len(self.shape) == 1 else (self.blocks[plane], y, x)
+
+    def cell(self, plane: int, y: int, x: int) -> str:
+        """Relative address of the value at (plane, row, column)."""
+        block, row, column = self.find(plane, y, x)
+        return block.cell(row, column)
+
+    def other(self, plane: int, y: int, x: int) -> str:
+        """The same as other sheets write it."""
+        block, row, column = self.find(plane, y, x)
+        return block.other(row, column)
 
     def at(self, index: int) -> str:
         """Absolute address of the value with this flat (row-major) index."""
-        block, y, x = self.place(index)
+        block, y, x = self.locate(index)
         return block.fixed(y, x)
+
+    @property
+    def regular(self) -> bool:
+        """Whether neighbouring values of a plane stand in neighbouring cells; those of a vector below each other."""
+        return len(self.shape) != 1 or (len(self.blocks) == 1 and self.blocks[0].width == 1)
 
     @property
     def area(self) -> Block:

@@ -26,6 +26,8 @@ class Limits:
     choices: tuple[str | int, ...] = ()
     whole: bool = False
     hint: str = "Type any number and watch everything to the right."
+    firm: bool = True
+    """Whether other numbers are refused where they are found in a cell: not those with which everything goes on."""
 
     def allows(self, value: object) -> bool:
         """Whether a cell may hold this."""
@@ -33,7 +35,29 @@ class Limits:
             return value in self.choices
         if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
             return False
+        if not self.firm:
+            return True
         return self.low <= value <= self.high and (not self.whole or value == int(value))
+
+    def allow_all(self, values: NDArray[np.float64]) -> bool:
+        """Whether cells may hold all of these numbers."""
+        if self.choices:
+            return all(self.allows(value) for value in values.ravel().tolist())
+        if not self.firm:
+            return bool(np.isfinite(values).all())
+        inside = (values >= self.low) & (values <= self.high)
+        return bool(inside.all()) and (not self.whole or bool((values == np.floor(values)).all()))
+
+    @property
+    def takes(self) -> str:
+        """What a cell takes, in words.
+
+        >>> Limits(1, 9, whole=True).takes, Limits(choices=("on", "off")).takes
+        ('a whole number from 1 to 9', 'on or off')
+        """
+        if self.choices:
+            return " or ".join(map(str, self.choices))
+        return f"a {'whole ' if self.whole else ''}number from {self.low:,.15g} to {self.high:,.15g}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +86,16 @@ class Input:
         Block(sheet='Stride', row=8, column=13, height=1, width=1, step=(1, 1))
         """
         return cls(name, Placed(name, (), (block,)), limits, default, listed=listed)
+
+    @classmethod
+    def whole(cls, name: str, block: Block, default: float, low: int, high: int, hint: str = "") -> "Input":
+        """An input of one cell that takes a whole number.
+
+        >>> Input.whole("stride", Block("Stride", 8, 13, 1, 1), 1, 1, 3).limits.hint
+        'A whole number from 1 to 3.'
+        """
+        hint = hint or f"A whole number from {low} to {high}."
+        return cls.cell(name, block, float(default), Limits(low, high, whole=True, hint=hint))
 
     @classmethod
     def table(cls, name: str, block: Block, default: NDArray[np.float64], limits: Limits) -> "Input":

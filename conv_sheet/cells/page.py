@@ -3,7 +3,7 @@
 The writer turns pages into a workbook; nothing here knows the file format.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -164,7 +164,7 @@ class Page:
 
     def put(self, row: int, column: int, content: Content, style: Style, owner: str = "") -> None:
         """Fill one cell."""
-        value, formula = (content.value, content.formula) if isinstance(content, Expr) else (content, None)
+        value, formula = (_scalar(content.value), content.formula) if isinstance(content, Expr) else (content, None)
         where = self._address(row, column)
         if formula is not None:
             checked(formula, where)
@@ -184,6 +184,29 @@ class Page:
         checked(content.formula, self._address(block.row, block.column))
         moved = mover(content.formula)
         self.fills.append(Fill(block, values, style, moved, shared=True, owner=owner))
+
+    def fill_each(
+        self, block: Block, content: Callable[[int, int], Content], style: Style, owner: str = ""
+    ) -> NDArray[Any]:
+        """Fill a block whose cells are no copies of one another: `content` gives that at (row, column).
+
+        Returns the values.
+
+        >>> page, squares = Page("S"), Block("S", 2, 2, 1, 3)
+        >>> page.fill_each(squares, lambda y, x: Expr(3, "$A$1") ** (x + 1), Style()).tolist()
+        [[3, 9, 27]]
+        >>> [cell.formula for _, cell in page.cells()]
+        ['$A$1^1', '$A$1^2', '$A$1^3']
+        """
+        cells = [[content(y, x) for x in range(block.width)] for y in range(block.height)]
+        values = [[_scalar(cell.value) if isinstance(cell, Expr) else cell for cell in row] for row in cells]
+        formulas = [[cell.formula if isinstance(cell, Expr) else None for cell in row] for row in cells]
+        longest = max((formula or "" for row in formulas for formula in row), key=len)
+        checked(longest, self._address(block.row, block.column))
+        texts = any(isinstance(value, str) for row in values for value in row)
+        array = np.array(values, dtype=object if texts else None)
+        self.fills.append(Fill(block, array, style, lambda y, x: formulas[y][x], owner=owner))
+        return array
 
     def account(
         self,
@@ -259,6 +282,10 @@ class Page:
         """The cell of a block that stands as a formula's own cell does: `B2`, then `C2`, …; values (rows, columns)."""
         return Expr(np.broadcast_to(np.asarray(values), block.shape), self._prefix(block) + block.cell())
 
+    def planes(self, blocks: Sequence[Block], values: Any) -> list[Expr]:
+        """The same of several blocks, one a plane; values (planes, rows, columns)."""
+        return [self.each(block, plane) for block, plane in zip(blocks, values, strict=True)]
+
     def row(self, block: Block, values: Any) -> Expr:
         """The cell of a row that stands in a formula's column: `B$2`; values (1, columns)."""
         return Expr(np.reshape(values, (1, -1)), self._prefix(block) + block.fixed_row())
@@ -279,6 +306,18 @@ class Page:
         """The window of a block that a formula's own cell sees, for functions of ranges: `B2:D4`, `C2:E4` and so on."""
         view = np.lib.stride_tricks.sliding_window_view(np.reshape(values, block.shape), shape)
         return Expr(view, self._prefix(block) + block.window(0, 0, *shape), area=True)
+
+    def row_number(self, block: Block) -> Expr:
+        """In which row of a block, from 1, the cell stands that has a formula's own place there."""
+        numbers = np.arange(1.0, block.height + 1)[:, np.newaxis]
+        text = f"ROWS({self._prefix(block)}{block.fixed_row()}:{block.cell()})"
+        return Expr(np.broadcast_to(numbers, block.shape), text)
+
+    def column_number(self, block: Block) -> Expr:
+        """In which column of a block, from 1, the cell stands that has a formula's own place there."""
+        numbers = np.arange(1.0, block.width + 1)
+        text = f"COLUMNS({self._prefix(block)}{block.fixed_column()}:{block.cell()})"
+        return Expr(np.broadcast_to(numbers, block.shape), text)
 
     def _prefix(self, block: Block) -> str:
         return "" if block.sheet == self.title else block.prefix
@@ -320,10 +359,9 @@ def _scalar(value: Any) -> Any:
 def _validation(item: Input) -> Validation:
     """The one rule for what may be typed into an input."""
     limits = item.limits
-    room = f"a {'whole ' if limits.whole else ''}number from {limits.low:,g} to {limits.high:,g}"
+    room = "one of the list" if item.is_text else limits.takes
     choices = None
     if limits.choices:
-        room = "one of the list" if item.is_text else " or ".join(map(str, limits.choices))
         choices = item.listed.reference if item.listed else f'"{",".join(map(str, limits.choices))}"'
     error = f"{item.name} takes {room}. Press Esc to keep the old one."
     blocks, whole = item.placed.blocks, limits.whole

@@ -50,6 +50,15 @@ def signed(sheet: Page, at: Block, blocks: Sequence[tuple[Block, NDArray[np.floa
     sheet.scales.append((tuple(block for block, _ in blocks), style.diverging(at.absolute)))
 
 
+def copy(sheet: Page, block: Block, source: Block, values: NDArray[np.float64], look: Style) -> None:
+    """Fill a block with what stands in another one, on whichever sheet and however far apart its cells are."""
+    if source.step == block.step:
+        sheet.fill(block, sheet.each(source, values), look)
+        return
+    for (y, x), value in np.ndenumerate(values):
+        sheet.put(*block.position(y, x), sheet.cell(source.part(y, x, 1, 1), value), look)
+
+
 def caption(sheet: Page, block: Block, content: Content, look: Style = style.LABEL) -> None:
     """A line of text in the cell above a block."""
     sheet.put(block.row - 1, block.column, content, look)
@@ -67,7 +76,7 @@ def ink(channels: int) -> str:
 
 def pixel_limits(channels: int) -> Limits:
     """What may be typed into a picture with so many channels."""
-    return Limits(0, 1, hint=f"A number from {light(channels)}.")
+    return Limits(0, 1, hint=f"A number from {light(channels)}.", firm=False)
 
 
 def shades(sheet: Page, blocks: tuple[Block, ...]) -> None:

@@ -35,6 +35,6 @@ def tensors(chosen: "Source", weights: Path | None, seed: int | None = None) -> 
     """Weights from a file, or the lesson's own."""
     if weights is None:
         return chosen.tensors(seed)
-    from conv_sheet.network.weights import checked, load_weights
+    from conv_sheet.network.weights import checked, load
 
-    return checked(chosen.network, load_weights(weights), str(weights))
+    return checked(chosen.network, load(weights), str(weights))

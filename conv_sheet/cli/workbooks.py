@@ -58,7 +58,7 @@ def build(
         given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
         if given or backprop or any(option is not None for option in (image, digit, weights, seed)):
             raise click.UsageError("--from takes everything from the workbook: give only --output, --force and --open")
-        from conv_sheet.sheets.reading import read_any
+        from conv_sheet.opening import read_any
 
         out = out or old.with_name(f"{old.stem}-new{old.suffix}")
         check_output(out, force)
@@ -119,7 +119,7 @@ def show(what: str) -> None:
     from conv_sheet.network.summary import as_text
 
     if Path(what).suffix.lower() in BOOKS:
-        from conv_sheet.sheets.reading import read_spec
+        from conv_sheet.opening import read_spec
 
         spec = read_spec(Path(what))
         network, lesson = spec.network, spec.lesson
@@ -143,7 +143,7 @@ def check(workbook: Path, recalculate: bool) -> None:
       conv-sheet check fastai.xlsx
       conv-sheet check fastai.xlsx --recalculate
     """
-    from conv_sheet.check import check as compare
+    from conv_sheet.checks import check as compare
 
     with contextlib.ExitStack() as stack:
         source = workbook

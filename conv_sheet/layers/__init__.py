@@ -3,17 +3,21 @@
 A new kind joins the `KINDS` of its module; nothing else has to hear of it.
 """
 
-from conv_sheet.layers import activation, conv, dense, dropout, norm, pool
-from conv_sheet.layers.base import Border, Field, Formula, Layer, Limits, Shape, Site, Tensors
+from conv_sheet.cells.formula import Formula
+from conv_sheet.cells.inputs import Limits
+from conv_sheet.layers import activation, conv, conv_transpose, dense, dropout, join, norm, pool
+from conv_sheet.layers.base import Border, Field, Layer, Shape, Site, Tensors
 from conv_sheet.ops import Array
 
 _KINDS: tuple[type[Layer], ...] = (
     *conv.KINDS,
+    *conv_transpose.KINDS,
     *activation.KINDS,
     *pool.KINDS,
     *norm.KINDS,
     *dropout.KINDS,
     *dense.KINDS,
+    *join.KINDS,
 )
 
 KINDS: dict[str, type[Layer]] = {kind.kind: kind for kind in _KINDS}

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conv_sheet import ops
-from conv_sheet.cells.formula import number
+from conv_sheet.cells.formula import Formula, number
 from conv_sheet.cells.grid import Placed
-from conv_sheet.layers.base import Formula, Layer, Shape, Site, Tensors, pointwise
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, pointwise
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 
@@ -18,7 +18,8 @@ class _Folding(Layer):
     folds: ClassVar[bool] = True
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        return {"out": lambda plane, y, x: self.fold(site.source.blocks[plane].cell(y, x))}
+        source = site.source
+        return {"out": Formula(lambda plane, y, x: self.fold(source.cell(plane, y, x)), shared=source.regular)}
 
     def words(self, shape: Shape) -> str:
         return self.words_of("value")
@@ -87,10 +88,10 @@ class LeakyReLU(Layer):
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         def out(plane: int, y: int, x: int) -> str:
-            value = site.source.blocks[plane].cell(y, x)
+            value = site.source.cell(plane, y, x)
             return f"IF({value}>0,{value},{number(self.negative_slope)}*{value})"
 
-        return {"out": out}
+        return {"out": Formula(out, shared=site.source.regular)}
 
     def words(self, shape: Shape) -> str:
         return f"value above zero, {number(self.negative_slope)} × value below"

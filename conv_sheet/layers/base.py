@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
@@ -14,35 +15,44 @@ from conv_sheet.ops import Array
 
 Shape = tuple[int, ...]
 Tensors = Mapping[str, Array]
-Formula = Callable[[int, int, int], str]
-"""Formula of the value at (plane, row, column) of a placed tensor, without the equals sign."""
+PADDED = "padded"
+"""Short name of the copy of its input that a layer reads where it puts other than zeros around it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """Cells around a map that the next layer reads: how many on each side, and what they hold.
+    """Rows and columns of zeros around a map, for the layers that read it.
 
-    `mode` is a padding mode of PyTorch's (`zeros`, `reflect`, `replicate`, `circular`), or `-inf`, `inf` or `none`: a
-    text that stands in every border cell of a pool and that its function passes over.
+    >>> Border(top=1, left=2).united(Border(top=0, right=3))
+    Border(top=1, bottom=0, left=2, right=3)
     """
 
     top: int = 0
     bottom: int = 0
     left: int = 0
     right: int = 0
-    mode: str = "zeros"
 
     @property
     def sides(self) -> tuple[int, int, int, int]:
         return self.top, self.bottom, self.left, self.right
 
+    def united(self, other: "Border") -> "Border":
+        """A border wide enough for both."""
+        return Border(*map(max, self.sides, other.sides))
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a layer stands: the tensor that it reads, and its own tensors by short name (`weight`, `out`, …)."""
+    """Where a layer stands: the tensors that it reads, and its own by short name (`weight`, `out`, …)."""
 
-    source: Placed
+    sources: tuple[Placed, ...]
     own: Mapping[str, Placed]
+
+    @property
+    def source(self) -> Placed:
+        """What a layer with one input reads."""
+        (source,) = self.sources
+        return source
 
     def __getitem__(self, name: str) -> Placed:
         return self.own[name]
@@ -50,9 +60,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a layer reads along one axis: for each output `size` places, `dilation` apart, `stride` further each time.
+    """What a layer reads along one axis: for each output `size` taps, `dilation` apart, `stride` further each time.
 
-    The first place stands `before` places outside the input. The values of the input stand `spread` places apart, so
+    The first tap is `before` positions outside the input. The values of the input are `spread` positions apart, so
     that a transposed convolution is a field too: one over its input with zeros put between.
 
     >>> Field(3, stride=2, before=1).extent, list(Field(3, stride=2, before=1).taps(1))
@@ -69,11 +79,11 @@ class Field:
 
     @property
     def extent(self) -> int:
-        """Places from the first to the last that one output reads."""
+        """Positions from the first to the last tap of one output."""
         return self.dilation * (self.size - 1) + 1
 
     def taps(self, position: int) -> Iterator[tuple[int, int]]:
-        """What the output at a position reads: number of the place, and index of the input value that stands there.
+        """What the output at a position reads: number of the tap, and index of the input value that it meets.
 
         Indices below zero and past the end are the border.
         """
@@ -82,6 +92,17 @@ class Field:
             if not between:
                 yield number, index
 
+    def count_formula(self, cell: str, around: int, ceil_mode: bool = False) -> str:
+        """How many outputs there are, as a formula over the cell with the input's size; `around` is all padding.
+
+        >>> Field(3, stride=2).count_formula("D4", around=2)
+        'INT((D4+2-1*(3-1)-1)/2)+1'
+        """
+        steps = f"({cell}+{around}-{self.dilation}*({self.size}-1)-1)/{self.stride}"
+        if not ceil_mode:
+            return f"INT({steps})+1"
+        return f"-INT(-{steps})+1-IF(-INT(-{steps})*{self.stride}>={cell}+{around // 2},1,0)"
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -89,6 +110,9 @@ class Layer:
 
     The fields of the dataclass are the options, named as PyTorch names them. A subclass says what differs from a
     layer without parameters that computes each value from one value.
+
+    The methods called `joined_…` are for all inputs of a layer; kinds with one input leave them as they are and say
+    the same of that one.
     """
 
     kind: ClassVar[str]
@@ -98,8 +122,12 @@ class Layer:
     """Whether a layer that folds can stand in the same formula behind this one."""
     folds: ClassVar[bool] = False
     """Whether the formula can stand around that of the layer before: then `fold` and `words_of` say how."""
+    joins: ClassVar[bool] = False
+    """Whether the layer reads two inputs or more."""
     keeps_values: ClassVar[bool] = False
-    """Whether the output is the input in another shape, so that the next layer may read it where it stands."""
+    """Whether the output is what was read in another shape, so that layers may read it where it stands."""
+    has_cells: ClassVar[bool] = True
+    """Whether the output has cells of its own; else it is always read where the inputs stand, one after the other."""
     probabilities: ClassVar[bool] = False
     """Whether outputs are from 0 to 1 and mean how sure the network is."""
     normalises: ClassVar[bool] = False
@@ -115,9 +143,20 @@ class Layer:
     sees: ClassVar[str | None] = None
     """What `over` is taken of, where it is not the input: the short name of an intermediate."""
     limits: ClassVar[Mapping[str, Limits]] = {}
-    """What may be typed into parameters that do not take every number."""
+    """What parameters may hold that do not take every number."""
 
     # -- shapes ----------------------------------------------------------------------------------------------------
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape of everything that is read, as one; the other shapes follow from it.
+
+        Raises SpecError where there are too many inputs or too few, ShapeError where they do not fit together.
+        """
+        if len(shapes) != 1:
+            raise SpecError(
+                f"it reads one input, not {len(shapes)}: put a layer that joins them, such as Add or Concat, before it"
+            )
+        return shapes[0]
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output, (C, H, W) or (N,), for an input of this shape."""
@@ -140,11 +179,15 @@ class Layer:
         return False
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
-        """Tensors that the formulas need on the way to the output, in the order of calculation."""
+        """Tensors that the formulas need on the way to the output, in the order of calculation.
+
+        One called `padded` is a copy of the input with what stands around it; it has its own number of maps. The
+        others have as many maps as the output, or some for each of these.
+        """
         return {}
 
-    def border(self, shape: Shape) -> Border:
-        """The border that this layer wants around each input map."""
+    def border(self) -> Border:
+        """The zeros that this layer reads around each input map."""
         return Border()
 
     def fields(self, shape: Shape) -> tuple[Field, Field] | None:
@@ -164,6 +207,17 @@ class Layer:
     def parameters_backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> dict[str, Array]:
         """Gradients of the parameters alone, where nobody asks for the input's."""
         return self.backward(grad, x, y, params)[1]
+
+    def joined_forward(self, xs: Sequence[Array], params: Tensors) -> Array:
+        """Output for a batch of each input."""
+        return self.forward(xs[0], params)
+
+    def joined_backward(
+        self, grad: Array, xs: Sequence[Array], y: Array, params: Tensors
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        """Gradients of each input and of each parameter, from the gradient of the output."""
+        dx, own = self.backward(grad, xs[0], y, params)
+        return (dx,), own
 
     def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
         """Values of `intermediates` for a batch."""
@@ -196,6 +250,10 @@ class Layer:
         """
         raise NotImplementedError
 
+    def uniform(self, shape: Shape) -> bool:
+        """Whether `over` is right for every output value, also for those at the edges."""
+        return True
+
     def fold(self, expression: str) -> str:
         """The formula around an expression, which stands in it once; of layers that fold."""
         raise NotImplementedError
@@ -207,9 +265,14 @@ class Layer:
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         """Formula of the gradient of the `input` and of each parameter that training changes.
 
-        `upstream`, the gradient of the output, stands on the sheet of these formulas, and the site on another one.
+        `upstream`, the gradient of the output, stands on the sheet of these formulas, and the site on another one. The
+        gradient of an input that others read too is the sum of what each of them says.
         """
         raise SpecError(f"there is no backpropagation sheet for the kind {self.kind}: leave the layer or the sheet out")
+
+    def joined_gradient_formulas(self, site: Site, upstream: Placed) -> tuple[Formula, ...]:
+        """Formula of the gradient of each input."""
+        return (self.gradient_formulas(site, upstream)["input"],)
 
     def gradient_words(self) -> dict[str, str]:
         """The same in words, for a learner."""
@@ -219,6 +282,10 @@ class Layer:
         """The layer as PyTorch writes it."""
         return f"nn.{self.kind}({', '.join(arguments(self.options()))})"
 
+    def joined_torch(self, names: Sequence[str], shape: Shape) -> str:
+        """The same where it depends on the names of the inputs."""
+        return self.torch(shape)
+
     def words(self, shape: Shape) -> str:
         """The formula in words, for a learner."""
         raise NotImplementedError
@@ -227,6 +294,10 @@ class Layer:
         """Output shape as formulas over the cells that hold the input shape."""
         after = self.output_shape(shape)
         return cells if after == shape else tuple(map(str, after))
+
+    def joined_size_formulas(self, shape: Shape, cells: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+        """The same over the cells that hold the shape of each input."""
+        return self.size_formulas(shape, cells[0])
 
     def products(self, shape: Shape) -> tuple[int, ...]:
         """Factors of the multiply-adds of one output value; empty where nothing is multiplied by a weight."""
@@ -271,10 +342,10 @@ def pointwise(site: Site, upstream: Placed, formula: Callable[[str, str, str], s
     """
 
     def gradient(plane: int, y: int, x: int) -> str:
-        source, out = (placed.blocks[plane].other(y, x) for placed in (site.source, site["out"]))
-        return formula(source, out, upstream.blocks[plane].cell(y, x))
+        source, out = (placed.other(plane, y, x) for placed in (site.source, site["out"]))
+        return formula(source, out, upstream.cell(plane, y, x))
 
-    return {"input": gradient}
+    return {"input": Formula(gradient, shared=site.source.regular and upstream.regular)}
 
 
 def arguments(options: Mapping[str, Any]) -> list[str]:

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 from typing import ClassVar
 
 import numpy as np
 
 from conv_sheet import ops
-from conv_sheet.cells.formula import pieces, total
-from conv_sheet.cells.grid import Placed
-from conv_sheet.layers.base import Formula, Layer, Shape, Site, Tensors, pointwise, vector
+from conv_sheet.cells.formula import Formula, nested, pieces, total
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, pointwise, vector
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import count, flag
 
@@ -42,14 +43,19 @@ class Flatten(Layer):
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         def out(plane: int, y: int, x: int) -> str:
-            block, row, column = site.source.place(y)
+            block, row, column = site.source.locate(y)
             return block.cell(row, column)
 
-        return {"out": out}
+        vector = len(site.source.shape) == 1
+        return {"out": Formula(out, shared=vector and site.source.regular)}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        height, width = site.source.blocks[0].shape
-        return {"input": lambda plane, y, x: upstream.blocks[0].cell((plane * height + y) * width + x, 0)}
+        _, height, width = (*site.source.shape, 1, 1)[:3]
+
+        def source(plane: int, y: int, x: int) -> str:
+            return upstream.cell(0, (plane * height + y) * width + x, 0)
+
+        return {"input": Formula(source, shared=width == 1 and upstream.regular)}
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": "the gradients of the column, back in the shape of the maps"}
@@ -101,27 +107,29 @@ class Linear(Layer):
         return dx, {"weight": dweight} | ({"bias": dbias} if self.bias else {})
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        weight, inputs = site["weight"], [block.absolute for block in site.source.blocks]
+        weight, blocks = site["weight"], site.source.blocks
+        starts = list(accumulate((block.height for block in blocks), initial=0))
 
-        def of(output: int) -> list[str]:
-            if weight.transposed:
-                block = weight.blocks[0]
-                return [block.part(0, output, block.height, 1).absolute]
-            first = output * len(inputs)
-            return [block.absolute for block in weight.blocks[first : first + len(inputs)]]
+        def of(output: int) -> list[Block]:
+            """The weights of an output, a block for each that is read."""
+            if not weight.transposed:
+                return list(weight.blocks[output * len(blocks) : (output + 1) * len(blocks)])
+            matrix = weight.blocks[0]
+            return [matrix.part(start, output, b.height, 1) for start, b in zip(starts, blocks, strict=False)]
 
         def out(plane: int, y: int, x: int) -> str:
-            terms = [f"SUMPRODUCT({values},{weights})" for values, weights in zip(inputs, of(y), strict=True)]
+            pairs = zip(blocks, of(y), strict=True)
+            terms = [f"SUMPRODUCT({values.absolute},{weights.absolute})" for values, weights in pairs]
             return total(terms + ([site["bias"].blocks[0].cell(y, 0)] if self.bias else []))
 
-        return {"out": out}
+        return {"out": Formula(out)}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         placed, grad, maps = site["weight"], upstream.blocks[0], len(site.source.blocks)
 
         def weight(plane: int, y: int, x: int) -> str:
             if placed.transposed:
-                return f"{site.source.blocks[0].other(y, 0)}*{grad.fixed(x, 0)}"
+                return f"{site.source.other(0, y, 0)}*{grad.fixed(x, 0)}"
             output, block = divmod(plane, maps)
             return f"{site.source.blocks[block].other(y, x)}*{grad.fixed(output, 0)}"
 
@@ -132,8 +140,8 @@ class Linear(Layer):
                 weights = [block.other(y, x) for block in placed.blocks[plane::maps]]
             return total([f"{value}*{grad.fixed(output, 0)}" for output, value in enumerate(weights)])
 
-        bias: dict[str, Formula] = {"bias": lambda plane, y, x: grad.cell(y, 0)} if self.bias else {}
-        return {"input": source, "weight": weight} | bias
+        bias = {"bias": Formula(lambda plane, y, x: grad.cell(y, 0), shared=True)} if self.bias else {}
+        return {"input": Formula(source, shared=True), "weight": Formula(weight, shared=not placed.transposed)} | bias
 
     def gradient_words(self) -> dict[str, str]:
         bias = {"bias": "gradient"} if self.bias else {}
@@ -143,7 +151,7 @@ class Linear(Layer):
         return f"nn.Linear({shape[0]}, {self.out_features}{'' if self.bias else ', bias=False'})"
 
     def words(self, shape: Shape) -> str:
-        return "sum of every input × its weight" + (" + bias" if self.bias else "")
+        return "sum of every input × its weight" + (", plus bias" if self.bias else "")
 
     def fields(self, shape: Shape) -> None:
         return None
@@ -183,10 +191,11 @@ class Softmax(Layer):
         return {"exp": np.exp(x - x.max(axis=1, keepdims=True))}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        scores, exps = site.source.blocks[0], site["exp"].blocks[0]
+        scores, exps = site.source, site["exp"].blocks[0]
+        largest = nested("MAX", [block.absolute for block in scores.blocks])
         return {
-            "exp": lambda plane, y, x: f"EXP({scores.cell(y, x)}-MAX({scores.absolute}))",
-            "out": lambda plane, y, x: self.over([exps.absolute], {"exp": exps.cell(y, x)}),
+            "exp": Formula(lambda plane, y, x: f"EXP({scores.cell(plane, y, x)}-{largest})", shared=scores.regular),
+            "out": Formula(lambda plane, y, x: self.over([exps.absolute], {"exp": exps.cell(y, x)}), shared=True),
         }
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:

@@ -3,25 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from conv_sheet import ops
+from conv_sheet.cells.expr import Expr, Operand, integer, of
+from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Formula, Layer, Limits, Shape, Site, Tensors
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 
 PRIME = 1_048_571
 """The largest prime below 2²⁰ of the form 3k + 2: cubing permutes the remainders, and no product reaches 2⁵³."""
-_SEED, _PLACE = 271_828, 314_159
+_SEED, _INDEX = 271_828, 314_159
 _LARGEST_SEED = 1_000_000
 
 
 def random(count: int, seed: float) -> Array:
-    """Numbers from 0 to just under 1 for the places 1, 2, …: the cube of (seed · a + place · b), modulo a prime.
+    """Numbers from 0 to just under 1 for the indices 1, 2, …: the cube of (seed · a + index · b), modulo a prime.
 
     Remainders of whole numbers below 2⁵³ are exact in every spreadsheet program, so that formulas can draw the same
     numbers. Any seed from -1,000,000 to 1,000,000 does; its fraction does not count.
@@ -29,18 +32,25 @@ def random(count: int, seed: float) -> Array:
     >>> random(4, seed=7).round(3).tolist() == random(9, seed=7.5)[:4].round(3).tolist()
     True
     """
-    base = (floor(seed) * _SEED + np.arange(1, count + 1, dtype=np.int64) * _PLACE) % PRIME
-    return base * base % PRIME * base % PRIME / PRIME
+    numbers: Array = _random(np.arange(1, count + 1, dtype=np.int64), floor(seed))
+    return numbers
 
 
-def random_formula(place: int | str, seed: str) -> str:
-    """The same number as a formula over the cell of the seed; the place may be a block, for many at once.
+def random_cell(index: Operand, seed: Expr) -> Expr:
+    """The same number as a formula over the cell of the seed, and over that of the index where it has one.
 
-    >>> random_formula(2, "$B$7").count("MOD(INT($B$7)*271828+2*314159,1048571)")
-    3
+    >>> drawn = random_cell(2, Expr(7.5, "$B$7"))
+    >>> drawn.value == random(2, seed=7)[1].item(), drawn.formula.count("MOD(INT($B$7)*271828+2*314159,1048571)")
+    (True, 3)
     """
-    base = f"MOD(INT({seed})*{_SEED}+{place}*{_PLACE},{PRIME})"
-    return f"MOD(MOD({base}*{base},{PRIME})*{base},{PRIME})/{PRIME}"
+    drawn: Expr = _random(of(index), integer(seed))
+    return drawn
+
+
+def _random(index: Any, seed: Any) -> Any:
+    """The rule, for numbers and for cells: of whole numbers."""
+    base = (seed * _SEED + index * _INDEX) % PRIME
+    return base * base % PRIME * base % PRIME / PRIME
 
 
 @dataclass(frozen=True)
@@ -104,29 +114,30 @@ class Dropout(Layer):
         return ops.dropout_backward(grad, self.intermediate_values(x, params)["mask"], float(params["p"])), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        p, active, seed = (site[name].at(0) for name in ("p", "active", "seed"))
+        p, active = (site[name].at(0) for name in ("p", "active"))
+        seed = Expr(0, site["seed"].at(0))  # for its formula: here the engine says what it gives
         drawn, mask, source = site["random"], site["mask"], site.source
         height, width = mask.blocks[0].shape
 
         def out(plane: int, y: int, x: int) -> str:
-            value = source.blocks[plane].cell(y, x)
-            return f"IF({active}=0,{value},{value}*{mask.blocks[plane].cell(y, x)}/(1-{p}))"
+            value = source.cell(plane, y, x)
+            return f"IF({active}=0,{value},{value}*{mask.cell(plane, y, x)}/(1-{p}))"
 
         return {
-            "random": lambda plane, y, x: random_formula((plane * height + y) * width + x + 1, seed),
-            "mask": lambda plane, y, x: f"IF({drawn.blocks[plane].cell(y, x)}<{p},0,1)",
-            "out": out,
+            "random": Formula(lambda plane, y, x: random_cell((plane * height + y) * width + x + 1, seed).formula),
+            "mask": Formula(lambda plane, y, x: f"IF({drawn.cell(plane, y, x)}<{p},0,1)", shared=True),
+            "out": Formula(out, shared=source.regular),
         }
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         active, p = site["active"].blocks[0].reference, site["p"].blocks[0].reference
-        mask = site["mask"].blocks
+        mask = site["mask"]
 
-        def passed(plane: int, y: int, x: int) -> str:
-            grad = upstream.blocks[plane].cell(y, x)
-            return f"IF({active}=0,{grad},{grad}*{mask[plane].other(y, x)}/(1-{p}))"
+        def of_input(plane: int, y: int, x: int) -> str:
+            grad = upstream.cell(plane, y, x)
+            return f"IF({active}=0,{grad},{grad}*{mask.other(plane, y, x)}/(1-{p}))"
 
-        return {"input": passed}
+        return {"input": Formula(of_input, shared=upstream.regular)}
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": "gradient × mask ÷ (1 − p) while active, else the gradient"}

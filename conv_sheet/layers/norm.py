@@ -7,10 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import ops
-from conv_sheet.cells.formula import number
+from conv_sheet.cells.formula import Formula, number
 from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Formula, Layer, Limits, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, maps
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import flag, real
 
@@ -71,19 +72,19 @@ class BatchNorm2d(Layer):
             normal = f"({value}-{mean})/SQRT({var}+{number(self.eps)})"
             return f"{normal}*{site['weight'].at(c)}+{site['bias'].at(c)}" if self.affine else normal
 
-        return {"out": out}
+        return {"out": Formula(out, shared=True)}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         source, grads = site.source.blocks, upstream.blocks
 
         def setting(name: str, c: int) -> str:
-            block, y, x = site[name].place(c)
+            block, y, x = site[name].locate(c)
             return block.part(y, x, 1, 1).reference
 
         def deviation(c: int) -> str:
             return f"SQRT({setting('running_var', c)}+{number(self.eps)})"
 
-        def passed(c: int, y: int, x: int) -> str:
+        def of_input(c: int, y: int, x: int) -> str:
             scaled = f"{grads[c].cell(y, x)}/{deviation(c)}"
             return f"{scaled}*{setting('weight', c)}" if self.affine else scaled
 
@@ -91,8 +92,8 @@ class BatchNorm2d(Layer):
             mean = setting("running_mean", c)
             return f"SUMPRODUCT({source[c].foreign}-{mean},{grads[c].absolute})/{deviation(c)}"
 
-        own: dict[str, Formula] = {"weight": weight, "bias": lambda plane, y, c: f"SUM({grads[c].absolute})"}
-        return {"input": passed} | (own if self.affine else {})
+        own = {"weight": Formula(weight), "bias": Formula(lambda plane, y, c: f"SUM({grads[c].absolute})")}
+        return {"input": Formula(of_input, shared=True)} | (own if self.affine else {})
 
     def gradient_words(self) -> dict[str, str]:
         own = {"weight": "sum of normalised input × gradient", "bias": "sum of the gradients"}

@@ -7,17 +7,17 @@ from math import prod
 from typing import Any, ClassVar
 
 from conv_sheet import ops
-from conv_sheet.cells.formula import nested, total
+from conv_sheet.cells.formula import Formula, nested, total
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Border, Field, Formula, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import flag, sizes
 
 
 @dataclass(frozen=True)
 class _Pool(Layer):
-    """What pools of all kinds share. Windows that `ceil_mode` lets reach past the border end with it."""
+    """What pools of all kinds share. Padding has no cells: windows are cut off where the map ends."""
 
     prefix: ClassVar[str] = "pool"
     non_negative: ClassVar[bool | None] = None
@@ -66,59 +66,49 @@ class _Pool(Layer):
                 )
         return channels, height, width
 
-    def _windows(self, source: Placed) -> Callable[[int, int, int], list[str]]:
-        """Addresses of the cells that the output at (map, row, column) looks at, border included."""
-        fields = self.fields(source.shape)
+    def _seen(self, shape: Shape) -> tuple[list[list[int]], list[list[int]]]:
+        """Along rows and along columns: for each output the indices of the input values in its window."""
+        rows, columns = (
+            [[index for _, index in field.taps(out) if 0 <= index < size] for out in range(outputs)]
+            for field, size, outputs in zip(self.fields(shape), shape[1:], self.output_shape(shape)[1:], strict=True)
+        )
+        return rows, columns
 
-        def runs(axis: int, position: int) -> list[tuple[int, int]]:
-            """First index and length of each run of neighbouring rows or columns."""
-            field, end = fields[axis], source.shape[axis + 1] + self._padding[axis]
-            indices = [index for _, index in field.taps(position) if index < end]
-            return [(indices[0], len(indices))] if field.dilation == 1 else [(index, 1) for index in indices]
+    def _windows(self, source: Placed) -> Callable[[int, int, int], list[str]]:
+        """Addresses of the cells that the output at (map, row, column) looks at: its window, cut off at the edges."""
+        runs = [list(map(_runs, axis)) for axis in self._seen(source.shape)]
 
         def windows(plane: int, y: int, x: int) -> list[str]:
-            block = source.blocks[plane]
-            pairs = product(runs(0, y), runs(1, x))
-            return [block.window(row, column, height, width) for (row, height), (column, width) in pairs]
+            block, areas = source.blocks[plane], product(runs[0][y], runs[1][x])
+            return [block.window(row, column, height, width) for (row, height), (column, width) in areas]
 
         return windows
 
+    @property
+    def _moves(self) -> bool:
+        """Whether neighbouring outputs see the same window, moved by one."""
+        return all(field.stride == 1 and field.before == 0 for field in self.fields(()))
+
     def formulas(self, site: Site) -> dict[str, Formula]:
         windows = self._windows(site.source)
-        return {"out": lambda plane, y, x: self.over(windows(plane, y, x), {})}
-
-    def _readers(self, source: Placed) -> tuple[list[list[int]], list[list[int]]]:
-        """Along rows and along columns: for each output the input values in its window, border left out."""
-        sizes, outputs = source.shape[1:], self.output_shape(source.shape)[1:]
-        rows, columns = (
-            [[index for _, index in field.taps(out) if 0 <= index < size] for out in range(count)]
-            for field, size, count in zip(self.fields(source.shape), sizes, outputs, strict=True)
-        )
-        return rows, columns
+        return {"out": Formula(lambda plane, y, x: self.over(windows(plane, y, x), {}), self._moves)}
 
     def words(self, shape: Shape) -> str:
         rows, columns = self.fields(shape)
         return f"{self._value} of each {rows.size}×{columns.size} window"
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        return (cells[0], *(self._size(cell, field) for cell, field in zip(cells[1:], self.fields(shape), strict=True)))
-
-    def _size(self, cell: str, field: Field) -> str:
-        room = f"({cell}+{2 * field.before}-{field.dilation}*({field.size}-1)-1)/{field.stride}"
-        if not self._ceil:
-            return f"INT({room})+1"
-        steps = f"-INT(-{room})"
-        return f"{steps}+1-IF({steps}*{field.stride}>={cell}+{field.before},1,0)"
+        axes = zip(cells[1:], self.fields(shape), strict=True)
+        return (cells[0], *(field.count_formula(cell, 2 * field.before, self._ceil) for cell, field in axes))
 
 
 @dataclass(frozen=True)
 class _Extreme(_Pool):
-    """A pool that takes one value of each window: padding is a text, which its function passes over."""
+    """A pool that takes one value of each window."""
 
     _function: ClassVar[str]
     _worse: ClassVar[str]
     """How the other values of a window compare to the one that it gives."""
-    _padded: ClassVar[str]
 
     dilation: int | tuple[int, int] = 1
     ceil_mode: bool = False
@@ -135,15 +125,11 @@ class _Extreme(_Pool):
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
         return {name: getattr(self, name) for name in names}
 
-    def border(self, shape: Shape) -> Border:
-        rows, columns = self._padding
-        return Border(rows, rows, columns, columns, mode=self._padded)
-
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return nested(self._function, windows)
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        rows, columns = self._readers(site.source)
+        rows, columns = self._seen(site.source.shape)
 
         def wins(block: Block, out: str, y: int, x: int, window: tuple[list[int], list[int]]) -> str:
             """Whether a value is the one that its window gives, and none before it is."""
@@ -163,7 +149,7 @@ class _Extreme(_Pool):
             ]
             return total(shares)
 
-        return {"input": source}
+        return {"input": Formula(source)}
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": f"gradient for the first {self._value} of each window, 0 for the others"}
@@ -181,7 +167,6 @@ class MaxPool2d(_Extreme):
     _value: ClassVar[str] = "largest value"
     _function: ClassVar[str] = "MAX"
     _worse: ClassVar[str] = "<"
-    _padded: ClassVar[str] = "-inf"
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.max_pool2d(x, **self._options())
@@ -202,7 +187,6 @@ class MinPool2d(_Extreme):
     _value: ClassVar[str] = "smallest value"
     _function: ClassVar[str] = "MIN"
     _worse: ClassVar[str] = ">"
-    _padded: ClassVar[str] = "inf"
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.min_pool2d(x, **self._options())
@@ -216,12 +200,12 @@ class MinPool2d(_Extreme):
 
 @dataclass(frozen=True)
 class AvgPool2d(_Pool):
-    """The mean of each window, as `torch.nn.AvgPool2d`.
+    """The mean of each window, as `torch.nn.AvgPool2d`: with `count_include_pad`, padding counts as zeros.
 
-    Padding that does not count (`count_include_pad = false`) is a text in the border, which AVERAGE passes over.
-
-    >>> AvgPool2d(3, padding=1, count_include_pad=False).border((1, 6, 6)).mode
-    'none'
+    >>> AvgPool2d(3, padding=1, count_include_pad=False).over(["A1:B2"], {})
+    'AVERAGE(A1:B2)'
+    >>> AvgPool2d(3, padding=1).over(["A1:B2"], {})
+    'SUM(A1:B2)/9'
     """
 
     kind: ClassVar[str] = "AvgPool2d"
@@ -242,39 +226,59 @@ class AvgPool2d(_Pool):
         names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
         return {name: getattr(self, name) for name in names}
 
-    def border(self, shape: Shape) -> Border:
-        rows, columns = self._padding
-        return Border(rows, rows, columns, columns, mode="zeros" if self.count_include_pad else "none")
-
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.avg_pool2d(x, **self._options())
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return ops.avg_pool2d_backward(grad, x, **self._options()), {}
 
+    def _counted(self, shape: Shape) -> tuple[list[int], list[int]]:
+        """Along rows and along columns: by how many values each output divides."""
+        if not self.count_include_pad:
+            rows, columns = ([len(indices) for indices in axis] for axis in self._seen(shape))
+            return rows, columns
+        rows, columns = (
+            [sum(index < size + field.before for _, index in field.taps(out)) for out in range(outputs)]
+            for field, size, outputs in zip(self.fields(shape), shape[1:], self.output_shape(shape)[1:], strict=True)
+        )
+        return rows, columns
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        windows, counted = self._windows(site.source), self._counted(site.source.shape)
+        seen = [[len(indices) for indices in axis] for axis in self._seen(site.source.shape)]
+
+        def out(plane: int, y: int, x: int) -> str:
+            (window,), count = windows(plane, y, x), counted[0][y] * counted[1][x]
+            return f"AVERAGE({window})" if count == seen[0][y] * seen[1][x] else f"SUM({window})/{count}"
+
+        return {"out": Formula(out, self._moves)}
+
+    def _sums(self) -> bool:
+        """Whether padding counts, so that a window cut off at an edge is no plain average."""
+        return self.count_include_pad and self._padding != (0, 0)
+
+    def uniform(self, shape: Shape) -> bool:
+        axes = zip(self._counted(shape), self.fields(shape), strict=True)
+        return not self._sums() or all(set(counted) == {field.size} for counted, field in axes)
+
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
-        return f"AVERAGE({','.join(windows)})"
+        (rows, columns), every = self.fields(()), ",".join(windows)
+        return f"SUM({every})/{rows.size * columns.size}" if self._sums() else f"AVERAGE({every})"
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        fields, sizes = self.fields(site.source.shape), site.source.shape[1:]
-        inside = self._readers(site.source)
-
-        def counted(axis: int, out: int) -> int:
-            if not self.count_include_pad:
-                return len(inside[axis][out])
-            return sum(index < sizes[axis] + fields[axis].before for _, index in fields[axis].taps(out))
+        seen, counted = self._seen(site.source.shape), self._counted(site.source.shape)
 
         def source(c: int, y: int, x: int) -> str:
             shares = [
-                f"{upstream.blocks[c].cell(row, column)}/{counted(0, row) * counted(1, column)}"
-                for row, ys in enumerate(inside[0])
+                f"{upstream.blocks[c].cell(row, column)}/{counted[0][row] * counted[1][column]}"
+                for row, ys in enumerate(seen[0])
                 if y in ys
-                for column, xs in enumerate(inside[1])
+                for column, xs in enumerate(seen[1])
                 if x in xs
             ]
             return total(shares)
 
-        return {"input": source}
+        return {"input": Formula(source)}
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": "gradient ÷ number of values in the window"}
@@ -311,14 +315,14 @@ class AdaptiveAvgPool2d(Layer):
         return ops.adaptive_avg_pool2d_backward(grad, x), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
-        return {"out": lambda plane, y, x: self.over([site.source.blocks[plane].relative], {})}
+        return {"out": Formula(lambda plane, y, x: self.over([site.source.blocks[plane].relative], {}))}
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return f"AVERAGE({','.join(windows)})"
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         count = prod(site.source.shape[1:])
-        return {"input": lambda plane, y, x: f"{upstream.blocks[plane].fixed()}/{count}"}
+        return {"input": Formula(lambda plane, y, x: f"{upstream.blocks[plane].fixed()}/{count}", shared=True)}
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": "gradient ÷ number of values in the map"}
@@ -328,6 +332,13 @@ class AdaptiveAvgPool2d(Layer):
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
         return cells[0], "1", "1"
+
+
+def _runs(indices: list[int]) -> list[tuple[int, int]]:
+    """First index and length of the one run of neighbours, or of each index where they stand apart."""
+    if indices[-1] - indices[0] == len(indices) - 1:
+        return [(indices[0], len(indices))]
+    return [(index, 1) for index in indices]
 
 
 def _areas(block: Block, rows: list[int], columns: list[int]) -> list[str]:

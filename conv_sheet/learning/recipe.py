@@ -12,7 +12,7 @@ from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import evaluate, prepared
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
-from conv_sheet.network.weights import save_weights
+from conv_sheet.network.weights import save
 from conv_sheet.ops import Array
 from conv_sheet.ops.optim import SGD, Adam, Optimizer
 
@@ -143,7 +143,7 @@ class Outputs:
 
     def write(self, trained: Trained) -> None:
         """Write weights and curves; a checkpoint stays until the training is complete."""
-        save_weights(self.weights, trained.weights)
+        save(self.weights, trained.weights)
         if self.plot:
             curves.draw(trained.run.history, trained.epoch, self.plot)
         if trained.complete:

@@ -16,7 +16,7 @@ from conv_sheet.layers import Array
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset
 from conv_sheet.learning.evaluate import evaluate
-from conv_sheet.lessons import load_weights, save_weights
+from conv_sheet.network import weights as files
 from conv_sheet.network.graph import Network
 from conv_sheet.ops.losses import cross_entropy
 from conv_sheet.ops.optim import Adam, Optimizer, cosine
@@ -215,11 +215,11 @@ def _save(path: Path, run: Run, identity: Mapping[str, str]) -> None:
     groups = {"tensors": run.tensors, "state": run.state, "best": run.best}
     arrays = {f"{group}/{name}": array for group, held in groups.items() for name, array in held.items()}
     texts = {f"identity/{what}": np.array(text) for what, text in identity.items()}
-    save_weights(path, {**arrays, **texts, "history": np.array(run.history)})
+    files.save(path, {**arrays, **texts, "history": np.array(run.history)})
 
 
 def _load(path: Path, identity: Mapping[str, str]) -> Run:
-    arrays = load_weights(path)
+    arrays = files.load(path)
     groups: dict[str, dict[str, Array]] = {"tensors": {}, "state": {}, "best": {}, "identity": {}}
     try:
         history = tuple(Epoch(*map(float, row)) for row in arrays.pop("history"))

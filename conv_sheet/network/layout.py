@@ -11,7 +11,9 @@ from math import prod
 
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.layers import Array, Border, Layer, Shape, Site
-from conv_sheet.network.graph import Network, Node
+from conv_sheet.layers.base import PADDED
+from conv_sheet.network.graph import INPUT, Network, Node
+from conv_sheet.network.groups import Group, grouped, views
 
 NETWORK = "Network"
 NUMPY = "NumPy"
@@ -34,12 +36,13 @@ _LABEL_WIDTH = 3
 class Stage:
     """What makes one set of blocks: a layer, the one folded into its formulas, and its tensors on the sheet.
 
-    `own` has the parameters, the intermediates and `out` by short name. The input is a stage without layers.
+    `inputs` names what it reads, as its first layer does. `own` has the parameters, the intermediates and `out` by
+    short name. The input is a stage without layers.
     """
 
     name: str
     nodes: tuple[Node, ...]
-    source: str | None
+    inputs: tuple[str, ...]
     own: Mapping[str, Placed]
     border: Border
     columns: tuple[int, int]
@@ -67,12 +70,12 @@ class Stage:
         return self.nodes[0].in_shape
 
     def parameters(self) -> Iterator[tuple[str, Placed]]:
-        """Full name (`conv1.weight`) and place of each parameter."""
+        """Full name (`conv1.weight`) of each parameter, and where it stands."""
         if self.nodes:
             yield from ((f"{self.name}.{short}", self.own[short]) for short in self.nodes[0].parameters)
 
     def computed(self) -> Iterator[tuple[str, Placed]]:
-        """Short name and place of each tensor that formulas make; none for the input."""
+        """Short name of each tensor that formulas make, and where it stands; none for the input."""
         if self.nodes:
             yield from ((s, self.own[s]) for s in (*self.layer.intermediates(self.in_shape), "out"))
 
@@ -83,10 +86,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Layout:
-    """The stages of a network, in the order of calculation."""
+    """The stages of a network, in the order of calculation, and where the output of each layer stands.
+
+    `placed` has that of every layer by name, and the picture as `input`. A layer folded into the formulas of another
+    one, and this one, have the stage's output; one without cells of its own has those of what it reads.
+    """
 
     network: Network
     stages: tuple[Stage, ...]
+    placed: Mapping[str, Placed]
 
     @cached_property
     def by_name(self) -> dict[str, Stage]:
@@ -94,28 +102,33 @@ class Layout:
 
     @property
     def input(self) -> Placed:
-        return self.stages[0].out
+        return self.placed[INPUT]
+
+    @property
+    def output(self) -> Placed:
+        """What the network gives."""
+        return self.placed[self.network.output.name]
 
     def on(self, sheet: str) -> "Layout":
-        """The same places on another sheet."""
+        """The same addresses on another sheet."""
         moved = (replace(s, own={short: placed.on(sheet) for short, placed in s.own.items()}) for s in self.stages)
-        return replace(self, stages=tuple(moved))
+        placed = {name: where.on(sheet) for name, where in self.placed.items()}
+        return replace(self, stages=tuple(moved), placed=placed)
 
     def site(self, stage: Stage) -> Site:
         """Where a stage stands and what it reads."""
-        assert stage.source is not None
-        return Site(self.by_name[stage.source].out, stage.own)
+        return Site(tuple(self.placed[name] for name in stage.inputs), stage.own)
 
     def values(self, stage: Stage, activations: Mapping[str, Array], tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Values of a stage's computed tensors by short name, without the batch axis; the batch is one image."""
         if not stage.nodes:
-            return {"out": activations["input"][0]}
+            return {"out": activations[INPUT][0]}
         node = stage.nodes[0]
         between = node.layer.intermediate_values(activations[node.inputs[0]], node.own(tensors))
         return {short: value[0] for short, value in between.items()} | {"out": activations[stage.nodes[-1].name][0]}
 
     def parameters(self) -> Iterator[tuple[str, Placed]]:
-        """Full name and place of every parameter."""
+        """Full name of every parameter, and where it stands."""
         for stage in self.stages:
             yield from stage.parameters()
 
@@ -134,90 +147,51 @@ class Layout:
         return self.stages[-1].columns[1]
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Nodes that become one stage, before it has a place; `maps` is the shape of what it reads as blocks."""
-
-    nodes: tuple[Node, ...]
-    source: str | None
-    reads: Shape
-
-    @property
-    def name(self) -> str:
-        return self.nodes[0].name if self.nodes else "input"
-
-    @property
-    def out_shape(self) -> Shape:
-        return self.nodes[-1].out_shape if self.nodes else self.reads
-
-
 def plan(network: Network, fold: bool = True) -> Layout:
-    """Place a network.
+    """Place a network; with `fold`, activations stand in the formulas of the layers before them, where they can.
 
     >>> conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 3}
     >>> layout = plan(Network.from_spec({"input": [1, 6, 6], "layers": [conv]}))
     >>> layout.input.blocks[0].relative, dict(layout.names())["conv1_out_1"].relative
     ('B10:G15', 'S10:V13')
     """
-    groups = _groups(network, fold)
-    borders = [_border(group, following) for group, following in zip(groups, [*groups[1:], None], strict=True)]
-    top = BAND_ROW + 2 * max((_band_rows(g) for g in groups), default=0)
+    groups = grouped(network, fold)
+    top = BAND_ROW + 2 * max(map(_band_rows, groups))
     top += 1 if top > BAND_ROW else 0
-    pitches = _pitches(groups, borders)
+    pitches = _pitches(groups)
     tallest = max(
         [_TALLEST, *(min(g.out_shape[0], _TILES_IN_COLUMN) * p for g, p in zip(groups, pitches, strict=True))]
     )
     stages: list[Stage] = []
     column = _FIRST_COLUMN
-    for group, border, pitch in zip(groups, borders, pitches, strict=True):
+    for group, pitch in zip(groups, pitches, strict=True):
         if len(group.out_shape) == 3:
-            own, last = _place_maps(group, border, pitch, top, column)
+            own, last = _place_maps(group, pitch, top, column)
         else:
             own, last = _place_vector(group, tallest, top, column)
         last = max(last, column + _MIN_WIDTH - 1)
-        stages.append(Stage(group.name, group.nodes, group.source, own, border, (column, last)))
+        stages.append(Stage(group.name, group.nodes, group.inputs, own, group.border, (column, last)))
         column = last + 1 + _GAP
-    return Layout(network, tuple(stages))
+    return Layout(network, tuple(stages), _outputs(network, stages))
 
 
-def _groups(network: Network, fold: bool) -> list[_Group]:
-    groups = [_Group((), None, network.input_shape)]
-    made_by = {"input": "input"}
-    shapes: dict[str, Shape] = {"input": network.input_shape}
-    nodes = list(network.nodes)
-    for node, following in zip(nodes, [*nodes[1:], None], strict=True):
-        (source,) = node.inputs
-        last = groups[-1]
-        if node.layer.keeps_values and _reads_maps(following, shapes[made_by[source]]):
-            made_by[node.name] = made_by[source]
-            continue
-        if node.layer.folds and fold and len(last.nodes) == 1 and last.nodes[0].layer.takes_fold:
-            groups[-1] = _Group((*last.nodes, node), last.source, last.reads)
-            made_by[node.name] = last.name
-            continue
-        groups.append(_Group((node,), made_by[source], shapes[made_by[source]]))
-        made_by[node.name] = node.name
-        shapes[node.name] = node.out_shape
-    return groups
+def _outputs(network: Network, stages: list[Stage]) -> dict[str, Placed]:
+    """Where the output of each layer stands, and the picture; of a view, the blocks of what it reads."""
+    placed = {node.name: stage.out for stage in stages for node in stage.nodes} | {INPUT: stages[0].out}
+    for name in views(network):
+        node = network.node(name)
+        blocks = tuple(block for source in node.inputs for block in placed[source].blocks)
+        placed[name] = Placed(name, node.out_shape, blocks)
+    return placed
 
 
-def _reads_maps(node: Node | None, source: Shape) -> bool:
-    return node is not None and len(source) == 3 and node.layer.reads_maps(source)
-
-
-def _border(group: _Group, following: _Group | None) -> Border:
-    if following is None or len(group.out_shape) != 3 or len(following.reads) != 3:
-        return Border()
-    return following.nodes[0].layer.border(following.reads)
-
-
-def _band_rows(group: _Group) -> int:
+def _band_rows(group: Group) -> int:
     if not group.nodes or len(group.out_shape) != 3:
         return 0
     return sum(len(shape) < 2 for shape in group.nodes[0].parameters.values())
 
 
-def _kernels(group: _Group) -> list[list[int]]:
+def _kernels(group: Group) -> list[list[int]]:
     """Kernels of each map, as planes of the weight."""
     return group.nodes[0].layer.kernels(group.nodes[0].in_shape) if group.nodes else []
 
@@ -229,51 +203,53 @@ def _span(node: Node) -> tuple[int, int]:
     return (height - 1) * down + 1, (width - 1) * right + 1
 
 
-def _kernel_grid(group: _Group, border: Border) -> tuple[int, int, int]:
+def _kernel_grid(group: Group) -> tuple[int, int, int]:
     """Kernels of one map: how many, how many above each other, and how many columns of kernels."""
     kernels = _kernels(group)
     if not kernels:
         return 0, 1, 0
-    height = group.out_shape[1] + border.top + border.bottom
+    height = group.out_shape[1] + group.border.top + group.border.bottom
     rows = max(1, (height + 1) // (_span(group.nodes[0])[0] + 1))
     return len(kernels[0]), rows, -(-len(kernels[0]) // rows)
 
 
-def _tile_height(group: _Group, border: Border) -> int:
+def _tile_height(group: Group) -> int:
     """Rows of one map with its label, its border, its kernels, and a free row."""
-    kernels, rows, _ = _kernel_grid(group, border)
+    kernels, rows, _ = _kernel_grid(group)
     stack = min(rows, kernels) * (_span(group.nodes[0])[0] + 1) - 1 if kernels else 0
-    return 2 + max(group.out_shape[1] + border.top + border.bottom, stack)
+    return 2 + max(group.out_shape[1] + group.border.top + group.border.bottom, stack)
 
 
-def _pitches(groups: list[_Group], borders: list[Border]) -> list[int]:
+def _pitches(groups: list[Group]) -> list[int]:
     """Rows from one map to the next; neighbours with the same number of maps share it, so that maps stay in line."""
     pitches: list[int] = []
-    pairs = zip(groups, borders, strict=True)
-    for shape, run in groupby(pairs, key=lambda pair: pair[0].out_shape[0] if len(pair[0].out_shape) == 3 else 0):
+    for count, run in groupby(groups, key=lambda group: group.out_shape[0] if len(group.out_shape) == 3 else 0):
         members = list(run)
-        pitches += [max(_tile_height(*member) for member in members) if shape else 0] * len(members)
+        pitches += [max(map(_tile_height, members)) if count else 0] * len(members)
     return pitches
 
 
-def _place_maps(group: _Group, border: Border, pitch: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
+def _place_maps(group: Group, pitch: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
     channels, height, width = group.out_shape
-    node = group.nodes[0] if group.nodes else None
-    kernels = _kernels(group)
-    _, stack, kernel_columns = _kernel_grid(group, border)
+    node, border, kernels = group.nodes[0] if group.nodes else None, group.border, _kernels(group)
+    _, stack, kernel_columns = _kernel_grid(group)
     kernel_width = kernel_columns * (_span(node)[1] + 1) + 1 if node and kernels else 0
     between = node.layer.intermediates(node.in_shape) if node else {}
-    extra_width = sum(shape[0] // channels * (shape[2] + 1) for shape in between.values())
+    blocks: dict[str, list[Block]] = {short: [] for short in (*between, "out")}
+    first = left
+    if PADDED in between:
+        blocks[PADDED], first = _place_copy(between[PADDED], top, left)
+    for_each = {short: shape for short, shape in between.items() if short != PADDED}
+    extra_width = sum(shape[0] // channels * (shape[2] + 1) for shape in for_each.values())
     tile_width = kernel_width + extra_width + border.left + width + border.right
     weight: dict[int, Block] = {}
-    blocks: dict[str, list[Block]] = {short: [] for short in (*between, "out")}
     for channel in range(channels):
         row = top + 1 + channel % _TILES_IN_COLUMN * pitch
-        column = left + channel // _TILES_IN_COLUMN * (tile_width + _GAP)
+        column = first + channel // _TILES_IN_COLUMN * (tile_width + _GAP)
         if node and kernels:
             weight |= _place_kernels(node, kernels[channel], stack, row, column)
         column += kernel_width
-        for short, shape in between.items():
+        for short, shape in for_each.items():
             for _ in range(shape[0] // channels):
                 blocks[short].append(Block(NETWORK, row + border.top, column, shape[1], shape[2]))
                 column += shape[2] + 1
@@ -282,13 +258,29 @@ def _place_maps(group: _Group, border: Border, pitch: int, top: int, left: int) 
     if weight:
         blocks["weight"] = [block for _, block in sorted(weight.items())]
     own = {s: Placed(_name(group, s), shapes[s], tuple(b)) for s, b in blocks.items()}
-    last = left + -(-channels // _TILES_IN_COLUMN) * (tile_width + _GAP) - _GAP - 1
+    last = first + -(-channels // _TILES_IN_COLUMN) * (tile_width + _GAP) - _GAP - 1
     band = [(s, shape) for s, shape in shapes.items() if len(shape) < 2]
     for number, (short, shape) in enumerate(band):
         block = Block(NETWORK, BAND_ROW + 1 + 2 * number, left, 1, prod(shape))
         own[short] = Placed(_name(group, short), shape, (block,))
         last = max(last, block.last_column)
     return own, last
+
+
+def _place_copy(shape: Shape, top: int, left: int) -> tuple[list[Block], int]:
+    """The maps of a copy of the input, and the first column behind them."""
+    channels, height, width = shape
+    blocks = [
+        Block(
+            NETWORK,
+            top + 1 + channel % _TILES_IN_COLUMN * (height + 2),
+            left + channel // _TILES_IN_COLUMN * (width + _GAP),
+            height,
+            width,
+        )
+        for channel in range(channels)
+    ]
+    return blocks, blocks[-1].last_column + 1 + _GAP
 
 
 def _place_kernels(node: Node, planes: list[int], stack: int, top: int, left: int) -> dict[int, Block]:
@@ -301,14 +293,14 @@ def _place_kernels(node: Node, planes: list[int], stack: int, top: int, left: in
     }
 
 
-def _place_vector(group: _Group, tallest: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
+def _place_vector(group: Group, tallest: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
     node = group.nodes[0]
     own: dict[str, Placed] = {}
     column = left
     shapes = node.parameters
     if "weight" in shapes:
-        if len(group.reads) == 3:
-            weight, last = _place_tiles(group, tallest, top, column)
+        if group.tiles:
+            weight, last = _place_tiles(group, group.tiles, tallest, top, column)
         else:
             outputs, inputs = shapes["weight"]
             block = Block(NETWORK, top + 1, column, inputs, outputs)
@@ -325,9 +317,9 @@ def _place_vector(group: _Group, tallest: int, top: int, left: int) -> tuple[dic
     return own, column - 2 + _LABEL_WIDTH
 
 
-def _place_tiles(group: _Group, tallest: int, top: int, left: int) -> tuple[Placed, int]:
+def _place_tiles(group: Group, maps: Shape, tallest: int, top: int, left: int) -> tuple[Placed, int]:
     """Weights in the shape of the maps that they weigh: maps of one output side by side, outputs below each other."""
-    channels, height, width = group.reads
+    channels, height, width = maps
     outputs = group.nodes[0].parameters["weight"][0]
     pitch, tile_width = height + 2, channels * (width + 1) - 1
     in_column = max(1, min(outputs, tallest // pitch))
@@ -346,5 +338,5 @@ def _place_tiles(group: _Group, tallest: int, top: int, left: int) -> tuple[Plac
     return placed, max(block.last_column for block in blocks)
 
 
-def _name(group: _Group, short: str) -> str:
+def _name(group: Group, short: str) -> str:
     return f"{group.name}_{short}" if group.nodes else group.name

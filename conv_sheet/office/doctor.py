@@ -5,18 +5,23 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from conv_sheet import __version__
+from conv_sheet.cells.page import Page
 from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.files import file_in_use
+from conv_sheet.sheets import reading, registry, standing
 from conv_sheet.sheets.conf import CONF, settings
-from conv_sheet.xlsx.package import Package, patch_cells
-from conv_sheet.xlsx.reader import contents, read
+from conv_sheet.xlsx.change import patch_cells
+from conv_sheet.xlsx.package import Package
+from conv_sheet.xlsx.reader import Stored
 
+_MACRO = re.compile(r"""(?:FmlaMacro>|macro=")(?:\[0\]!|[\w.]*\.)?(\w+)""")
+"""What a button calls, in drawings of Excel and of LibreOffice."""
 GOOD, WARNING, BAD = "ok", "note", "stop"
 
 
@@ -58,10 +63,14 @@ def _run(command: list[str]) -> tuple[int, str]:
     return done.returncode, (done.stderr or done.stdout).strip()
 
 
-def examine(book: Path | None, machine: Machine | None = None) -> list[Finding]:
-    """All checks of the machine, and of a workbook where one is given."""
+def examine(book: Path | None, machine: Machine | None = None, run: bool = False) -> list[Finding]:
+    """All checks of the machine, and of a workbook where one is given.
+
+    The interpreter that a workbook names may be anybody's program: it is started only if it is the one that runs this,
+    or with `run`.
+    """
     machine = machine or this_machine()
-    return [*_machine(machine), *(_book(book, machine) if book else ())]
+    return [*_machine(machine), *(_book(book, machine, run) if book else ())]
 
 
 # -- the machine -------------------------------------------------------------------------------------------------------
@@ -143,10 +152,17 @@ def _mac(machine: Machine) -> Iterator[Finding]:
 # -- a workbook --------------------------------------------------------------------------------------------------------
 
 
-def _book(book: Path, machine: Machine) -> Iterator[Finding]:
+def _book(book: Path, machine: Machine, run: bool) -> Iterator[Finding]:
     try:
-        stored = read(book)
-        contents(stored)
+        stored = Stored.open(book)
+        pages = registry.pages(reading.state_of(stored))
+        standing.require(stored, pages)
+    except standing.MovedError as error:
+        yield Finding(BAD, "places", str(error))
+        return
+    except reading.EarlierFormatError as error:
+        yield Finding(BAD, "version", str(error))
+        return
     except ConvSheetError as error:
         yield Finding(BAD, "workbook", str(error), "mend what it names, or build the workbook again")
         return
@@ -158,13 +174,13 @@ def _book(book: Path, machine: Machine) -> Iterator[Finding]:
         )
     yield from _file_name(book)
     yield from _blocked(book, machine)
-    yield from _names(book)
+    yield from _names(stored, pages)
     if book.suffix.lower() != ".xlsm":
         yield Finding(WARNING, "macros", f"{book.name} has none, so it has no buttons", "conv-sheet build -o NAME.xlsm")
         return
-    yield from _modules(book)
-    conf = {cells[0]: cells[1] for cells in _conf_rows(stored.values.get(CONF, {}))}
-    yield from _conf(conf, machine)
+    yield from _modules(stored.package)
+    yield from _buttons(stored.package, pages)
+    yield from _conf(_conf_of(stored), machine, run)
 
 
 def _file_name(book: Path) -> Iterator[Finding]:
@@ -201,39 +217,48 @@ def _blocked(book: Path, machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _names(book: Path) -> Iterator[Finding]:
-    package = Package.open(book)
-    there = {
-        name.get("name", ""): (name.text or "").replace("'", "")
-        for name in package.tree(package.workbook).iterfind("{*}definedNames/{*}definedName")
-    }
-    held = contents(read(book))
-    wanted = {name: block.reference for page in held.pages() for name, block in page.names.items()}
-    moved = [
-        n for n, reference in wanted.items() if there.get(n, reference).upper() != reference.replace("'", "").upper()
-    ]
-    lost = [n for n in wanted if n not in there]
+def _names(stored: Stored, pages: Sequence[Page]) -> Iterator[Finding]:
+    wanted = [name for page in pages for name in page.names]
+    lost = [name for name in wanted if not stored.has(name)]
     if lost:
         yield Finding(BAD, "names", f"{len(lost)} are gone, {lost[0]} first", "build the workbook again")
-    elif moved:
-        yield Finding(
-            BAD,
-            "names",
-            f"{len(moved)} have moved, {moved[0]} first: rows or columns were inserted or deleted",
-            "undo that, or build the workbook again",
-        )
     else:
         yield Finding(GOOD, "names", f"all {len(wanted)} stand where they were built")
 
 
-def _modules(book: Path) -> Iterator[Finding]:
+def _buttons(package: Package, pages: Sequence[Page]) -> Iterator[Finding]:
+    """Buttons are drawings, which libraries that edit workbooks do not keep."""
+    lost = {
+        page.title: [button.caption for button in page.buttons if button.macro not in _drawn(package, page.title)]
+        for page in pages
+    }
+    bare = [page.title for page in pages if page.buttons and len(lost[page.title]) == len(page.buttons)]
+    some = [title for title, captions in lost.items() if captions and title not in bare]
+    remedy = "run the macros by Alt+F8, or build the workbook again"
+    if bare:
+        yield Finding(BAD, "buttons", f"there is no button left on {' and '.join(bare)}", remedy)
+    for title in some:
+        yield Finding(BAD, "buttons", f"on {title} the buttons {', '.join(lost[title])} are gone", remedy)
+    if not bare and not some:
+        yield Finding(GOOD, "buttons", f"all {sum(len(page.buttons) for page in pages)} are there")
+
+
+def _drawn(package: Package, title: str) -> set[str]:
+    """Macros that the drawings and controls of a sheet call."""
+    sheet = package.worksheet(title)
+    kinds = ("vmlDrawing", "drawing", "ctrlProp", "control")
+    parts = [sheet, *(link.target for kind in kinds for link in package.related(sheet, kind))]
+    text = "\n".join(package.read(part).decode(errors="replace") for part in dict.fromkeys(parts))
+    return set(_MACRO.findall(text))
+
+
+def _modules(package: Package) -> Iterator[Finding]:
     from conv_sheet.xlsx.macros import MODULE, modules
 
-    sources = modules(book)
+    sources = modules(package.path)
     if not {MODULE, "xlwings", "Dictionary"} <= sources.keys():
         yield Finding(BAD, "macros", "the modules of the buttons are gone", "build the workbook again")
         return
-    package = Package.open(book)
     for title, part in package.worksheets.items():
         properties = package.tree(part).find("{*}sheetPr")
         code = None if properties is None else properties.get("codeName")
@@ -253,35 +278,68 @@ def _modules(book: Path) -> Iterator[Finding]:
         )
 
 
-def _conf_rows(cells: Mapping[tuple[int, int], object]) -> Iterator[tuple[str, str]]:
-    for row in range(1, max((row for row, _ in cells), default=0) + 1):
-        if cells.get((row, 1)):
-            yield str(cells[row, 1]), str(cells.get((row, 2), ""))
+def _conf_of(stored: Stored) -> dict[str, str]:
+    """What the sheet with the settings of xlwings says."""
+    if CONF not in stored.titles:
+        return {}
+    cells = stored.sheet(CONF)
+    rows = ((cells.value(row, 1), cells.value(row, 2)) for row in cells.values)
+    return {str(key): "" if value is None else str(value) for key, value in rows if key}
 
 
-def _conf(conf: Mapping[str, str], machine: Machine) -> Iterator[Finding]:
+def _conf(conf: Mapping[str, str], machine: Machine, run: bool) -> Iterator[Finding]:
     if not conf:
         yield Finding(BAD, f"sheet {CONF}", "is missing", "build the workbook again")
         return
     key = {"win32": "INTERPRETER_WIN", "darwin": "INTERPRETER_MAC"}.get(machine.platform)
     if key is None:
         return
-    interpreter = conf.get(key)
-    bind = "conv-sheet doctor --bind BOOK"
-    if not interpreter:
+    interpreter, bind = conf.get(key), "conv-sheet doctor --bind BOOK"
+    if machine.platform == "win32" and conf.get("CONDA PATH") and conf.get("CONDA ENV"):
+        yield from _conda(conf, interpreter)
+    elif not interpreter:
         yield Finding(BAD, "interpreter", "the workbook was built on another system and names none for this one", bind)
-        return
-    if not Path(interpreter).exists():
+    elif not Path(interpreter).is_file():
         yield Finding(BAD, "interpreter", f"{interpreter} does not exist here", bind)
-        return
-    code, answer = machine.run([interpreter, "-c", "import xlwings, numpy, conv_sheet"])
-    if code:
-        last = answer.splitlines()[-1] if answer else "it does not start"
+    elif not run and not _same_file(interpreter, machine.executable):
         yield Finding(
-            BAD, "interpreter", f"{interpreter}: {last}", f'"{interpreter}" -m pip install conv-sheet, or {bind}'
+            WARNING,
+            "interpreter",
+            f"the button runs {interpreter}, which is not the Python that runs this",
+            f"if it is yours: doctor --run tries it (it starts that program); else {bind}",
         )
     else:
-        yield Finding(GOOD, "interpreter", f"{interpreter} imports xlwings, numpy and conv_sheet")
+        yield _tried(interpreter, machine, bind)
+
+
+def _conda(conf: Mapping[str, str], interpreter: str | None) -> Iterator[Finding]:
+    named = f"the environment {conf['CONDA ENV']} of {conf['CONDA PATH']}"
+    if interpreter in (None, "", "python", "pythonw"):
+        yield Finding(GOOD, "interpreter", f"the button runs Python of {named}")
+    else:
+        yield Finding(
+            WARNING,
+            "interpreter",
+            f"the workbook names {interpreter} and {named}; xlwings takes the first, without activating the second",
+            "empty the interpreter on the sheet, or conv-sheet doctor --bind BOOK",
+        )
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False
+
+
+def _tried(interpreter: str, machine: Machine, bind: str) -> Finding:
+    code, answer = machine.run([interpreter, "-c", "import xlwings, numpy, conv_sheet"])
+    if not code:
+        return Finding(GOOD, "interpreter", f"{interpreter} imports xlwings, numpy and conv_sheet")
+    last = answer.splitlines()[-1] if answer else "it does not start"
+    return Finding(
+        BAD, "interpreter", f"{interpreter}: {last}", f'"{interpreter}" -m pip install conv-sheet, or {bind}'
+    )
 
 
 def bind(book: Path, machine: Machine | None = None) -> str:
@@ -289,14 +347,15 @@ def bind(book: Path, machine: Machine | None = None) -> str:
     machine = machine or this_machine()
     if CONF not in Package.open(book).worksheets:
         raise WorkbookError(f"{book} has no sheet {CONF!r}: it was built without buttons; build it as .xlsm")
-    wanted = settings(machine.platform, machine.executable)
-    cells = read(book).values[CONF]
-    rows = max((row for row, _ in cells), default=0)
+    wanted = settings(machine.platform, machine.executable, machine.environment)
+    rows = max(Stored.open(book).sheet(CONF).values, default=0)
     values: dict[tuple[int, int], str] = {(row, column): "" for row in range(1, rows + 1) for column in (1, 2)}
     for row, (key, value) in enumerate(wanted.items(), 1):
         values[row, 1], values[row, 2] = key, str(value)
     patch_cells(book, book, {CONF: values})
     named = wanted.get("INTERPRETER_WIN") or wanted.get("INTERPRETER_MAC")
+    if "CONDA ENV" in wanted:
+        named = f"Python of the conda environment {wanted['CONDA ENV']}"
     return (
         f"{book.name} now calls {named}"
         if named

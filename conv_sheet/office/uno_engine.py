@@ -1,8 +1,8 @@
 """An xlwings engine over LibreOffice's UNO: names, sheets and blocks of values, as xlwings has them in Excel.
 
-What `xlwings.Book` asks of an engine to read and write values, and no more: charts, fonts and formulas are not
-there. `api` is the UNO object itself, of the modules ``com.sun.star.sheet`` and ``com.sun.star.table`` in
-LibreOffice's API reference. LibreOffice has no type for booleans: they are read and written as 0 and 1.
+What `xlwings.Book` asks of an engine to read and write values and formulas, and no more. `api` is the UNO object itself,
+of the modules ``com.sun.star.sheet`` and ``com.sun.star.table`` in LibreOffice's API reference. LibreOffice has no type
+for booleans: they are read and written as 0 and 1.
 """
 
 import math
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from conv_sheet.cells.grid import column_letters, quote
+from conv_sheet.cells.values import CellError
 from conv_sheet.errors import WorkbookError
+from conv_sheet.office.uno_formulas import excel, native
 
 EXPORT_FILTERS = {
     ".xlsx": "Calc MS Excel 2007 XML",
@@ -25,10 +27,6 @@ EXPORT_FILTERS = {
 
 _CONTENTS = 1 | 2 | 4 | 16
 """``com.sun.star.sheet.CellFlags``: VALUE, DATETIME, STRING and FORMULA."""
-
-
-class CellError(str):
-    """What a cell with an error shows, as ``#DIV/0!``."""
 
 
 class Engine:
@@ -285,13 +283,13 @@ class Range:
 
     @property
     def formula(self) -> Any:
-        return [list(row) for row in self.api.getFormulaArray()]
+        return [[excel(cell) for cell in row] for row in self.api.getFormulaArray()]
 
     @formula.setter
     def formula(self, value: Any) -> None:
         height, width = self.shape
         rows = value if isinstance(value, list | tuple) else [[value] * width] * height
-        self.api.setFormulaArray(tuple(tuple(_native(str(cell)) for cell in row) for row in rows))
+        self.api.setFormulaArray(tuple(tuple(native(str(cell)) for cell in row) for row in rows))
 
     def _noted(self) -> set[tuple[int, int]]:
         """Cells with a note, counted from 0 in this range: LibreOffice's block write would delete the note."""
@@ -401,13 +399,3 @@ def _rectangles_between(cells: set[tuple[int, int]], height: int, width: int) ->
         top = row + 1
     if top < height:
         yield top, 0, height, width
-
-
-def _native(formula: str) -> str:
-    """A formula as LibreOffice's own interface wants it: Excel's commas and exclamation marks are others there.
-
-    >>> _native('=IF(Images!$A$1>0,"a,b!",1)')
-    '=IF(Images.$A$1>0;"a,b!";1)'
-    """
-    parts = formula.split('"')
-    return '"'.join(part if n % 2 else part.replace(",", ";").replace("!", ".") for n, part in enumerate(parts))

@@ -1,11 +1,15 @@
 """Convolution and its transpose."""
 
-import numpy as np  # noqa: F401 - for the examples
+from functools import lru_cache
+from math import prod
+
+import numpy as np
 
 from conv_sheet.errors import ShapeError, SpecError
 from conv_sheet.ops.arrays import Array, expect, floats, images
-from conv_sheet.ops.options import IntOrPair, sizes
-from conv_sheet.ops.windows import Sweep, extents, padding_of
+from conv_sheet.ops.options import IntOrPair, hashable, sizes
+from conv_sheet.ops.plan import plans
+from conv_sheet.ops.windows import Sweep, add_windows, extents, pad2d_backward, padding_of
 
 
 def conv2d(
@@ -29,9 +33,9 @@ def conv2d(
            [20., 24.]])
     """
     x, weight = _conv_operands("conv2d", x, weight, "O C/groups KH KW")
-    sweep = _conv_sweep(x, weight, stride, padding, dilation, groups, padding_mode)
-    out = _correlate(sweep.windows(x), weight, groups)
-    return out if bias is None else out + _bias("conv2d", bias, len(weight), weight)
+    sweep, places = _conv_sweep(x.shape, weight.shape, *hashable(stride, padding, dilation), groups, padding_mode)
+    start = 0.0 if bias is None else _bias("conv2d", bias, len(weight), weight)
+    return _correlate(x, weight, sweep, places, groups, start)
 
 
 def conv2d_backward(
@@ -54,9 +58,10 @@ def conv2d_backward(
            [20., 24.]]), array([4.]))
     """
     x, weight = _conv_operands("conv2d", x, weight, "O C/groups KH KW")
-    sweep = _conv_sweep(x, weight, stride, padding, dilation, groups, padding_mode)
-    grad, dweight, dbias = _conv_parameters_backward(grad, x, weight, sweep, groups)
-    return sweep.backward(_spread(grad, weight, groups), x.shape), dweight, dbias
+    sweep, places = _conv_sweep(x.shape, weight.shape, *hashable(stride, padding, dilation), groups, padding_mode)
+    grad = _conv_gradient(grad, x, weight, places)
+    dx = _correlate_backward(grad, weight, x.shape, sweep, groups)
+    return dx, _correlate_weight_backward(grad, x, weight.shape, sweep, groups), grad.sum(axis=(0, 2, 3))
 
 
 def conv2d_parameters_backward(
@@ -80,44 +85,39 @@ def conv2d_parameters_backward(
            [2., 2.]]), array([2.]))
     """
     x, weight = _conv_operands("conv2d", x, weight, "O C/groups KH KW")
-    sweep = _conv_sweep(x, weight, stride, padding, dilation, groups, padding_mode)
-    _, dweight, dbias = _conv_parameters_backward(grad, x, weight, sweep, groups)
-    return dweight, dbias
+    sweep, places = _conv_sweep(x.shape, weight.shape, *hashable(stride, padding, dilation), groups, padding_mode)
+    grad = _conv_gradient(grad, x, weight, places)
+    return _correlate_weight_backward(grad, x, weight.shape, sweep, groups), grad.sum(axis=(0, 2, 3))
 
 
-def _conv_parameters_backward(
-    grad: Array, x: Array, weight: Array, sweep: Sweep, groups: int
-) -> tuple[Array, Array, Array]:
-    """The gradient, checked, and those by weight and by bias."""
-    view = sweep.windows(x)
-    shape, partner = (len(x), len(weight), *view.shape[2:4]), f"input {x.shape} and weight {weight.shape}"
-    grad = expect("conv2d_backward", "gradient", grad, shape, partner)
-    return grad, _correlate_weight_backward(grad, view, weight.shape, groups), grad.sum(axis=(0, 2, 3))
+def _conv_gradient(grad: Array, x: Array, weight: Array, places: tuple[int, int]) -> Array:
+    partner = f"input {x.shape} and weight {weight.shape}"
+    return expect("conv2d_backward", "gradient", grad, (len(x), len(weight), *places), partner)
 
 
 def _conv_operands(operation: str, x: Array, weight: Array, axes: str) -> tuple[Array, Array]:
     return images(operation, x), floats(operation, "weight", weight, axes)
 
 
+@lru_cache(maxsize=64, typed=True)
 def _conv_sweep(
-    x: Array,
-    weight: Array,
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
     stride: IntOrPair,
     padding: IntOrPair | str,
     dilation: IntOrPair,
     groups: int,
     padding_mode: str,
-) -> Sweep:
-    """Check a convolution's shapes and options, and resolve them."""
-    _check_groups("conv2d", len(weight), groups)
-    if x.shape[1] != weight.shape[1] * groups:
-        takes = f"takes {weight.shape[1] * groups} channels with groups={groups}"
-        raise ShapeError(f"conv2d: weight {weight.shape} {takes}, input {x.shape} has {x.shape[1]}")
-    kernel = sizes("kernel_size", weight.shape[2:])
+) -> tuple[Sweep, tuple[int, int]]:
+    """Check a convolution's shapes and options, and resolve them: the sweep, and its places (OH, OW)."""
+    _check_groups("conv2d", weight[0], groups)
+    if x[1] != weight[1] * groups:
+        takes = f"takes {weight[1] * groups} channels with groups={groups}"
+        raise ShapeError(f"conv2d: weight {weight} {takes}, input {x} has {x[1]}")
+    kernel = sizes("kernel_size", weight[2:])
     step, gap = sizes("stride", stride), sizes("dilation", dilation)
     sweep = Sweep(kernel, step, gap, padding_of(padding, kernel, gap, step), padding_mode)
-    sweep.output_shape("conv2d", x.shape)
-    return sweep
+    return sweep, sweep.output_shape("conv2d", x)
 
 
 def _check_groups(operation: str, kernels: int, groups: int) -> None:
@@ -130,38 +130,44 @@ def _bias(operation: str, bias: Array, channels: int, weight: Array) -> Array:
     return expect(operation, "bias", bias, (channels,), f"weight {weight.shape}")[:, None, None]
 
 
-def _correlate(view: Array, weight: Array, groups: int) -> Array:
-    """Windows (N, C, OH, OW, KH, KW) times kernels (O, C/groups, KH, KW): (N, O, OH, OW)."""
-    n, _, out_h, out_w = view.shape[:4]
-    kernels = weight.reshape(groups, len(weight) // groups, -1)
-    return (kernels @ _columns(view, groups)).reshape(len(weight), n, out_h, out_w).swapaxes(0, 1)
+def _correlate(
+    x: Array, weight: Array, sweep: Sweep, places: tuple[int, int], groups: int, bias: Array | float = 0.0
+) -> Array:
+    """Windows of images (N, C, H, W) times kernels (O, C/groups, KH, KW), plus bias (O, 1, 1): (N, O, OH, OW)."""
+    kernels = _matrices(weight, groups)
+    out = np.empty((len(x), len(weight), *places))
+    for part, plan in plans(sweep, x.shape, places, groups):
+        for strip in plan.filled(x[part]):
+            np.add(strip.maps(kernels @ strip.matrix), bias, out=out[part, :, strip.rows])
+    return out
 
 
-def _spread(grad: Array, weight: Array, groups: int) -> Array:
-    """Derivative of `_correlate` by the windows: each output's gradient times its kernel."""
-    n, _, out_h, out_w = grad.shape
-    depth, kernel_h, kernel_w = weight.shape[1:]
-    kernels = weight.reshape(groups, len(weight) // groups, -1)
-    patches = kernels.swapaxes(1, 2) @ _rows(grad, groups)
-    return patches.reshape(depth * groups, kernel_h, kernel_w, n, out_h, out_w).transpose(3, 0, 4, 5, 1, 2)
+def _correlate_backward(grad: Array, weight: Array, shape: tuple[int, ...], sweep: Sweep, groups: int) -> Array:
+    """Derivative of `_correlate` by images of `shape`: gradients times kernels, laid where the windows were."""
+    kernels = _matrices(weight, groups)
+    dx = np.empty(shape)
+    for part, plan in plans(sweep, shape, grad.shape[2:], groups):
+        dpadded = np.zeros_like(plan.padded)
+        for strip in plan.strips:
+            np.matmul(kernels.swapaxes(1, 2), strip.maps_backward(grad[part, :, strip.rows]), out=strip.matrix)
+            below = dpadded[:, :, strip.rows.start * sweep.stride[0] :]
+            add_windows(below, strip.columns.transpose(5, 0, 3, 4, 1, 2), sweep.stride, sweep.dilation)
+        dx[part] = pad2d_backward(dpadded, sweep.padding, sweep.mode)
+    return dx
 
 
-def _correlate_weight_backward(grad: Array, view: Array, shape: tuple[int, ...], groups: int) -> Array:
-    """Derivative of `_correlate` by the kernels: each output's gradient times its window, summed."""
-    return (_rows(grad, groups) @ _columns(view, groups).swapaxes(1, 2)).reshape(shape)
+def _correlate_weight_backward(grad: Array, x: Array, shape: tuple[int, ...], sweep: Sweep, groups: int) -> Array:
+    """Derivative of `_correlate` by kernels of `shape`: each output's gradient times its window, summed."""
+    dkernels = np.zeros((groups, shape[0] // groups, prod(shape[1:])))
+    for part, plan in plans(sweep, x.shape, grad.shape[2:], groups):
+        for strip in plan.filled(x[part]):
+            dkernels += strip.maps_backward(grad[part, :, strip.rows]) @ strip.matrix.swapaxes(1, 2)
+    return dkernels.reshape(shape)
 
 
-def _columns(view: Array, groups: int) -> Array:
-    """Windows as matrices, one window a column: (groups, C/groups·KH·KW, N·OH·OW)."""
-    n, channels, out_h, out_w, kernel_h, kernel_w = view.shape
-    height = channels // groups * kernel_h * kernel_w
-    return view.transpose(1, 4, 5, 0, 2, 3).reshape(groups, height, n * out_h * out_w)
-
-
-def _rows(maps: Array, groups: int) -> Array:
-    """Maps (N, O, H, W) as matrices, one channel a row: (groups, O/groups, N·H·W)."""
-    n, channels, h, w = maps.shape
-    return maps.swapaxes(0, 1).reshape(groups, channels // groups, n * h * w)
+def _matrices(weight: Array, groups: int) -> Array:
+    """Kernels, one a row: (groups, O/groups, C/groups·KH·KW)."""
+    return weight.reshape(groups, len(weight) // groups, -1)
 
 
 def conv_transpose2d(
@@ -185,9 +191,10 @@ def conv_transpose2d(
     array([[[[ 1., 10.,  2., 20.]]]])
     """
     x, weight = _conv_operands("conv_transpose2d", x, weight, "C O/groups KH KW")
-    sweep, shape = _transpose_sweep(x, weight, stride, padding, output_padding, dilation, groups)
-    out = sweep.backward(_spread(x, weight, groups), shape)
-    return out if bias is None else out + _bias("conv_transpose2d", bias, shape[1], weight)
+    options = hashable(stride, padding, output_padding, dilation)
+    sweep, shape = _transpose_sweep(x.shape, weight.shape, *options, groups)
+    out = _correlate_backward(x, weight, shape, sweep, groups)
+    return out if bias is None else np.add(out, _bias("conv_transpose2d", bias, shape[1], weight), out=out)
 
 
 def conv_transpose2d_backward(
@@ -208,17 +215,18 @@ def conv_transpose2d_backward(
     (array([[[[11., 11.]]]]), array([[[[3., 3.]]]]), array([4.]))
     """
     x, weight = _conv_operands("conv_transpose2d", x, weight, "C O/groups KH KW")
-    sweep, shape = _transpose_sweep(x, weight, stride, padding, output_padding, dilation, groups)
+    options = hashable(stride, padding, output_padding, dilation)
+    sweep, shape = _transpose_sweep(x.shape, weight.shape, *options, groups)
     partner = f"input {x.shape} and weight {weight.shape}"
     grad = expect("conv_transpose2d_backward", "gradient", grad, shape, partner)
-    view = sweep.windows(grad)[:, :, : x.shape[2], : x.shape[3]]
-    dweight = _correlate_weight_backward(x, view, weight.shape, groups)
-    return _correlate(view, weight, groups), dweight, grad.sum(axis=(0, 2, 3))
+    dx = _correlate(grad, weight, sweep, x.shape[2:], groups)
+    return dx, _correlate_weight_backward(x, grad, weight.shape, sweep, groups), grad.sum(axis=(0, 2, 3))
 
 
+@lru_cache(maxsize=64, typed=True)
 def _transpose_sweep(
-    x: Array,
-    weight: Array,
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
     stride: IntOrPair,
     padding: IntOrPair,
     output_padding: IntOrPair,
@@ -226,12 +234,12 @@ def _transpose_sweep(
     groups: int,
 ) -> tuple[Sweep, tuple[int, int, int, int]]:
     """The sweep of the convolution that is transposed, and the shape that it sweeps over."""
-    n, channels, h, w = x.shape
-    _check_groups("conv_transpose2d", len(weight), groups)
-    if channels != len(weight):
-        takes = f"takes {len(weight)} channels"
-        raise ShapeError(f"conv_transpose2d: weight {weight.shape} {takes}, input {x.shape} has {channels}")
-    kernel = sizes("kernel_size", weight.shape[2:])
+    n, channels, h, w = x
+    _check_groups("conv_transpose2d", weight[0], groups)
+    if channels != weight[0]:
+        takes = f"takes {weight[0]} channels"
+        raise ShapeError(f"conv_transpose2d: weight {weight} {takes}, input {x} has {channels}")
+    kernel = sizes("kernel_size", weight[2:])
     step, gap = sizes("stride", stride), sizes("dilation", dilation)
     extra, (crop_h, crop_w) = sizes("output_padding", output_padding, least=0), sizes("padding", padding, least=0)
     if any(more >= max(options) for more, *options in zip(extra, step, gap, strict=True)):
@@ -239,8 +247,8 @@ def _transpose_sweep(
     spans = extents(kernel, gap)
     out_h = (h - 1) * step[0] + spans[0] + extra[0] - 2 * crop_h
     out_w = (w - 1) * step[1] + spans[1] + extra[1] - 2 * crop_w
-    shape = n, weight.shape[1] * groups, out_h, out_w
+    shape = n, weight[1] * groups, out_h, out_w
     if min(out_h, out_w) < 1:
-        made = f"input {x.shape} and weight {weight.shape} with padding {(crop_h, crop_w)} make {shape}"
+        made = f"input {x} and weight {weight} with padding {(crop_h, crop_w)} make {shape}"
         raise ShapeError(f"conv_transpose2d: {made}: nothing is left")
     return Sweep(kernel, step, gap, (crop_h, crop_h, crop_w, crop_w)), shape

@@ -48,7 +48,7 @@ def softmax(x: Array) -> Array:
     >>> softmax(np.array([[1000.0, 1000.0]]))
     array([[0.5, 0.5]])
     """
-    powers: Array = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    powers: Array = np.exp(x - np.maximum.reduce(x, axis=-1, keepdims=True))
     return powers / _sum(powers)
 
 
@@ -70,7 +70,7 @@ def log_softmax(x: Array) -> Array:
     >>> log_softmax(np.array([[0.0, 1000.0]]))
     array([[-1000.,     0.]])
     """
-    shifted: Array = x - np.max(x, axis=-1, keepdims=True)
+    shifted: Array = x - np.maximum.reduce(x, axis=-1, keepdims=True)
     return shifted - np.log(_sum(np.exp(shifted)))
 
 

@@ -28,6 +28,15 @@ def sizes(name: str, value: object, *, least: int = 1) -> tuple[int, int]:
     return rows, columns
 
 
+def hashable(*options: IntOrPair | str | None) -> tuple[Any, ...]:
+    """Options as keys of what is remembered for them: a list as a tuple.
+
+    >>> hashable(1, [2, 3], "same")
+    (1, (2, 3), 'same')
+    """
+    return tuple(tuple(option) if isinstance(option, list) else option for option in options)
+
+
 def count(name: str, value: object) -> int:
     """An option that is a positive whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

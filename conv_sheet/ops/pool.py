@@ -1,14 +1,15 @@
 """Pooling: one value for each window."""
 
 from dataclasses import replace
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
 from conv_sheet.errors import SpecError
 from conv_sheet.ops.arrays import Array, expect, images
-from conv_sheet.ops.options import IntOrPair, sizes
-from conv_sheet.ops.windows import Sweep, extents, pad2d, windows
+from conv_sheet.ops.options import IntOrPair, hashable, sizes
+from conv_sheet.ops.windows import Sweep, extents, pad2d, pad2d_backward
 
 _ROUNDING = 2.0**-44
 """Difference, relative to the values, that sums of the same products in another order do not reach."""
@@ -33,9 +34,9 @@ def max_pool2d(
            [13., 15.]])
     """
     x = images("max_pool2d", x)
-    sweep = _pool_sweep("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, fill=-np.inf)
-    largest: Array = _by_position(sweep.windows(x)).max(axis=0)
-    return largest
+    options = hashable(kernel_size, stride, padding, dilation)
+    sweep, places = _pool_sweep("max_pool2d", x.shape, *options, ceil_mode, fill=-np.inf)
+    return _combined(np.maximum, sweep.padded(x), sweep, places)
 
 
 def max_pool2d_backward(
@@ -55,26 +56,18 @@ def max_pool2d_backward(
            [0., 0.]])
     """
     x = images("max_pool2d", x)
-    sweep = _pool_sweep("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, fill=-np.inf)
-    candidates = _by_position(sweep.windows(x))
-    grad = expect("max_pool2d_backward", "gradient", grad, candidates.shape[1:], f"input {x.shape}")
-    shares = _first_largest(candidates) * grad
-    return sweep.backward(_by_position_backward(shares, sweep.kernel), x.shape)
-
-
-def _first_largest(candidates: Array) -> npt.NDArray[np.bool_]:
-    """Where the largest value along the first axis stands first: what `argmax` says, in a quarter of its time.
-
-    Values that differ by rounding alone are equal here, as they are to spreadsheet programs: BLAS may give equal
-    windows sums that differ in the last bit.
-    """
-    largest = candidates.max(axis=0)
-    winners: npt.NDArray[np.bool_] = candidates >= largest - _ROUNDING * np.abs(largest)
-    free = np.ones(winners.shape[1:], dtype=bool)
-    for wins in winners:
-        wins &= free
-        free &= ~wins
-    return winners
+    options = hashable(kernel_size, stride, padding, dilation)
+    sweep, places = _pool_sweep("max_pool2d", x.shape, *options, ceil_mode, fill=-np.inf)
+    padded = sweep.padded(x)
+    largest = _combined(np.maximum, padded, sweep, places)
+    grad = expect("max_pool2d_backward", "gradient", grad, largest.shape, f"input {x.shape}")
+    least, free = largest - _ROUNDING * np.abs(largest), np.ones(largest.shape, dtype=bool)
+    dpadded = np.zeros_like(padded)
+    for rows, columns in product(*sweep.taps(places)):
+        wins = (padded[:, :, rows, columns] >= least) & free
+        free ^= wins
+        dpadded[:, :, rows, columns] += grad * wins
+    return pad2d_backward(dpadded, sweep.padding)
 
 
 def min_pool2d(
@@ -138,9 +131,9 @@ def avg_pool2d(
            [10.5, 12.5]])
     """
     x = images("avg_pool2d", x)
-    sweep = _pool_sweep("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
-    sums: Array = _by_position(sweep.windows(x)).sum(axis=0)
-    return sums / _window_counts(sweep, x.shape, sizes("padding", padding, least=0), count_include_pad)
+    sweep, places = _pool_sweep("avg_pool2d", x.shape, *hashable(kernel_size, stride, padding), 1, ceil_mode)
+    sums = _combined(np.add, sweep.padded(x), sweep, places)
+    return sums / _window_counts(sweep, places, x.shape, sizes("padding", padding, least=0), count_include_pad)
 
 
 def avg_pool2d_backward(
@@ -160,24 +153,26 @@ def avg_pool2d_backward(
            [2., 2.]])
     """
     x = images("avg_pool2d", x)
-    sweep = _pool_sweep("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
-    counts = _window_counts(sweep, x.shape, sizes("padding", padding, least=0), count_include_pad)
-    out_shape = *x.shape[:2], *counts.shape[2:]
-    grad = expect("avg_pool2d_backward", "gradient", grad, out_shape, f"input {x.shape}")
-    shares = np.broadcast_to((grad / counts)[..., None, None], (*out_shape, *sweep.kernel))
-    return sweep.backward(shares, x.shape)
+    sweep, places = _pool_sweep("avg_pool2d", x.shape, *hashable(kernel_size, stride, padding), 1, ceil_mode)
+    counts = _window_counts(sweep, places, x.shape, sizes("padding", padding, least=0), count_include_pad)
+    shares = expect("avg_pool2d_backward", "gradient", grad, (*x.shape[:2], *places), f"input {x.shape}") / counts
+    dpadded = np.zeros_like(sweep.padded(x))
+    for rows, columns in product(*sweep.taps(places)):
+        dpadded[:, :, rows, columns] += shares
+    return pad2d_backward(dpadded, sweep.padding)
 
 
+@lru_cache(maxsize=64, typed=True)
 def _pool_sweep(
     operation: str,
-    x: Array,
+    shape: tuple[int, ...],
     kernel_size: IntOrPair,
     stride: IntOrPair | None,
     padding: IntOrPair,
     dilation: IntOrPair,
     ceil_mode: bool,
     fill: float = 0.0,
-) -> Sweep:
+) -> tuple[Sweep, tuple[int, int]]:
     """Check a pooling's options and resolve them; `ceil_mode` may need more padding at the end."""
     kernel, gap = sizes("kernel_size", kernel_size), sizes("dilation", dilation)
     step = kernel if stride is None else sizes("stride", stride)
@@ -186,29 +181,37 @@ def _pool_sweep(
     if top > spans[0] // 2 or left > spans[1] // 2:
         raise SpecError(f"{operation}: padding {(top, left)} must be at most half of the window {spans}")
     plain = Sweep(kernel, step, gap, (top, top, left, left), fill=fill)
-    out_h, out_w = plain.output_shape(operation, x.shape, ceil_mode)
-    bottom = max(top, (out_h - 1) * step[0] + spans[0] - x.shape[2] - top)
-    right = max(left, (out_w - 1) * step[1] + spans[1] - x.shape[3] - left)
-    return replace(plain, padding=(top, bottom, left, right))
+    out_h, out_w = plain.output_shape(operation, shape, ceil_mode)
+    bottom = max(top, (out_h - 1) * step[0] + spans[0] - shape[2] - top)
+    right = max(left, (out_w - 1) * step[1] + spans[1] - shape[3] - left)
+    return replace(plain, padding=(top, bottom, left, right)), (out_h, out_w)
 
 
-def _window_counts(sweep: Sweep, shape: tuple[int, ...], padding: tuple[int, int], count_include_pad: bool) -> Array:
+def _window_counts(
+    sweep: Sweep, places: tuple[int, int], shape: tuple[int, ...], padding: tuple[int, int], count_include_pad: bool
+) -> Array:
     """How many elements each window's mean is taken over: (1, 1, OH, OW)."""
     rows, columns = padding if count_include_pad else (0, 0)
     top, bottom, left, right = sweep.padding
     counted = np.ones((1, 1, shape[2] + 2 * rows, shape[3] + 2 * columns))
     padded = pad2d(counted, (top - rows, bottom - rows, left - columns, right - columns))
-    counts: Array = _by_position(windows(padded, sweep.kernel, sweep.stride)).sum(axis=0)
-    return counts
+    return _combined(np.add, padded, sweep, places)
 
 
-def _by_position(view: Array) -> Array:
-    """Windows as one map for each position in the kernel, (KH·KW, N, C, OH, OW): quick to reduce."""
-    return view.transpose(4, 5, 0, 1, 2, 3).reshape(view.shape[4] * view.shape[5], *view.shape[:4])
+def _combined(combine: np.ufunc, padded: Array, sweep: Sweep, places: tuple[int, int]) -> Array:
+    """The values of each window combined by a function of two, such as the larger one: first rows, then columns."""
+    rows, columns = sweep.taps(places)
+    by_rows = _folded(combine, [padded[:, :, row] for row in rows])
+    return _folded(combine, [by_rows[..., column] for column in columns])
 
 
-def _by_position_backward(grad: Array, kernel: tuple[int, int]) -> Array:
-    return grad.reshape(*kernel, *grad.shape[1:]).transpose(2, 3, 4, 5, 0, 1)
+def _folded(combine: np.ufunc, parts: list[Array]) -> Array:
+    if len(parts) == 1:
+        return parts[0].copy()
+    total: Array = combine(parts[0], parts[1])
+    for part in parts[2:]:
+        combine(total, part, out=total)
+    return total
 
 
 def adaptive_avg_pool2d(x: Array) -> Array:

@@ -1,13 +1,14 @@
 """Padding and sliding windows: what a kernel covers, as a view of the image, and how many places it has."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.ops.arrays import Array, floats, images
+from conv_sheet.ops.arrays import Array, floats, images, unbuffered
 from conv_sheet.ops.options import IntOrPair, sizes
 
 Sides: TypeAlias = tuple[int, int, int, int]
@@ -95,7 +96,10 @@ def pad2d(x: Array, padding: Sides, mode: str = "zeros", value: float = 0.0) -> 
     if not any(padding):
         return x
     if mode == "zeros":
-        return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=value)
+        n, c, h, w = x.shape
+        padded = np.full((n, c, top + h + bottom, left + w + right), value)
+        padded[:, :, top : top + h, left : left + w] = x
+        return padded
     rows, columns = _sources(x.shape, padding, mode)
     return x[:, :, rows[:, None], columns]
 
@@ -162,19 +166,39 @@ def windows_backward(grad: Array, shape: tuple[int, ...], stride: IntOrPair = 1,
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    (step_h, step_w), (gap_h, gap_w) = sizes("stride", stride), sizes("dilation", dilation)
-    out_h, out_w, kernel_h, kernel_w = grad.shape[2:]
     dx = np.zeros(shape)
-    for i, j in np.ndindex(kernel_h, kernel_w):
-        rows = slice(i * gap_h, i * gap_h + (out_h - 1) * step_h + 1, step_h)
-        columns = slice(j * gap_w, j * gap_w + (out_w - 1) * step_w + 1, step_w)
-        dx[:, :, rows, columns] += grad[..., i, j]
+    add_windows(dx, grad, sizes("stride", stride), sizes("dilation", dilation))
     return dx
+
+
+def add_windows(total: Array, grad: Array, stride: tuple[int, int], dilation: tuple[int, int]) -> None:
+    """Lay windows (N, C, OH, OW, KH, KW) down on `total` (N, C, H, W), in place."""
+    kernel, places = grad.shape[4:], grad.shape[2:4]
+    rows, columns = taps(kernel, places, stride, dilation)
+    with unbuffered():
+        for i, j in np.ndindex(kernel):
+            total[:, :, rows[i], columns[j]] += grad[..., i, j]
+
+
+@lru_cache(maxsize=64)
+def taps(
+    kernel: tuple[int, ...], places: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Rows and columns of an image that each row and each column of a kernel meets when it visits all places.
+
+    >>> taps((1, 2), (3, 3), (2, 2), (1, 1))
+    ((slice(0, 5, 2),), (slice(0, 5, 2), slice(1, 6, 2)))
+    """
+    rows, columns = (
+        tuple(slice(i * gap, i * gap + (count - 1) * step + 1, step) for i in range(size))
+        for size, count, step, gap in zip(kernel, places, stride, dilation, strict=True)
+    )
+    return rows, columns
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """How a kernel moves over an image: pad, then look through windows; and the derivative of both."""
+    """How a kernel moves over an image."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -183,16 +207,11 @@ class Sweep:
     mode: str = "zeros"
     fill: float = 0.0
 
-    def windows(self, x: Array) -> Array:
-        padded = pad2d(x, self.padding, self.mode, self.fill)
-        return windows(padded, self.kernel, self.stride, self.dilation)
+    def padded(self, x: Array) -> Array:
+        return pad2d(x, self.padding, self.mode, self.fill) if any(self.padding) else x
 
-    def backward(self, grad: Array, shape: tuple[int, ...]) -> Array:
-        n, c, h, w = shape
-        top, bottom, left, right = self.padding
-        padded_shape = n, c, top + h + bottom, left + w + right
-        dpadded = windows_backward(grad, padded_shape, self.stride, self.dilation)
-        return pad2d_backward(dpadded, self.padding, self.mode)
+    def taps(self, places: tuple[int, int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        return taps(self.kernel, places, self.stride, self.dilation)
 
     def output_shape(self, operation: str, shape: tuple[int, ...], ceil_mode: bool = False) -> tuple[int, int]:
         """(OH, OW) for images of `shape`; the error says which operation and which shapes do not fit."""

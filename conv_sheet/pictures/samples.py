@@ -1,5 +1,7 @@
 """Pictures that come with conv-sheet, by label: the sample digits, and the drawings that lessons name."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,11 @@ def sample(label: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     >>> sample("digit 3", (1, 32, 40)).shape
     (1, 32, 40)
     """
+    return _sample(label, shape).copy()
+
+
+@lru_cache(maxsize=64)  # each page of a workbook asks for all of them, and framing a digit takes some milliseconds
+def _sample(label: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     if label in PICTURES:
         return draw(label, shape)
     channels, height, width = shape

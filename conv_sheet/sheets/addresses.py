@@ -8,12 +8,16 @@ ORIGINAL, KEPT = "Original", "Kept"
 
 STATUS = Block(START, 4, 3, 1, 1)
 """Where Python says what it did."""
+STATUS_LABEL = "Python"
+"""What stands to the left of it."""
 DISTANCE = Block(START, 5, 3, 1, 1)
 """The largest distance between the formulas and the engine."""
 SEED = Block(START, 6, 3, 1, 1)
 """What random kernels are drawn with."""
 DRAWN = Block(KEPT, 2, 1, 1, 1)
 """The seed with which they were last drawn; empty where none were."""
+FORMULAS = Block(KEPT, 4, 1, 1, 1)
+"""The first of the formulas that stood where a button put numbers; the others stand to the right of it."""
 SCALE_ROW = 5
 """Row of `Network` with the bounds of colour scales."""
 

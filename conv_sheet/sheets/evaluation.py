@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style
+from conv_sheet.cells.expr import Expr, total, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
 from conv_sheet.learning.evaluate import Evaluation, Mistake
@@ -29,21 +30,20 @@ def _evaluation(result: Evaluation, title: str) -> Page:
     """The confusion matrix, with sums, shares and the accuracy as formulas over it."""
     count = len(result.classes)
     matrix = Block(EVALUATION, _TOP, _LEFT, count, count)
-    beside = Block(EVALUATION, _TOP, matrix.last_column + 1, count, len(_SUMS))
-    sheet = Page(EVALUATION, widths={1: 2.0, 2: 16.0} | dict.fromkeys(range(_LEFT, beside.last_column + 1), 9.0))
+    last = matrix.last_column + len(_SUMS)
+    sheet = Page(EVALUATION, widths={1: 2.0, 2: 16.0} | dict.fromkeys(range(_LEFT, last + 1), 9.0))
     sheet.put(1, 2, title, style.TITLE)
     sheet.heights[1] = 34
     sheet.put(2, 2, f"{len(result.dataset):,} pictures of {Path(result.dataset.source).name}", style.LINE)
     sheet.put(4, 2, "accuracy", style.HEADING)
-    pictures, right = beside.part(0, 0, count, 1), beside.part(0, 1, count, 1)
-    sheet.put(4, _LEFT, result.accuracy, style.PERCENT, f"SUM({right.relative})/SUM({pictures.relative})")
-    sheet.names["accuracy"] = Block(EVALUATION, 4, _LEFT, 1, 1)
     sheet.put(5, 2, "A row for what the pictures are, a column for what the network says.", style.NOTE)
-    for place, name in enumerate((*result.classes, *_SUMS)):
-        sheet.put(_TOP - 1, _LEFT + place, name, style.HEAD)
-        sheet.put(_TOP + place, 2, name, style.HEAD_LEFT)
-    sheet.fill([matrix], [result.confusion.tolist()], style.COUNT)
-    _sums(sheet, result.confusion, matrix, beside)
+    for number, name in enumerate((*result.classes, *_SUMS)):
+        sheet.put(_TOP - 1, _LEFT + number, name, style.HEAD)
+        sheet.put(_TOP + number, 2, name, style.HEAD_LEFT)
+    sheet.fill(matrix, result.confusion, style.COUNT)
+    pictures, right = _sums(sheet, result.confusion, matrix)
+    sheet.put(4, _LEFT, total(right) / total(pictures), style.PERCENT)
+    sheet.names["accuracy"] = Block(EVALUATION, 4, _LEFT, 1, 1)
     apart = [part for i in range(count) for part in (matrix.part(i, 0, 1, i), matrix.part(i, i + 1, 1, count - 1 - i))]
     sheet.scales.append((tuple(matrix.part(i, i, 1, 1) for i in range(count)), style.HIT_SCALE))
     sheet.scales.append((tuple(part for part in apart if part.width), style.WARM_SCALE))
@@ -51,27 +51,22 @@ def _evaluation(result: Evaluation, title: str) -> Page:
     return sheet
 
 
-def _sums(sheet: Page, confusion: NDArray[np.int64], matrix: Block, beside: Block) -> None:
-    """Behind each row how many pictures there are and how many are right; below each column the same of answers."""
-    count = len(confusion)
-    below = Block(EVALUATION, matrix.last_row + 1, matrix.column, len(_SUMS), count)
-    for i in range(count):
-        behind = [beside.part(i, k, 1, 1) for k in range(len(_SUMS))]
-        under = [below.part(k, i, 1, 1) for k in range(len(_SUMS))]
-        for places, counted, numbers in (
-            (behind, matrix.part(i, 0, 1, count), confusion[i]),
-            (under, matrix.part(0, i, count, 1), confusion[:, i]),
-        ):
-            _tally(sheet, places, counted, matrix.cell(i, i), int(numbers.sum()), int(numbers[i]))
+def _sums(sheet: Page, confusion: NDArray[np.int64], matrix: Block) -> tuple[Expr, Expr]:
+    """Behind each row how many pictures there are and how many are right, below each column the same of answers.
 
-
-def _tally(sheet: Page, places: list[Block], counted: Block, hit: str, total: int, right: int) -> None:
-    """A sum, what of it is right, and its share, as formulas."""
-    (all_, hits, share), (whole, part) = places, (place.cell() for place in places[:2])
-    sheet.put(all_.row, all_.column, total, style.NUMBER, f"SUM({counted.relative})")
-    sheet.put(hits.row, hits.column, right, style.NUMBER, hit)
-    value = right / total if total else 0.0
-    sheet.put(share.row, share.column, value, style.PERCENT, f"IF({whole}=0,0,{part}/{whole})")
+    Gives the columns of pictures and of those that are right.
+    """
+    count, right = len(confusion), confusion.diagonal()
+    behind = [matrix.part(0, count + number, count, 1) for number in range(len(_SUMS))]
+    below = [matrix.part(count + number, 0, 1, count) for number in range(len(_SUMS))]
+    for blocks, window in ((behind, (1, count)), (below, (count, 1))):
+        whole = total(sheet.windows(matrix, window, confusion))
+        sheet.fill(blocks[0], whole, style.NUMBER)
+        for i, at in enumerate(blocks[1].positions()):
+            sheet.put(*at, sheet.cell(matrix.part(i, i, 1, 1), right[i]), style.NUMBER)
+        pictures, hits = sheet.each(blocks[0], whole.value), sheet.each(blocks[1], right.reshape(blocks[1].shape))
+        sheet.fill(blocks[2], where(pictures == 0, 0, hits / pictures), style.PERCENT)
+    return sheet.near(behind[0], confusion.sum(axis=1)), sheet.near(behind[1], right)
 
 
 def _mistakes(result: Evaluation) -> Page:
@@ -85,8 +80,8 @@ def _mistakes(result: Evaluation) -> Page:
     sheet.put(1, 2, shown, style.HEADING)
     sheet.heights[1] = 24
     blocks = []
-    for place, mistake in enumerate(worst):
-        down, right = divmod(place, across)
+    for number, mistake in enumerate(worst):
+        down, right = divmod(number, across)
         block = Block(MISTAKES, 4 + down * (height + 4), 2 + right * (width + 2), height, width)
         _mistake(sheet, block, mistake, result)
         blocks.append(block)
@@ -101,4 +96,4 @@ def _mistake(sheet: Page, block: Block, mistake: Mistake, result: Evaluation) ->
     for row, text, look in ((-2, words, style.CLASS), (-1, f"picture {place}", style.LABEL)):
         sheet.put(block.row + row, block.column, text, look)
         sheet.heights[block.row + row] = 14
-    sheet.fill([block], [result.dataset.images[mistake.number].mean(axis=0).tolist()], style.DOT)
+    sheet.fill(block, result.dataset.images[mistake.number].mean(axis=0), style.DOT)

@@ -4,19 +4,21 @@
 something else, both in the places of `Network`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from conv_sheet.cells import style
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Block, Placed, column_letters, column_number
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
 from conv_sheet.network.spec import Spec
-from conv_sheet.sheets.addresses import DRAWN, KEPT, ORIGINAL, SPEC
-from conv_sheet.state import WorkbookState
+from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, ORIGINAL, SPEC
+from conv_sheet.state import Formulas, WorkbookState
 
 FORMAT = 2
 """Version of what a file holds and where; files of the first version do not say one."""
 FORMAT_CELL = Block(SPEC, 1, 2, 1, 1)
+_LINE = re.compile(r"(\S+) ([A-Z]{1,3})([0-9]{1,7}) =(.*)", re.DOTALL)
 _PURPOSES = {ORIGINAL: "what the workbook was built with", KEPT: "what stood here before a button changed it"}
 
 
@@ -47,7 +49,11 @@ def restored(inputs: Sequence[Input]) -> dict[str, Placed]:
 
 
 def restore_page(
-    title: str, inputs: Sequence[Input], values: Mapping[str, InputValue] | None, drawn: int | None = None
+    title: str,
+    inputs: Sequence[Input],
+    values: Mapping[str, InputValue] | None,
+    drawn: int | None = None,
+    formulas: Formulas | None = None,
 ) -> Page:
     """`Original` or `Kept`; nothing stands there where `values` is None."""
     sheet = Page(title, hidden=True)
@@ -61,4 +67,33 @@ def restore_page(
         if values is not None:
             for block, plane in Input(name, moved, by_name[name].limits, 0.0).planes(values[name]):
                 sheet.fill(block, plane, style.PLAIN)
+    for column, line in enumerate(formula_lines(formulas or {}), FORMULAS.column):
+        sheet.put(FORMULAS.row, column, line, style.PLAIN)
     return sheet
+
+
+def formula_lines(formulas: Formulas) -> list[str]:
+    """Formulas as texts that no program takes for formulas.
+
+    >>> formula_lines({"conv1.weight": {(10, 32): "1/9"}})
+    ['conv1.weight AF10 =1/9']
+    """
+    return [
+        f"{name} {column_letters(column)}{row} ={text}"
+        for name, cells in formulas.items()
+        for (row, column), text in cells.items()
+    ]
+
+
+def formulas_of(lines: Sequence[object]) -> dict[str, dict[tuple[int, int], str]]:
+    """The way back; other texts say nothing.
+
+    >>> formulas_of(["conv1.weight AF10 =1/9", None])
+    {'conv1.weight': {(10, 32): '1/9'}}
+    """
+    found: dict[str, dict[tuple[int, int], str]] = {}
+    for line in lines:
+        said = _LINE.fullmatch(line) if isinstance(line, str) else None
+        if said:
+            found.setdefault(said[1], {})[int(said[3]), column_number(said[2])] = said[4]
+    return found

@@ -2,38 +2,32 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, largest, smallest
+from conv_sheet.cells.expr import largest, smallest
 from conv_sheet.cells.formula import MAX_BLOCKS, Formula
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.layers import Border
+from conv_sheet.layers.base import PADDED
+from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, images
 from conv_sheet.sheets.addresses import SCALE_ROW
 from conv_sheet.sheets.sheet import Sheet
-from conv_sheet.state import IMAGE, WorkbookState
-
-COPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
-    "reflect": "reflect",
-    "replicate": "edge",
-    "circular": "wrap",
-}
-POOL_TEXTS = {"-inf": "−∞", "inf": "+∞", "none": "–"}
+from conv_sheet.state import WorkbookState
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """The picture, and every parameter by its full name."""
     channels, image = layout.network.input_shape[0], layout.input
-    picture = Input(IMAGE, image, widgets.pixel_limits(channels), np.zeros(image.shape), restored=True)
+    picture = Input(INPUT, image, widgets.pixel_limits(channels), np.zeros(image.shape), restored=True)
     parameters = (
         Input(name, placed, stage.layer.limits.get(name.rpartition(".")[2], Limits()), np.zeros(placed.shape), True)
         for stage in layout.stages
@@ -54,7 +48,7 @@ def page(state: WorkbookState) -> Page:
         return chosen(channel, y, x) if follows is not None and follows[channel, y, x] else None
 
     def put(name: str, placed: Placed, values: Array) -> None:
-        if name == IMAGE:
+        if name == INPUT:
             sheet.input(typed[name], values, style.PIXEL, formula=None if follows is None else followed)
         else:
             sheet.input(typed[name], values, style.WEIGHT if placed.shape else style.SETTING)
@@ -71,13 +65,13 @@ def calculation(
     tensors: Mapping[str, Array],
     put: Callable[[str, Placed, Array], None],
 ) -> None:
-    """Put the stages of a network on a sheet in the places of `Network`.
+    """Put the stages of a network on a sheet, at the addresses of `Network`.
 
     Picture and parameters are typed there, and formulas on other sheets: `put` fills one, given its full name (the
     picture's is `input`), its place and its values.
     """
     for stage in layout.stages:
-        head(sheet, stage.columns, stage_texts(stage, typed=sheet.title == NETWORK))
+        head(sheet, stage.columns, stage_texts(layout, stage, editable=sheet.title == NETWORK))
         values = layout.values(stage, activations, tensors)
         for name, placed in stage.parameters():
             put(name, placed, tensors[name])
@@ -85,7 +79,7 @@ def calculation(
                 scale(sheet, placed, tensors[name], None)
             _label_parameter(sheet, stage, name, placed, layout.network.classes)
         if stage.nodes:
-            formulas = _formulas(layout, stage)
+            formulas = formulas_of(layout, stage)
             for short, placed in stage.computed():
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
         else:
@@ -93,7 +87,7 @@ def calculation(
             widgets.shades(sheet, stage.out.blocks)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
-        _border(sheet, stage.out, stage.border, values["out"])
+        _border(sheet, stage.out, stage.border)
         if stage.nodes:
             scale(sheet, stage.out, values["out"], scale_of(layout, stage))
 
@@ -127,32 +121,32 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     """The colour scale of a stage's output; None where values may be negative and the scale needs a bound."""
     if stage.last_layer.probabilities:
         return style.PROBABILITY_SCALE
-    return style.WARM_SCALE if _non_negative(layout, stage) else None
+    shown = stage.nodes[-1].name if stage.nodes else INPUT
+    return style.WARM_SCALE if shown in layout.network.non_negative else None
 
 
-def _non_negative(layout: Layout, stage: Stage) -> bool:
-    """Whether no value of a stage can be below zero, the image being 0 … 1."""
-    if not stage.nodes:
-        return True
-    sign = stage.nodes[-1].layer.non_negative
-    return _non_negative(layout, layout.by_name[stage.source or "input"]) if sign is None else sign
-
-
-def stage_texts(stage: Stage, typed: bool) -> tuple[str, str, str, str]:
+def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str, str, str]:
     """What stands above a stage: its title, its shapes, its line of PyTorch, and its formula in words.
 
-    `typed` is whether the picture is typed there.
+    `editable` is whether the picture can be edited there.
     """
     if not stage.nodes:
         shape, sizes = shape_text(stage.out.shape), ", ".join(map(str, stage.out.shape))
-        words = "type 0 … 1 into any pixel" if typed else "the picture of Network"
+        words = "type 0 … 1 into any pixel" if editable else "the picture of Network"
         return stage_title(stage), shape, f"x = torch.rand(1, {sizes})", words
     start, end = stage.nodes[0], stage.nodes[-1]
-    shapes = f"{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
-    code = ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes)
+    shapes = f"{_read(layout, stage)}{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
+    code = ", ".join(node.torch for node in stage.nodes)
     inner = start.layer.words(start.in_shape)
     words = stage.activation.words_of(inner) if stage.activation else inner
     return stage_title(stage), shapes, code, f"each cell = {words}"
+
+
+def _read(layout: Layout, stage: Stage) -> str:
+    """What stands before the shapes of a stage that does not simply read the layer before it: what it reads."""
+    number = layout.network.nodes.index(stage.nodes[0])
+    before = layout.network.nodes[number - 1].name if number else INPUT
+    return "" if stage.inputs == (before,) else f"{', '.join(stage.inputs)}: "
 
 
 def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str], row: int = TITLE_ROW) -> None:
@@ -162,26 +156,25 @@ def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str]
         sheet.span(row + number, *columns, text, look)
 
 
-def _formulas(layout: Layout, stage: Stage) -> dict[str, Formula]:
+def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
+    """Formula of each tensor of a stage that is computed, the folded layer around that of the output."""
     formulas = stage.layer.formulas(layout.site(stage))
     if stage.activation is None:
         return formulas
     fold, inner = stage.activation.fold, formulas["out"]
-
-    def folded(plane: int, y: int, x: int) -> str:
-        return fold(inner(plane, y, x))
-
-    return formulas | {"out": folded}
+    return formulas | {"out": Formula(lambda plane, y, x: fold(inner(plane, y, x)), inner.shared)}
 
 
 def compute(sheet: Page, owner: str, placed: Placed, values: Array, look: Style, formula: Formula) -> None:
     """Put a tensor of formulas on the sheet, with the engine's values as theirs."""
     for plane, (block, numbers) in enumerate(zip(placed.blocks, placed.planes(values), strict=True)):
-        sheet.account(block, numbers, look, partial(formula, plane), getattr(formula, "shared", False), owner)
+        sheet.account(block, numbers, look, partial(formula, plane), formula.shared, owner)
 
 
 def value_style(stage: Stage, placed: Placed) -> Style:
     """How computed values look: probabilities as per cent, scores with two digits, maps with one."""
+    if placed.name == f"{stage.name}_{PADDED}":
+        return style.COPY
     if len(placed.shape) == 3:
         return style.ACTIVATION
     return style.PROBABILITY if placed.name == stage.out.name and stage.last_layer.probabilities else style.SCORE
@@ -210,9 +203,10 @@ def label_maps(sheet: Page, stage: Stage) -> None:
     if len(stage.out.shape) != 3:
         return
     for short, placed in list(stage.computed()) or [("out", stage.out)]:
+        top = stage.border.top if short != PADDED else 0
         left = stage.border.left if short == "out" else 0
         for name, block in placed.names():
-            sheet.put(block.row - stage.border.top - 1, block.column - left, name, style.LABEL)
+            sheet.put(block.row - top - 1, block.column - left, name, style.LABEL)
 
 
 def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
@@ -227,29 +221,20 @@ def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
             sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS_BESIDE)
 
 
-def _border(sheet: Page, placed: Placed, border: Border, values: Array) -> None:
-    """Cells around each map for the layer that reads it: zeros, the pool's infinity, or copies of the map's cells."""
-    if not any(border.sides):
+def _border(sheet: Page, placed: Placed, border: Border) -> None:
+    """Zeros around each map for the layers that read it."""
+    if border == Border():
         return
     _, height, width = placed.shape
-    mode = COPY_MODES.get(border.mode)
-    if mode:
-        rows = np.pad(np.arange(height), (border.top, border.bottom), mode=mode)
-        columns = np.pad(np.arange(width), (border.left, border.right), mode=mode)
     outside = [
         (y, x)
         for y in range(-border.top, height + border.bottom)
         for x in range(-border.left, width + border.right)
         if not (0 <= y < height and 0 <= x < width)
     ]
-    for plane, block in enumerate(placed.blocks):
+    for block in placed.blocks:
         for y, x in outside:
-            if mode:
-                source = int(rows[y + border.top]), int(columns[x + border.left])
-                value = float(values[plane][source])
-                sheet.put(*block.position(y, x), Expr(value, block.cell(*source)), style.COPY, owner=placed.name)
-            else:
-                sheet.put(*block.position(y, x), POOL_TEXTS.get(border.mode, 0.0), style.PADDING)
+            sheet.put(*block.position(y, x), 0.0, style.PADDING)
 
 
 def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:

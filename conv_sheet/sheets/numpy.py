@@ -1,4 +1,4 @@
-"""The sheet `NumPy`: what the engine last made of a network, in the places of `Network`, and how far apart they are."""
+"""The sheet `NumPy`: what the engine last made of a network, where `Network` has it too, and how far both are apart."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,7 +41,7 @@ def distance(state: WorkbookState, stage: Stage) -> float:
 
     What is not a number there (NaN here) counts as zero, as in the formula.
     """
-    pairs = [(value, _written(state, placed)) for placed, value in _tensors(state, stage)]
+    pairs = [(value, written(state, placed)) for placed, value in _tensors(state, stage)]
     return float(np.sqrt(sum(np.sum((now - np.nan_to_num(then)) ** 2) for now, then in pairs)))
 
 
@@ -50,7 +50,8 @@ def largest_distance(state: WorkbookState) -> float:
     return max(distance(state, stage) for stage in state.layout.stages)
 
 
-def _written(state: WorkbookState, placed: Placed) -> Array:
+def written(state: WorkbookState, placed: Placed) -> Array:
+    """What stands in blocks that belong to the engine."""
     assert state.written is not None, "pages are made of settled states"
     return state.written[placed.name]
 
@@ -62,7 +63,7 @@ def page(state: WorkbookState) -> Page:
         _heading(sheet, state, stage)
         for placed, _ in _tensors(state, stage):
             look = replace(value_style(stage, placed.on(NETWORK)), color=style.GREY)
-            for block, plane in zip(placed.blocks, placed.planes(_written(state, placed)), strict=True):
+            for block, plane in zip(placed.blocks, placed.planes(written(state, placed)), strict=True):
                 sheet.fill(block, plane, look)
             sheet.names |= {f"numpy_{name}": block for name, block in placed.names()}
         label_maps(sheet, stage)
@@ -96,7 +97,7 @@ def _squares(sheet: Page, state: WorkbookState, stage: Stage) -> Expr:
     """
     squares = []
     for placed, value in _tensors(state, stage):
-        planes = zip(placed.planes(value), placed.planes(np.nan_to_num(_written(state, placed))), strict=True)
+        planes = zip(placed.planes(value), placed.planes(np.nan_to_num(written(state, placed))), strict=True)
         for block, (now, then) in zip(placed.blocks, planes, strict=True):
             squares.append(sumproduct((sheet.near(block.on(NETWORK), now) - sheet.near(block, then)) ** 2))
     if len(squares) <= MAX_BLOCKS:

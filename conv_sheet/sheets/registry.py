@@ -6,7 +6,7 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import SpecError, did_you_mean
@@ -15,11 +15,27 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
+from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
+from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, stride
+from conv_sheet.sheets.loupe import loupe
+from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (images.SHEET,)
+_LESSONS: tuple[Sheet, ...] = (
+    images.SHEET,
+    channels.SHEET,
+    dropout.SHEET,
+    masks.SHEET,
+    field.SHEET,
+    filters.SHEET,
+    kernels.SHEET,
+    loupe.SHEET,
+    saliency.SHEET,
+    stride.SHEET,
+    pooling.SHEET,
+)
 """Sheets that a spec can ask for."""
 
 
@@ -29,8 +45,18 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     Raises SpecError for a name that is none.
     """
     known = {sheet.name: sheet for sheet in _LESSONS}
-    asked = [known[name] for name in dict.fromkeys(lesson.sheets) if name in known]  # TEMPORARY
-    return [start.SHEET, network.SHEET, *asked, numpy.SHEET]
+    unknown = [name for name in lesson.sheets if name not in known]
+    if unknown:
+        near = did_you_mean(unknown[0], known)
+        raise SpecError(f"sheets: there is no sheet {unknown[0]!r}{near}; there are {', '.join(known)}")
+    unasked = [
+        *([loupe.NAME] if loupe.suits(layout) else []),
+        *([saliency.NAME] if saliency.suits(layout.network) else []),
+    ]
+    asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked))]
+    learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
+    helpers = [loupe.HELPER] if loupe.SHEET in asked else []
+    return [start.SHEET, network.SHEET, *learning, *asked, *helpers, numpy.SHEET]
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
@@ -41,6 +67,12 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 def inputs_of(state: WorkbookState) -> tuple[Input, ...]:
     """Everything that the user may type into a workbook."""
     return inputs(state.layout, state.lesson)
+
+
+def curve_block(layout: Layout, lesson: Lesson) -> Block | None:
+    """Where the losses of a training are listed; None where no sheet does."""
+    blocks = (sheet.curve(layout, lesson) for sheet in sheets(layout, lesson))
+    return next((block for block in blocks if block is not None), None)
 
 
 def engine_blocks(state: WorkbookState) -> list[tuple[str, Placed, Array]]:
@@ -72,7 +104,7 @@ def pages(state: WorkbookState) -> list[Page]:
         *_linked(made),
         spec_page(state),
         restore_page(ORIGINAL, typed, original),
-        restore_page(KEPT, typed, state.kept, state.drawn),
+        restore_page(KEPT, typed, state.kept, state.drawn, state.kept_formulas),
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.page import Page
 from conv_sheet.network.layout import Layout
@@ -22,6 +22,11 @@ def no_engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
     return []
 
 
+def no_curve(layout: Layout, lesson: Lesson) -> Block | None:
+    """No losses are listed."""
+    return None
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A sheet: its title, its page, the inputs that stand there, and the blocks that the engine fills with values.
@@ -34,3 +39,5 @@ class Sheet:
     name: str = ""
     inputs: Callable[[Layout, Lesson], tuple[Input, ...]] = no_inputs
     engine: Callable[[WorkbookState], list[tuple[Placed, Array]]] = no_engine
+    curve: Callable[[Layout, Lesson], Block | None] = no_curve
+    """Where the losses of a training are listed, the newest last: steps in one column, the losses beside them."""

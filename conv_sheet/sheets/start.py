@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, index, largest, match, where
+from conv_sheet.cells.expr import Expr, largest, where
 from conv_sheet.cells.grid import Block, around
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Bars, Page, Verdict
 from conv_sheet.layers import Border, Field
 from conv_sheet.network.graph import Network
@@ -17,7 +18,7 @@ from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.network.summary import Row, seen, summary
 from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, images
-from conv_sheet.sheets.addresses import DISTANCE, SEED, START, STATUS, TOLERANCE
+from conv_sheet.sheets.addresses import DISTANCE, SEED, START, STATUS, STATUS_LABEL, TOLERANCE
 from conv_sheet.sheets.numpy import distance_cell, largest_distance
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
@@ -124,7 +125,7 @@ def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
 
 def _status(sheet: Page, state: WorkbookState) -> None:
     """What Python did last, whether formulas and Python agree, live, and the seed of its random kernels."""
-    sheet.put(STATUS.row, _LEFT, "Python", style.LINE)
+    sheet.put(STATUS.row, _LEFT, STATUS_LABEL, style.LINE)
     sheet.span(STATUS.row, 3, _RIGHT, state.status, style.STATUS)
     sheet.put(DISTANCE.row, _LEFT, "largest distance", style.LINE)
     cells = around(tuple(map(distance_cell, state.layout.stages)))

@@ -16,6 +16,7 @@ SMALLEST = 2.2250738585072014e-308
 """The smallest number that a cell holds: Excel, as most spreadsheet programs, takes a smaller one for zero."""
 
 _NEEDS_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -26,6 +27,18 @@ def text(value: str) -> str:
     ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
     """
     return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value).translate(_ENTITIES)
+
+
+def decoded(value: str) -> str:
+    r"""The way back: what text inside an element means.
+
+    >>> decoded("bell _x0007_"), decoded("_x005F_x0007_"), decoded("_x007_")
+    ('bell \x07', '_x0007_', '_x007_')
+    """
+    if "_x" not in value:
+        return value
+    said = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
+    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def checked_text(value: str, where: str) -> str:

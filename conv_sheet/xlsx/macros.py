@@ -12,8 +12,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from conv_sheet.errors import WorkbookError
-from conv_sheet.files import atomic_write
 from conv_sheet.xlsx.package import Package, relationships_part
+from conv_sheet.xlsx.vba import Module, project, sources
 
 MODULE = "ConvSheet"
 
@@ -22,6 +22,9 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 _CONTENT_TYPES = "[Content_Types].xml"
 _WORKBOOK = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
 _MACRO_WORKBOOK = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+_VBA_RELATIONSHIP = "http://schemas.microsoft.com/office/2006/relationships/vbaProject"
+_PROJECT = "xl/vbaProject.bin"
+_BIN_DEFAULT = b'<Default Extension="bin" ContentType="application/vnd.ms-office.vbaProject"/>'
 _VML_DEFAULT = b'<Default Extension="vml" ContentType="application/vnd.openxmlformats-officedocument.vmlDrawing"/>'
 _AFTER_LEGACY_DRAWING = (
     b"<legacyDrawingHF",
@@ -99,9 +102,11 @@ def add_macros(src: Path, dst: Path, buttons: Sequence[Button], macros: Sequence
     for number, sheet in enumerate(dict.fromkeys(button.sheet for button in buttons), start=1):
         shapes = _shapes(button for button in buttons if button.sheet == sheet)
         parts |= _sheet_parts(package, package.worksheet(sheet), shapes, number)
-    with atomic_write(dst) as temporary:
-        package.save(temporary, parts)
-        _add_project(temporary, macros)
+    rels = relationships_part(package.workbook)
+    link = f'<Relationship Id="rIdProject" Type="{_VBA_RELATIONSHIP}" Target="/{_PROJECT}"/>'.encode()
+    parts[rels] = package.read(rels).replace(b"</Relationships>", link + b"</Relationships>")
+    parts[_PROJECT] = _project(package, macros)
+    package.save(dst, parts)
 
 
 def module_source(macros: Iterable[Macro]) -> str:
@@ -123,19 +128,23 @@ def xlwings_source(name: str) -> str:
     return Path(spec.origin).parent.joinpath(name).read_bytes().decode()
 
 
-def _add_project(path: Path, macros: Sequence[Macro]) -> None:
-    from pyopenvba import ExcelFile, VBAModuleKind
-
-    with ExcelFile(path) as book:
-        project = book.add_vba_project()
-        project.add_module(MODULE, module_source(macros))
-        project.add_module("xlwings", xlwings_source("xlwings.bas"))
-        project.add_module("Dictionary", xlwings_source("addin/Dictionary.cls"), kind=VBAModuleKind.other)
-        book.save()
+def _project(package: Package, macros: Sequence[Macro]) -> bytes:
+    """The VBA project: a document module for the workbook and for each sheet, our macros, and xlwings' own."""
+    sheets = [Module(f"Sheet{number}", "sheet") for number in range(1, len(package.worksheets) + 1)]
+    return project(
+        [
+            Module("ThisWorkbook", "workbook"),
+            *sheets,
+            Module(MODULE, "module", module_source(macros)),
+            Module("xlwings", "module", xlwings_source("xlwings.bas")),
+            Module("Dictionary", "class", xlwings_source("addin/Dictionary.cls")),
+        ]
+    )
 
 
 def _content_types(xml: bytes) -> bytes:
     xml = xml.replace(_WORKBOOK, _MACRO_WORKBOOK)
+    xml = xml.replace(b"<Override", _BIN_DEFAULT + b"<Override", 1)
     return xml if b'Extension="vml"' in xml else xml.replace(b"<Override", _VML_DEFAULT + b"<Override", 1)
 
 
@@ -194,13 +203,9 @@ def _with_legacy_drawing(xml: bytes) -> bytes:
 
 def modules(path: Path) -> dict[str, str]:
     """VBA sources of the .xlsm at ``path`` by module name, empty where it has no macros."""
-    from pyopenvba import ExcelFile, PyOpenVBAError
-
+    package = Package.open(path)
+    found = [link.target for link in package.relationships(package.workbook) if link.kind == "vbaProject"]
     try:
-        with ExcelFile(path) as book:
-            if not book.has_vba_project():
-                return {}
-            project = book.vba_project()
-            return {name: str(project.get_module(name).source) for name in project.module_names()}
-    except PyOpenVBAError as error:
-        raise WorkbookError(f"{path}: its macros cannot be read: {error}") from error
+        return sources(package.read(found[0])) if found else {}
+    except WorkbookError as error:
+        raise WorkbookError(f"{path}: {error}") from error

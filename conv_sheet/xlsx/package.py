@@ -1,26 +1,41 @@
-"""A closed .xlsx or .xlsm file as what it is: a zip of parts held together by relationships.
+"""The one door into a closed .xlsx or .xlsm file: a zip of parts held together by relationships.
 
 Parts are found the way ECMA-376 part 2 (Open Packaging Conventions) says, from ``_rels/.rels`` on, never by
 their usual names, so that files saved by Excel, LibreOffice, Gnumeric or openpyxl are all read, transitional
-or strict. `patch_cells` changes stored values, no other byte of their sheets and no other part.
+or strict. Whatever is wrong with a file is one line that names the file and the part.
 """
 
 import copy
 import posixpath
+import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 from xml.etree import ElementTree
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import atomic_write
-from conv_sheet.xlsx.patch import CellValue, with_values
+
+MAX_ENTRIES = 10_000
+"""Parts of one file: the largest lesson has about forty, and a workbook with a picture in each row some thousands."""
+MAX_UNPACKED = 400 << 20
+"""Bytes of all parts together: a network of a million cells, saved without shared formulas, takes half of them."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ENCRYPTED = 1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError),
+)
+"""What `zipfile` meets damage with."""
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 @dataclass(frozen=True)
@@ -53,42 +68,64 @@ class Package:
 
     path: Path
     names: tuple[str, ...]
-    workbook: str
-    worksheets: Mapping[str, str]
+    workbook: str = ""
+    worksheets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Find the workbook part and the worksheets of the file at ``path``.
 
-        Raises `WorkbookError` if it is no .xlsx or .xlsm file, or one that is encrypted or damaged.
+        Raises `WorkbookError` if it is no .xlsx or .xlsm file, or one that is encrypted, damaged or too large.
         """
-        with _reading(path) as archive:
-            package = cls(path, tuple(archive.namelist()), "", {})
+        with _opened(path) as archive:
+            _check_entries(path, archive.infolist())
+            package = cls(path, tuple(archive.namelist()))
         mains = [link.target for link in package.relationships("") if link.kind == "officeDocument"]
         if not mains or not mains[0].casefold().endswith(".xml"):
             raise WorkbookError(f"{path} is not an .xlsx or .xlsm workbook: save it as one first")
-        targets = {link.id: link.target for link in package.relationships(mains[0]) if link.kind == "worksheet"}
+        package = replace(package, workbook=mains[0])
+        targets = {link.id: link.target for link in package.related(mains[0], "worksheet")}
         worksheets = {
             sheet.get("name", ""): targets[relation]
-            for sheet in package.tree(mains[0]).iterfind("{*}sheets/{*}sheet")
+            for sheet in package.book.iterfind("{*}sheets/{*}sheet")
             for key, relation in sheet.items()
             if key.endswith("}id") and relation in targets
         }
-        return replace(package, workbook=mains[0], worksheets=worksheets)
+        return replace(package, worksheets=worksheets)
+
+    @cached_property
+    def book(self) -> ElementTree.Element:
+        """Root element of the workbook part."""
+        return self.tree(self.workbook)
+
+    @cached_property
+    def _spelling(self) -> dict[str, str]:
+        return {name.casefold(): name for name in self.names}
 
     def read(self, part: str) -> bytes:
         """Bytes of a part."""
-        if part not in self.names:
+        with self.stream(part) as stream:
+            return stream.read()
+
+    @contextmanager
+    def stream(self, part: str) -> Iterator[IO[bytes]]:
+        """A part to be read piece by piece; what the block raises on damage is told as one line."""
+        if part not in self._spelling.values():
             raise WorkbookError(f"{self.path} is damaged: it has no part {part}")
-        with _reading(self.path) as archive:
-            return archive.read(part)
+        with _opened(self.path) as archive:
+            try:
+                with archive.open(part) as stream:
+                    yield stream
+            except (*_DAMAGE, OSError) as error:
+                raise WorkbookError(f"{self.path} is damaged: part {part}: {_told(error)}") from error
 
     def tree(self, part: str) -> ElementTree.Element:
         """Root element of an XML part."""
+        data = self.read(part)
         try:
-            return ElementTree.fromstring(self.read(part))
-        except ElementTree.ParseError as error:
-            raise WorkbookError(f"{self.path} is damaged: part {part}: {error}") from error
+            return ElementTree.fromstring(data, ElementTree.XMLParser(target=_Builder()))
+        except (ElementTree.ParseError, LookupError, ValueError) as error:
+            raise WorkbookError(f"{self.path} is damaged: part {part}: {_told(error)}") from error
 
     def relationships(self, part: str) -> tuple[Relationship, ...]:
         """What ``part`` (``""``: the package itself) points to; nothing if it has no .rels part."""
@@ -96,6 +133,10 @@ class Package:
         if rels not in self.names:
             return ()
         return tuple(self._relationship(part, link) for link in self.tree(rels))
+
+    def related(self, part: str, kind: str) -> tuple[Relationship, ...]:
+        """What ``part`` points to with one kind of relationship, inside the file."""
+        return tuple(link for link in self.relationships(part) if link.kind == kind and not link.external)
 
     def _relationship(self, part: str, link: ElementTree.Element) -> Relationship:
         target, external = link.get("Target", ""), link.get("TargetMode") == "External"
@@ -106,7 +147,7 @@ class Package:
 
     def _spelled(self, part: str) -> str:
         """The part's name as the zip spells it: upper and lower case are the same in the conventions."""
-        return next((name for name in self.names if name.casefold() == part.casefold()), part)
+        return self._spelling.get(part.casefold(), part)
 
     def worksheet(self, name: str) -> str:
         """Part name of the worksheet called ``name``; raises `WorkbookError`, listing those there are."""
@@ -114,25 +155,24 @@ class Package:
             raise WorkbookError(f"{self.path} has no worksheet {name!r}; it has {', '.join(self.worksheets)}")
         return self.worksheets[name]
 
-    def save(self, dst: Path, parts: Mapping[str, bytes]) -> None:
-        """Write the package to ``dst`` (its own path is fine); ``parts`` are replaced or, if new, appended.
+    def save(self, dst: Path, parts: Mapping[str, bytes | None]) -> None:
+        """Write the package to ``dst`` (its own path is fine).
 
-        Every other entry keeps its bytes, date, attributes and place.
+        ``parts`` are replaced or, if new, appended; those that are None are left out. Every other entry keeps its
+        bytes, date, attributes and place.
         """
         missing = dict(parts)
-        with (
-            atomic_write(dst) as temporary,
-            _reading(self.path) as source,
-            zipfile.ZipFile(temporary, "w") as result,
-        ):
+        with atomic_write(dst) as temporary, _opened(self.path) as source, zipfile.ZipFile(temporary, "w") as result:
             result.comment = source.comment
             for entry in source.infolist():
-                data = missing.pop(entry.filename, None)
-                written = copy.copy(entry)
-                result.writestr(written, source.read(entry) if data is None else data)
-                written.external_attr = entry.external_attr
+                data = missing.pop(entry.filename) if entry.filename in missing else self.read(entry.filename)
+                if data is not None:
+                    written = copy.copy(entry)
+                    result.writestr(written, data)
+                    written.external_attr = entry.external_attr
             for name, data in missing.items():
-                result.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+                if data is not None:
+                    result.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
 
 
 def relationships_part(part: str) -> str:
@@ -145,49 +185,60 @@ def relationships_part(part: str) -> str:
     return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
+class _Builder(ElementTree.TreeBuilder):
+    """Builds trees of documents that declare nothing of their own."""
+
+    def doctype(self, *declaration: object) -> None:
+        raise ValueError("it has a DOCTYPE, which no workbook may have")
+
+
+def require_file(path: Path) -> None:
+    """Raise `WorkbookError` where ``path`` is no regular file, before anything opens it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
+        mode = path.stat().st_mode
     except FileNotFoundError as error:
         raise WorkbookError(f"{path} does not exist") from error
-    except zipfile.BadZipFile as error:
+    except (OSError, ValueError) as error:
+        raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
+    if not stat.S_ISREG(mode):
+        raise WorkbookError(f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no file')}, not a workbook")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    require_file(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError as error:
+        raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
+    except _DAMAGE as error:
         raise WorkbookError(
             f"{path} is not an .xlsx or .xlsm workbook (or has a password): save it as one first"
         ) from error
-    except (zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise WorkbookError(f"{path} is damaged: {error}") from error
+    with archive:
+        yield archive
 
 
-def patch_cells(src: Path, dst: Path, values: Mapping[str, Mapping[tuple[int, int], CellValue]]) -> None:
-    """Store values in cells of a closed workbook: ``values[sheet][row, column]``, both counted from 1.
+def _check_entries(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
+    if len(entries) > MAX_ENTRIES:
+        raise WorkbookError(f"{path} has {len(entries):,} parts; {MAX_ENTRIES:,} are the most that are read")
+    size = sum(entry.file_size for entry in entries)
+    if size > MAX_UNPACKED:
+        raise WorkbookError(f"{path} unpacks to {size >> 20:,} MiB; {MAX_UNPACKED >> 20:,} are the most that are read")
+    seen: set[str] = set()
+    for entry in entries:
+        name = entry.filename.casefold()
+        if name in seen:
+            raise WorkbookError(f"{path} is damaged: it has the part {entry.filename} twice")
+        seen.add(name)
+        if entry.flag_bits & _ENCRYPTED:
+            raise WorkbookError(f"{path} has a password: part {entry.filename} is encrypted; save it without one")
+        if entry.compress_type not in _METHODS:
+            method = f"part {entry.filename} is packed by method {entry.compress_type}"
+            raise WorkbookError(f"{path}: {method}, which no spreadsheet program uses: save it again in one")
 
-    A formula cell keeps its formula and gets a new stored value; any other cell becomes that number, text or
-    boolean and keeps its style. A cell that is not there yet is inserted without a style. Everything else in
-    the sheet, and every other part of the file, stays byte for byte. ``dst`` may be ``src`` and is replaced
-    only when it is complete.
 
-    Raises `WorkbookError` for a sheet that does not exist, a value that a cell cannot hold (NaN, infinity, a
-    text too long) or a damaged file. ``dst`` is then left as it was.
-
-    >>> import openpyxl, tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name, "book.xlsx")
-    >>> openpyxl.Workbook().save(path)
-    >>> patch_cells(path, path, {"Sheet": {(2, 3): 0.5, (1, 1): "seven"}})
-    >>> sheet = openpyxl.load_workbook(path)["Sheet"]
-    >>> sheet["C2"].value, sheet["A1"].value
-    (0.5, 'seven')
-    >>> folder.cleanup()
-    """
-    package = Package.open(src)
-    parts = {}
-    for sheet, cells in values.items():
-        part = package.worksheet(sheet)
-        xml = package.read(part)
-        try:
-            parts[part] = with_values(xml, cells)
-        except WorkbookError as error:
-            raise WorkbookError(f"{src}, sheet {sheet!r}: {error}") from error
-    package.save(dst, parts)
+def _told(error: Exception) -> str:
+    """What an exception says, in one line."""
+    said = getattr(error, "strerror", None) or str(error) or "it ends too early"
+    return " ".join(str(said).split())

@@ -5,17 +5,20 @@ So prefixes, attribute order, comments, white space and elements from later vers
 were. Elements (`sheetData`, `row`, `c`, `f`, `v`, `is`) and cell types: ECMA-376 part 1, section 18.3.1.
 """
 
-import math
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
+from xml.etree import ElementTree
 from xml.parsers import expat
 
-from conv_sheet.cells.grid import column_letters
+from conv_sheet.cells.formula import mover
+from conv_sheet.cells.grid import column_letters, column_number
 from conv_sheet.errors import WorkbookError
+from conv_sheet.xlsx import encode
+from conv_sheet.xlsx.parse import NAMESPACES
 
 
 class Formula(NamedTuple):
@@ -26,24 +29,18 @@ class Formula(NamedTuple):
 
 
 class Typed(NamedTuple):
-    """A number that takes the place of whatever stands in a cell, of a formula too."""
+    """A number or a text that takes the place of whatever stands in a cell, of a formula too."""
 
-    value: float
+    value: float | str
 
 
 CellValue = float | str | bool | Formula | Typed | None
 """What a cell may hold; None for nothing."""
-MAX_TEXT = 32_767
-
-_NAMESPACES = (
-    "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
-    "http://purl.oclc.org/ooxml/spreadsheetml/main",
-)
 _CHUNK = 1 << 16
 _TAG = re.compile(rb"""<([^\s/>]+)(?:[^'">]++|'[^']*'|"[^"]*")*>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
-_NEEDS_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+_SIZE = re.compile("([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
 
 _Edit = tuple[int, int, bytes]
 """From byte, to byte, new bytes."""
@@ -60,34 +57,10 @@ def with_values(xml: bytes, values: Mapping[tuple[int, int], CellValue]) -> byte
     >>> with_values(xml, {(1, 1): 2.0, (1, 2): 42.0}).split(b"sheetData")[1]
     b'><row r="1"><c r="A1"><v>2</v></c><c r="B1" s="3"><f>A1*21</f><v>42</v></c></row></'
     """
-    pending = deque(_by_row(values).items())
-    edits: list[_Edit] = []
-    number = 0
-    for element in _rows_and_data(xml):
-        if element.name == "row":
-            number = int(element.attributes.get("r", number + 1))
-        prefix = element.prefix(xml)
-        new_rows = b""
-        while pending and (element.name == "sheetData" or pending[0][0] < number):
-            new_rows += _new_row(prefix, *pending.popleft())
-        if element.name == "sheetData":
-            edits += _appended(xml, element, element.tag(xml), new_rows)
-            continue
-        edits.append((element.start, element.start, new_rows))
-        if pending and pending[0][0] == number:
-            edits += _row_edits(xml, element, *pending.popleft())
-    if pending:
-        raise WorkbookError("the sheet's XML is damaged: it has no sheetData")
-    return _edited(xml, edits)
-
-
-def escape_text(text: str) -> str:
-    r"""Text as it stands inside an element of type ``ST_Xstring``: what XML cannot hold becomes ``_xHHHH_``.
-
-    >>> escape_text("a < b"), escape_text("bell \x07"), escape_text("_x0007_")
-    ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
-    """
-    return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", text).translate(_ENTITIES)
+    try:
+        return _Patch(xml, values).result()
+    except ValueError as error:
+        raise WorkbookError(f"the sheet's XML is damaged: {error}") from error
 
 
 @dataclass(slots=True)
@@ -104,25 +77,32 @@ class _Element:
     children: list["_Element"] = field(default_factory=list)
 
     def tag(self, xml: bytes) -> bytes:
-        return _tag(xml, self.start)[0]
+        return start_tag(xml, self.start)[0]
 
     def end(self, xml: bytes) -> int:
         return self.close if self.tag(xml).endswith(b"/>") else xml.index(b">", self.close) + 1
 
+    def text(self, xml: bytes) -> str:
+        """What stands inside an element without children."""
+        tag = start_tag(xml, self.start)
+        inside = b"" if tag[0].endswith(b"/>") else xml[tag.end() : self.close]
+        return encode.decoded(ElementTree.fromstring(b"<f>%s</f>" % inside).text or "")
+
     def prefix(self, xml: bytes) -> bytes:
         """``x:`` of ``<x:row>``, or nothing."""
-        return b"".join(_tag(xml, self.start)[1].rpartition(b":")[:2])
+        return b"".join(start_tag(xml, self.start)[1].rpartition(b":")[:2])
 
 
-def _tag(xml: bytes, start: int) -> re.Match[bytes]:
+def start_tag(xml: bytes, start: int) -> re.Match[bytes]:
+    """The start tag of an element at this byte, and in the first group the element's name."""
     tag = _TAG.match(xml, start)
     if tag is None:
-        raise WorkbookError(f"the sheet's XML is damaged at byte {start}")
+        raise WorkbookError(f"the XML is damaged at byte {start}")
     return tag
 
 
 def _rows_and_data(xml: bytes) -> Iterator[_Element]:
-    """Each row with everything in it, in order, then sheetData without children."""
+    """The size, then each row with everything in it, in order, then sheetData without children."""
     reader = _Reader()
     if xml[:2] in (b"\xff\xfe", b"\xfe\xff"):
         reader.declaration("1.0", "UTF-16", -1)
@@ -158,7 +138,7 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self.open:
             self.namespace = name.removesuffix("worksheet")
-            if self.namespace.rstrip() not in _NAMESPACES:
+            if self.namespace.rstrip() not in NAMESPACES:
                 raise WorkbookError("the sheet's XML is not that of a worksheet")
         local = name.removeprefix(self.namespace)
         self.open.append(_Element(local, attributes, self.parser.CurrentByteIndex))
@@ -167,10 +147,104 @@ class _Reader:
         element = self.open.pop()
         element.close = self.parser.CurrentByteIndex
         parent = self.open[-1].name if self.open else ""
-        if element.name == "sheetData" or (element.name, parent) == ("row", "sheetData"):
+        if (element.name, parent) in (("dimension", "worksheet"), ("sheetData", "worksheet"), ("row", "sheetData")):
             self.complete.append(element)
         elif len(self.open) > 2:
             self.open[-1].children.append(element)
+
+
+class _Patch:
+    """The edits that store values in a worksheet part.
+
+    Where a cell loses the formula that other cells share, each of them gets a formula of its own.
+    """
+
+    def __init__(self, xml: bytes, values: Mapping[tuple[int, int], CellValue]) -> None:
+        self.xml = xml
+        self.values = values
+        self.edits: list[_Edit] = []
+        self.orphans: dict[str, tuple[int, int, Callable[[int, int], str]]] = {}
+
+    def result(self) -> bytes:
+        xml, edits = self.xml, self.edits
+        pending = deque(_by_row(self.values).items())
+        number = 0
+        for element in _rows_and_data(xml):
+            if element.name == "dimension":
+                edits += _widened(xml, element, self.values)
+                continue
+            if element.name == "row":
+                number = int(element.attributes.get("r", number + 1))
+            prefix = element.prefix(xml)
+            new_rows = b""
+            while pending and (element.name == "sheetData" or pending[0][0] < number):
+                new_rows += _new_row(prefix, *pending.popleft())
+            if element.name == "sheetData":
+                edits += _appended(xml, element, element.tag(xml), new_rows)
+                continue
+            edits.append((element.start, element.start, new_rows))
+            if pending and pending[0][0] == number:
+                self.row(element, *pending.popleft())
+            elif self.orphans:
+                self.row(element, number, {})
+        if pending:
+            raise WorkbookError("the sheet's XML is damaged: it has no sheetData")
+        return _edited(xml, edits)
+
+    def row(self, row: _Element, number: int, values: dict[int, CellValue]) -> None:
+        xml, edits = self.xml, self.edits
+        pending = deque(values.items())
+        column = 0
+        grows = False
+        for cell in row.children:
+            column = _column(cell.attributes["r"]) if "r" in cell.attributes else column + 1
+            new_cells = b""
+            while pending and pending[0][0] < column:
+                new_cells += _new_cell(cell.prefix(xml), number, *pending.popleft())
+            if new_cells:
+                edits.append((cell.start, cell.start, new_cells))
+                grows = True
+            formula = next((child for child in cell.children if child.name == "f"), None)
+            if pending and pending[0][0] == column:
+                self.cell(cell, formula, number, *pending.popleft())
+            elif formula and self.orphans:
+                edits += self.adopted(cell, formula, number, column)
+        if not values:
+            return
+        new_cells = b"".join(_new_cell(row.prefix(xml), number, *item) for item in pending)
+        tag = _without(row.tag(xml), b"spans") if grows or new_cells else row.tag(xml)
+        edits += _appended(xml, row, tag, new_cells)
+
+    def cell(self, cell: _Element, formula: _Element | None, row: int, column: int, value: CellValue) -> None:
+        if isinstance(value, Formula | Typed) and formula:
+            instead = _formula(cell.prefix(self.xml), value.text) if isinstance(value, Formula) else b""
+            self.left(formula, row, column)
+            self.edits.append((formula.start, formula.end(self.xml), instead))
+            value = value.value
+        elif formula and self.orphans:
+            self.edits += self.adopted(cell, formula, row, column)
+        self.edits += _cell_edits(self.xml, cell, formula, row, column, value)
+
+    def left(self, formula: _Element, row: int, column: int) -> None:
+        """A cell loses its formula; those that share it must not."""
+        kind, group = formula.attributes.get("t"), formula.attributes.get("si", "")
+        if kind == "shared" and "ref" in formula.attributes:
+            self.orphans[group] = row, column, mover(formula.text(self.xml))
+        elif kind in ("array", "dataTable") and ":" in formula.attributes.get("ref", ""):
+            cell = f"{column_letters(column)}{row}"
+            raise WorkbookError(f"cell {cell} is one of several with one array formula: clear all of them first")
+
+    def adopted(self, cell: _Element, formula: _Element, row: int, column: int) -> Iterator[_Edit]:
+        """A formula of its own for a cell that shares one whose first cell is gone."""
+        group = formula.attributes.get("si", "")
+        if formula.attributes.get("t") != "shared" or group not in self.orphans:
+            return
+        if "ref" in formula.attributes:
+            del self.orphans[group]
+            return
+        first_row, first_column, moved = self.orphans[group]
+        text = moved(row - first_row, column - first_column)
+        yield formula.start, formula.end(self.xml), _formula(cell.prefix(self.xml), text)
 
 
 def _by_row(values: Mapping[tuple[int, int], CellValue]) -> dict[int, dict[int, CellValue]]:
@@ -180,36 +254,12 @@ def _by_row(values: Mapping[tuple[int, int], CellValue]) -> dict[int, dict[int, 
     return rows
 
 
-def _row_edits(xml: bytes, row: _Element, number: int, values: dict[int, CellValue]) -> list[_Edit]:
-    pending = deque(values.items())
-    edits: list[_Edit] = []
-    column = 0
-    grows = False
-    for cell in row.children:
-        column = _column(cell.attributes["r"]) if "r" in cell.attributes else column + 1
-        new_cells = b""
-        while pending and pending[0][0] < column:
-            new_cells += _new_cell(cell.prefix(xml), number, *pending.popleft())
-        if new_cells:
-            edits.append((cell.start, cell.start, new_cells))
-            grows = True
-        if pending and pending[0][0] == column:
-            edits += _cell_edits(xml, cell, number, *pending.popleft())
-    new_cells = b"".join(_new_cell(row.prefix(xml), number, *item) for item in pending)
-    tag = _without(row.tag(xml), b"spans") if grows or new_cells else row.tag(xml)
-    return edits + _appended(xml, row, tag, new_cells)
-
-
-def _cell_edits(xml: bytes, cell: _Element, row: int, column: int, value: CellValue) -> list[_Edit]:
-    formula = next((child for child in cell.children if child.name == "f"), None)
-    if isinstance(value, Formula) and formula:
-        text = b"<%sf>%s</%sf>" % (cell.prefix(xml), escape_text(value.text).encode(), cell.prefix(xml))
-        return [*_cell_edits(xml, cell, row, column, value.value), _without_formula(xml, formula, row, column, text)]
-    if isinstance(value, Typed) and formula:
-        return [*_cell_edits(xml, cell, row, column, value.value), _without_formula(xml, formula, row, column)]
+def _cell_edits(
+    xml: bytes, cell: _Element, formula: _Element | None, row: int, column: int, value: CellValue
+) -> list[_Edit]:
     stored = [child for child in cell.children if child.name in ("v", "is")]
     kind, content = _content(cell.prefix(xml), row, column, value, formula is not None)
-    old = _tag(xml, cell.start)
+    old = start_tag(xml, cell.start)
     tag = _typed(old[0], kind)
     if tag.endswith(b"/>"):
         return _appended(xml, cell, tag, content)
@@ -218,17 +268,27 @@ def _cell_edits(xml: bytes, cell: _Element, row: int, column: int, value: CellVa
     return [(old.start(), old.end(), tag), (*place, content)]
 
 
-def _without_formula(xml: bytes, formula: _Element, row: int, column: int, instead: bytes = b"") -> _Edit:
-    """Another formula, or none, in a formula's place; one that other cells share must stay."""
-    if "ref" in formula.attributes:
-        cell = f"{column_letters(column)}{row}"
-        raise WorkbookError(f"cell {cell}: other cells share its formula; do this in the spreadsheet program instead")
-    return formula.start, formula.end(xml), instead
+def _widened(xml: bytes, dimension: _Element, values: Mapping[tuple[int, int], CellValue]) -> list[_Edit]:
+    """What a sheet says of its size, with the places of new values in it."""
+    said = _SIZE.fullmatch(dimension.attributes.get("ref", ""))
+    if said is None or not values:
+        return []
+    first_column, first_row = _column(said[1]), int(said[2])
+    last_column, last_row = (_column(said[3]), int(said[4])) if said[3] else (first_column, first_row)
+    rows, columns = ([at[axis] for at in values] for axis in (0, 1))
+    first = f"{column_letters(min(first_column, *columns))}{min(first_row, *rows)}"
+    last = f"{column_letters(max(last_column, *columns))}{max(last_row, *rows)}"
+    wide = first if first == last else f"{first}:{last}"
+    if wide == dimension.attributes["ref"]:
+        return []
+    old = start_tag(xml, dimension.start)
+    tag = _ATTRIBUTE.sub(lambda found: b' ref="%s"' % wide.encode() if found[1] == b"ref" else found[0], old[0])
+    return [(old.start(), old.end(), tag)]
 
 
 def _appended(xml: bytes, element: _Element, tag: bytes, content: bytes) -> list[_Edit]:
     """Edits that give ``element`` the start tag ``tag`` and end it with ``content``, even in ``<row/>``."""
-    old = _tag(xml, element.start)
+    old = start_tag(xml, element.start)
     if tag.endswith(b"/>") and content:
         return [(old.start(), old.end(), tag[:-2] + b">" + content + b"</" + old[1] + b">")]
     return [(old.start(), old.end(), tag), (element.close, element.close, content)]
@@ -254,19 +314,20 @@ def _content(prefix: bytes, row: int, column: int, value: CellValue, formula: bo
         return b"n", b""
     if isinstance(value, Formula):
         kind, content = _content(prefix, row, column, value.value, formula=True)
-        return kind, b"<%sf>%s</%sf>" % (prefix, escape_text(value.text).encode(), prefix) + content
+        return kind, _formula(prefix, value.text) + content
+    where = f"cell {cell}"
     if isinstance(value, str):
-        if len(value) > MAX_TEXT:
-            raise WorkbookError(f"cell {cell}: {len(value):,} characters of text; a cell holds {MAX_TEXT:,}")
-        text = escape_text(value).encode()
+        text = encode.checked_text(value, where).encode()
         if formula:
             return b"str", b"<%sv>%s</%sv>" % (prefix, text, prefix)
         space = b' xml:space="preserve"' if value != value.strip() else b""
         return b"inlineStr", b"<%sis><%st%s>%s</%st></%sis>" % (prefix, prefix, space, text, prefix, prefix)
-    if not math.isfinite(value):
-        raise WorkbookError(f"cell {cell}: a cell cannot hold the number {value}")
-    kind, number = (b"b", str(int(value))) if isinstance(value, bool) else (b"n", repr(float(value)))
-    return kind, b"<%sv>%s</%sv>" % (prefix, number.removesuffix(".0").encode(), prefix)
+    kind = b"b" if isinstance(value, bool) else b"n"
+    return kind, b"<%sv>%s</%sv>" % (prefix, encode.checked_number(value, where).encode(), prefix)
+
+
+def _formula(prefix: bytes, text: str) -> bytes:
+    return b"<%sf>%s</%sf>" % (prefix, encode.text(text).encode(), prefix)
 
 
 def _typed(tag: bytes, kind: bytes) -> bytes:
@@ -286,10 +347,7 @@ def _without(tag: bytes, *names: bytes) -> bytes:
 
 
 def _column(reference: str) -> int:
-    column = 0
-    for letter in reference.rstrip("0123456789"):
-        column = column * 26 + ord(letter) - ord("A") + 1
-    return column
+    return column_number(reference.rstrip("0123456789"))
 
 
 def _edited(xml: bytes, edits: list[_Edit]) -> bytes:

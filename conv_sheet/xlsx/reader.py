@@ -1,224 +1,158 @@
-"""A workbook file as what it holds: the spec from its sheet, the layout recomputed, the numbers from their places."""
+"""What the cells of a closed workbook store: values and the texts of formulas, by expat, without openpyxl.
 
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from math import isfinite, nan
+A sheet is read when it is first asked for.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
+from conv_sheet.cells.grid import MAX_COLUMNS, MAX_ROWS, Block, column_number
+from conv_sheet.xlsx.package import Package
+from conv_sheet.xlsx.parse import Cells, SheetReader, StringsReader
 
-from conv_sheet.cells.grid import Block, Placed, column_letters, quote
-from conv_sheet.errors import WorkbookError
-from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
-from conv_sheet.network.layout import NETWORK, NUMPY, Layout, plan
-from conv_sheet.sheets import images
-from conv_sheet.sheets import registry as extras
-from conv_sheet.sheets.backprop.board import board, read_curve
-from conv_sheet.sheets.spec import SPEC
-from conv_sheet.sheets.start import LARGEST_SEED, SEED, START, STATUS
-from conv_sheet.sheets.typed import DRAWN, KEPT, ORIGINAL, typed
-from conv_sheet.state import Contents
-
-Position = tuple[int, int]
-ReadBlock = Callable[[Block], list[list[object]]]
-"""Values of a block, row by row; None for an empty cell."""
+_DATE_FORMATS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
+"""Numbers of the built-in formats that show a date or a time, in any language."""
+_NO_DATE = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|General|E[+-]', re.IGNORECASE)
+_DATE_LETTER = re.compile("[dmyhs]", re.IGNORECASE)
+_DAYS_TO_1904 = 1_462
+_REFERENCE = re.compile(
+    r"(?:'((?:[^']|'')+)'|([^'!\[\]]+))!\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?"
+)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file stores: values by sheet and position, and which of them are results of formulas."""
+    """A closed workbook: what its cells store, and its defined names."""
 
-    path: Path
-    values: Mapping[str, Mapping[Position, object]]
-    formulas: Mapping[str, frozenset[Position]]
+    package: Package
+
+    @classmethod
+    def open(cls, path: Path) -> "Stored":
+        """The workbook at a path; its sheets are read when they are asked for.
+
+        Raises WorkbookError where the file is missing, damaged, or no workbook.
+        """
+        return cls(Package.open(path))
+
+    @property
+    def path(self) -> Path:
+        return self.package.path
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return str(self.path)
+
+    @property
+    def live(self) -> bool:
+        """No program has it open."""
+        return False
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Of the worksheets, in order."""
+        return tuple(self.package.worksheets)
+
+    @cached_property
+    def names(self) -> dict[str, Block | None]:
+        """Defined names of the whole workbook, and the areas that they refer to; None where that is something else."""
+        found: dict[str, Block | None] = {}
+        for name in self.package.book.iterfind("{*}definedNames/{*}definedName"):
+            if name.get("localSheetId") is None:
+                found[name.get("name", "")] = area(name.text or "")
+        return found
+
+    def has(self, name: str) -> bool:
+        """Whether the workbook has a defined name."""
+        return name in self.names
+
+    def refers(self, name: str) -> Block | None:
+        """The area that a defined name refers to; None where there is no such name, or no such area."""
+        return self.names.get(name)
+
+    @cached_property
+    def _sheets(self) -> dict[str, Cells]:
+        return {}
+
+    def sheet(self, title: str) -> Cells:
+        """Everything that a sheet stores."""
+        if title not in self._sheets:
+            part = self.package.worksheet(title)
+            reader = SheetReader(f"{self.path}, sheet {title!r}", self._strings, self._date_styles, self._days)
+            with self.package.stream(part) as stream:
+                reader.parse(stream)
+            self._sheets[title] = reader.cells
+        return self._sheets[title]
 
     def block(self, block: Block) -> list[list[object]]:
-        """Values of a block; what is not stored is None."""
-        if block.sheet not in self.values:
-            raise WorkbookError(f"{self.path} has no sheet {block.sheet!r}, which its spec asks for: build it again")
-        cells = self.values[block.sheet]
-        return [[cells.get(block.position(y, x)) for x in range(block.width)] for y in range(block.height)]
+        """Values of a block, row by row; None for an empty cell."""
+        values, nothing = self.sheet(block.sheet).values, dict[int, object]()
+        columns = range(block.column, block.last_column + 1, block.step[1])
+        rows = range(block.row, block.last_row + 1, block.step[0])
+        return [[cells.get(column) for column in columns] for cells in (values.get(row, nothing) for row in rows)]
+
+    def formulas(self, block: Block) -> list[list[str | None]]:
+        """Formulas of a block, row by row; None for a cell without one."""
+        cells = self.sheet(block.sheet)
+        return [[cells.formula(*block.position(y, x)) for x in range(block.width)] for y in range(block.height)]
+
+    # -- what several sheets need --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _days(self) -> int:
+        """Days to add to a date's number: some workbooks count from 1904."""
+        properties = self.package.book.find("{*}workbookPr")
+        return _DAYS_TO_1904 if properties is not None and properties.get("date1904") in ("1", "true") else 0
+
+    @cached_property
+    def _strings(self) -> list[str]:
+        found: list[str] = []
+        for link in self.package.related(self.package.workbook, "sharedStrings"):
+            reader = StringsReader(f"{self.path}, part {link.target}")
+            with self.package.stream(link.target) as stream:
+                reader.parse(stream)
+            found += reader.strings
+        return found
+
+    @cached_property
+    def _date_styles(self) -> frozenset[str]:
+        """Numbers of the cell styles that show a date or a time."""
+        for link in self.package.related(self.package.workbook, "styles"):
+            tree = self.package.tree(link.target)
+            own = {f.get("numFmtId"): f.get("formatCode", "") for f in tree.iterfind("{*}numFmts/{*}numFmt")}
+            shown = [style.get("numFmtId", "0") for style in tree.iterfind("{*}cellXfs/{*}xf")]
+            dates = {key for key in set(shown) if _is_date(own.get(key, key))}
+            return frozenset(str(number) for number, key in enumerate(shown) if key in dates)
+        return frozenset()
 
 
-def read(path: Path) -> Stored:
-    """Every value that a workbook file stores.
+def area(text: str) -> Block | None:
+    """The cells that the text of a defined name refers to; None where that is nothing on one sheet.
 
-    Raises WorkbookError where the file is missing, damaged, or no workbook of ours.
+    >>> area("'my lesson'!$B$2:$C$4")
+    Block(sheet='my lesson', row=2, column=2, height=3, width=2, step=(1, 1))
+    >>> area("0.5"), area("Network!#REF!")
+    (None, None)
     """
-    values: dict[str, dict[Position, object]] = {}
-    formulas: dict[str, frozenset[Position]] = {}
-    for data_only in (True, False):
-        for title, cells in _load(path, data_only).items():
-            if data_only:
-                values[title] = cells
-            else:
-                formulas[title] = frozenset(at for at, v in cells.items() if isinstance(v, str) and v.startswith("="))
-    missing = [title for title in (START, NETWORK, NUMPY, SPEC, ORIGINAL, KEPT) if title not in values]
-    if missing:
-        raise WorkbookError(
-            f"{path} has no sheet {missing[0]!r}: it is not a conv-sheet workbook, or the sheet was deleted or renamed"
-        )
-    return Stored(path, values, formulas)
+    found = _REFERENCE.fullmatch(text)
+    if found is None:
+        return None
+    row, column = int(found[4]), column_number(found[3])
+    last_row, last_column = (int(found[6]), column_number(found[5])) if found[5] else (row, column)
+    if not (1 <= row <= last_row <= MAX_ROWS and 1 <= column <= last_column <= MAX_COLUMNS):
+        return None
+    title = found[1].replace("''", "'") if found[1] else found[2]
+    return Block(title, row, column, last_row - row + 1, last_column - column + 1)
 
 
-def _load(path: Path, data_only: bool) -> dict[str, dict[Position, object]]:
-    if not path.is_file():
-        raise WorkbookError(f"{path}: there is no such file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book = load_workbook(path, data_only=data_only, read_only=True)
-            for sheet in book.worksheets:
-                sheet.reset_dimensions()  # what a file says of its size is not always so
-            try:
-                return {
-                    sheet.title: {
-                        (cell.row, cell.column): cell.value
-                        for row in sheet.iter_rows()
-                        for cell in row
-                        if cell.value is not None
-                    }
-                    for sheet in book.worksheets
-                }
-            finally:
-                book.close()
-    except InvalidFileException as error:
-        raise WorkbookError(f"{path} cannot be read: not an Excel workbook (.xlsx or .xlsm)") from error
-    except zipfile.BadZipFile as error:
-        raise WorkbookError(
-            f"{path} cannot be read: not an Excel workbook (.xlsx or .xlsm), or a damaged one"
-        ) from error
-    except (KeyError, ValueError, OSError, SyntaxError) as error:
-        raise WorkbookError(f"{path} cannot be read as a workbook: {error}") from error
+def _is_date(format_: str) -> bool:
+    """Whether a format, or a built-in one by its number, shows a date or a time.
 
-
-def network_of(stored: Stored) -> Network:
-    """The network that a file describes on its sheet `Spec`."""
-    cells = stored.values[SPEC]
-    last = max((row for row, _ in cells), default=0)
-    lines = (str(cells.get((row, 1), "")) for row in range(1, last + 1))
-    return Network.from_toml("\n".join(lines), f"{stored.path}, sheet {SPEC}")
-
-
-def contents(stored: Stored) -> Contents:
-    """What a file holds, its typed cells checked."""
-    return from_blocks(network_of(stored), stored.block, stored.formulas[NETWORK])
-
-
-def from_blocks(network: Network, block: ReadBlock, formulas: frozenset[Position] | None = None) -> Contents:
-    """Contents out of blocks, wherever they are read from.
-
-    `formulas` are the cells of `Network` whose values may be stale, being results of formulas; None where the program
-    that the blocks come from has calculated them. Raises WorkbookError for the first typed cell that holds no number.
+    >>> _is_date("14"), _is_date("0.00"), _is_date("dd/mm/yyyy"), _is_date('0.0" days"'), _is_date("[h]:mm")
+    (True, False, True, False, True)
     """
-    layout = plan(network)
-    settings, gallery = _settings(layout, block), _gallery(layout, block)
-    held = Contents(
-        network,
-        _image(layout, block, gallery.get(str(settings.get(images.CHOICE))), formulas),
-        {name: _typed(placed, name, block) for name, placed in layout.parameters()},
-        status=_status(block),
-        original=_typed_numbers(layout, block, ORIGINAL),
-        kept=kept_numbers(layout, block),
-        seed=_seed(block),
-        drawn=_drawn(block),
-        settings=settings,
-        gallery=gallery,
-        curve=read_curve(block(board(layout).curve)) if network.backprop else (),
-    )
-    return replace(held, written={placed.name: _written(placed, block) for _, placed in held.owned})
-
-
-def _image(layout: Layout, block: ReadBlock, chosen: Array | None, formulas: frozenset[Position] | None) -> Array:
-    """The input: what is typed on `Network`, and the chosen picture where formulas take it from there."""
-    if chosen is None or formulas is None:
-        return _typed(layout.input, "input", block)
-
-    def read_block(part: Block) -> list[list[object]]:
-        rows, picture = block(part), chosen[layout.input.blocks.index(part)]
-        return [
-            [float(picture[y, x]) if part.position(y, x) in formulas else value for x, value in enumerate(row)]
-            for y, row in enumerate(rows)
-        ]
-
-    return _typed(layout.input, "input", read_block)
-
-
-def _gallery(layout: Layout, block: ReadBlock) -> dict[str, Array]:
-    if images.NAME not in layout.network.sheets:
-        return {}
-    return {label: _typed(placed, label, block) for label, placed in images.gallery(layout).items()}
-
-
-def _settings(layout: Layout, block: ReadBlock) -> dict[str, float | str]:
-    chosen: dict[str, float | str] = {}
-    for setting in (s for extra in extras.of(layout.network) for s in extra.settings(layout)):
-        ((value,),) = block(setting.block)
-        if setting.choices and _is_number(value):
-            value = f"{value:g}"  # a program took the choice of "7" for a number
-        if not setting.allows(value):
-            found = "is empty" if value is None else f"holds {value!r}"
-            raise WorkbookError(f"{setting.block.other()} {found}; {setting.name}: {setting.hint}")
-        chosen[setting.name] = value if isinstance(value, str) else float(str(value))
-    return chosen
-
-
-def _status(block: ReadBlock) -> str:
-    ((text,),) = block(STATUS)
-    return text if isinstance(text, str) else ""
-
-
-def _drawn(block: ReadBlock) -> int | None:
-    ((seed,),) = block(DRAWN)
-    return int(seed) if isinstance(seed, int | float) else None
-
-
-def _seed(block: ReadBlock) -> int:
-    ((seed,),) = block(SEED)
-    if (
-        not isinstance(seed, int | float)
-        or isinstance(seed, bool)
-        or seed != int(seed)
-        or not 0 <= seed <= LARGEST_SEED
-    ):
-        raise WorkbookError(f"{SEED.other()} holds {seed!r}; the seed is a whole number from 0 to {LARGEST_SEED}")
-    return int(seed)
-
-
-def kept_numbers(layout: Layout, block: ReadBlock) -> dict[str, Array] | None:
-    """Picture and weights on the sheet `Kept`; None where nothing has been kept yet."""
-    first = block(layout.input.blocks[0].on(KEPT))
-    return _typed_numbers(layout, block, KEPT) if _is_number(first[0][0]) else None
-
-
-def _typed_numbers(layout: Layout, block: ReadBlock, sheet: str) -> dict[str, Array]:
-    return {name: _typed(placed.on(sheet), name, block) for name, placed in typed(layout)}
-
-
-def _typed(placed: Placed, name: str, read_block: ReadBlock) -> Array:
-    planes = []
-    for block in placed.blocks:
-        rows = read_block(block)
-        for y, row in enumerate(rows):
-            for x, value in enumerate(row):
-                if not _is_number(value):
-                    at = block.position(y, x)
-                    found = "is empty" if value is None else f"holds {value!r}, which is not a number"
-                    where = f"{quote(block.sheet)}!{column_letters(at[1])}{at[0]}"
-                    raise WorkbookError(f"{where} {found}; {name} needs one there: type it and try again")
-        planes.append(rows)
-    return placed.tensor(np.array(planes, dtype=np.float64))
-
-
-def _written(placed: Placed, read_block: ReadBlock) -> Array:
-    planes = [[[v if _is_number(v) else nan for v in row] for row in read_block(block)] for block in placed.blocks]
-    return placed.tensor(np.array(planes, dtype=np.float64))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if format_.isdigit() and not set(format_) <= {"0"}:
+        return int(format_) in _DATE_FORMATS
+    return _DATE_LETTER.search(_NO_DATE.sub("", format_)) is not None

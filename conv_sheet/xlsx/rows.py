@@ -124,8 +124,9 @@ class _Run:
 
     def row(self, y: int) -> str:
         """A row of cells; those of numbers, of which a network has many, without a call for each."""
-        if self.values.dtype != np.float64:
-            return "".join([self.cell(y, x) for x in range(len(self.letters))])
+        if self.values.dtype.kind not in "fiu":
+            formulas = self.formulas(y) if self.formulas else [""] * len(self.letters)
+            return "".join([self._cell(y, x, formula) for x, formula in enumerate(formulas)])
         row, style = self.block.row + y * self.block.step[0], self.style
         values = encode.numbers(self.values[y])
         if self.formulas is None:
@@ -135,10 +136,13 @@ class _Run:
         return "".join([f'<c r="{c}{row}" s="{style}">{f}<v>{v}</v></c>' for c, f, v in parts])
 
     def cell(self, y: int, x: int) -> str:
+        """One cell."""
+        return self._cell(y, x, self.formulas(y)[x] if self.formulas else "")
+
+    def _cell(self, y: int, x: int, formula: str) -> str:
         value = self.values[y, x]
         plain = value.item() if isinstance(value, np.generic) else value
         row, column = self.block.position(y, x)
-        formula = self.formulas(y)[x] if self.formulas else ""
         return f'<c r="{self.letters[x]}{row}" s="{self.style}"{self.maker.rest(plain, formula, row, column)}'
 
 

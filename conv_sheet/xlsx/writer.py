@@ -31,6 +31,7 @@ def write(title: str, pages: list[Page], path: Path) -> None:
     book.properties.creator = f"conv-sheet {__version__}"
     book.properties.created = book.properties.modified = EPOCH
     book.calculation.fullCalcOnLoad = True
+    book.code_name = "ThisWorkbook"
     for page in pages:
         _sheet(book, page, [mark for other in pages for mark in other.marks if mark.blocks[0].sheet == page.title])
     with atomic_write(path) as temporary:
@@ -40,6 +41,7 @@ def write(title: str, pages: list[Page], path: Path) -> None:
 def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
     """Everything of a sheet but its cells; `marks` are those of all pages for this one."""
     sheet = book.create_sheet(page.title)
+    sheet.sheet_properties.codeName = f"Sheet{len(book.worksheets)}"  # the name of its module, where there are macros
     view = sheet.sheet_view
     view.showGridLines = False
     view.zoomScale = view.zoomScaleNormal = page.zoom

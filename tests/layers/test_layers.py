@@ -15,7 +15,7 @@ import numpy as np
 import openpyxl
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,18 +23,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import conv_sheet
 from conv_sheet.cells.formula import FUNCTIONS, MAX_ARGUMENTS, MAX_LENGTH, functions_in
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import DataError, SpecError, WorkbookError
-from conv_sheet.layers import KINDS, Array, Limits, Shape, Tensors
+from conv_sheet.layers import KINDS, Array, Shape, Tensors
 from conv_sheet.layers.dropout import PRIME, random, random_formula
 from conv_sheet.layers.pool import MaxPool2d, MinPool2d
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import plan
 from conv_sheet.network.summary import summary
+from conv_sheet.network.weights import checked
 from conv_sheet.sheets.registry import EXTRAS
 from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import contents, read
-from tests.networks import address, written
+from conv_sheet.xlsx.reader import read
+from tests.books import Book, assert_agrees, batch, filled, values_for
+from tests.networks import written
 from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
 
 # What is drawn
@@ -136,27 +138,20 @@ def cases(kind: str) -> st.SearchStrategy[Case]:
     return st.builds(Case, st.just(kind), st.fixed_dictionaries(OPTIONS[kind]), shape, flat)
 
 
+SINGLE = [name for name, kind in KINDS.items() if not kind.joins]
+"""Kinds with one input; `test_join.py` has the others, and `test_graph.py` has graphs of all."""
+
+
 def test_every_kind_and_every_option_is_drawn() -> None:
     drawn = {kind: set(options) for kind, options in OPTIONS.items()}
-    assert drawn == {name: {field.name for field in fields(kind)} for name, kind in KINDS.items()}
-
-
-def values_for(network: Network, rng: np.random.Generator) -> dict[str, Array]:
-    """Random numbers for every parameter, within its limits."""
-    tensors = {}
-    for node in network.nodes:
-        for short, shape in node.parameters.items():
-            limits = node.layer.limits.get(short, Limits())
-            drawn = rng.uniform(max(limits.low, -2), min(limits.high, 2), shape).round(4)
-            tensors[f"{node.name}.{short}"] = np.full(shape, limits.choices[-1] * 1.0) if limits.choices else drawn
-    return tensors
+    assert drawn == {name: {field.name for field in fields(KINDS[name])} for name in SINGLE}
 
 
 # The engine, and what is said of a layer, against PyTorch
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning:torch")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SINGLE)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
@@ -328,31 +323,12 @@ def test_pytorchs_own_state_dict_fits() -> None:
     network = Network.from_spec({"input": [2, 3, 3], "layers": specs})
     module = nn.BatchNorm2d(2)
     weights = {f"bn.{name}": value.numpy() for name, value in module.state_dict().items()}
-    checked = network.checked(weights)
-    assert list(checked) == list(network.parameters)
-    assert (float(checked["dropout1.p"]), float(checked["dropout1.active"])) == (0.25, 0)
+    fitting = checked(network, weights)
+    assert list(fitting) == list(network.parameters)
+    assert (float(fitting["dropout1.p"]), float(fitting["dropout1.active"])) == (0.25, 0)
 
 
 # Formulas against the engine
-
-
-def batch(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
-    """The same draws at every run."""
-    drawn: list[Any] = []
-
-    @settings(
-        derandomize=True,
-        database=None,
-        max_examples=count,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def collect(value: Any) -> None:
-        drawn.append(value)
-
-    collect()
-    return drawn
 
 
 def ending(network: Network) -> str:
@@ -410,36 +386,6 @@ def chains(draw: st.DrawFn) -> dict[str, Any]:
     return spec
 
 
-@dataclass(frozen=True)
-class Book:
-    """A workbook in which every pixel and parameter was typed anew: the file, and what it holds by the engine."""
-
-    path: Path
-    held: Contents
-
-
-def book(folder: Path, name: str, network: Network) -> Book:
-    rng = np.random.default_rng(len(name) + prod(network.input_shape))
-    before = Contents(network, np.zeros(network.input_shape), network.initial(0))
-    image = rng.standard_normal(network.input_shape).round(4)
-    after = Contents(network, image, values_for(network, rng))
-    typed = {
-        address(block, y, x): float(value)
-        for tensor, placed in (("input", after.layout.input), *after.layout.parameters())
-        for block, plane in zip(placed.blocks, placed.planes(after.typed[tensor]), strict=True)
-        for (y, x), value in np.ndenumerate(plane)
-    }
-    return Book(cells.set_cells(written(folder, before, f"{name}-built.xlsx"), folder / f"{name}.xlsx", typed), after)
-
-
-def assert_agrees(answer: Path, held: Contents) -> None:
-    """Every formula of a workbook shows what the engine makes of the numbers that were typed into it."""
-    stored = read(answer)
-    for name, value in contents(stored).typed.items():
-        np.testing.assert_array_equal(value, held.typed[name], err_msg=name)
-    assert list(map(str, check(stored).formulas)) == []
-
-
 def deep(shape: Shape, *layers: dict[str, Any]) -> Network:
     return Network.from_spec({"input": list(shape), "layers": list(layers)})
 
@@ -489,14 +435,14 @@ EVERY_KIND = deep(
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Book]]:
     folder = tmp_path_factory.mktemp("books")
-    networks = {kind: covering(kind) for kind in KINDS}
+    networks = {kind: covering(kind) for kind in SINGLE}
     networks["chains"] = [
         EVERY_KIND,
         *(Network.from_spec(spec) for spec in batch(chains(), 30) if len(spec["layers"]) > 2),
     ][:9]
     networks["deep"] = list(DEEP.values())
     return {
-        group: [book(folder, f"{group}-{number}", network) for number, network in enumerate(members)]
+        group: [filled(folder, f"{group}-{number}", network) for number, network in enumerate(members)]
         for group, members in networks.items()
     }
 
@@ -508,7 +454,7 @@ def answers(books: dict[str, list[Book]], tmp_path_factory: pytest.TempPathFacto
     return dict(zip(paths, libreoffice.recalculate(paths, tmp_path_factory.mktemp("answers")), strict=True))
 
 
-@pytest.mark.parametrize("group", [*KINDS, "chains", "deep"])
+@pytest.mark.parametrize("group", [*SINGLE, "chains", "deep"])
 def test_libreoffice_agrees_with_the_engine(
     group: str, books: dict[str, list[Book]], answers: dict[Path, Path]
 ) -> None:
@@ -517,7 +463,7 @@ def test_libreoffice_agrees_with_the_engine(
         assert_agrees(answers[book.path], book.held)
 
 
-@pytest.mark.parametrize("group", [*KINDS, "chains"])
+@pytest.mark.parametrize("group", [*SINGLE, "chains"])
 @pytest.mark.parametrize("program", [gnumeric, formualizer], ids=["gnumeric", "formualizer"])
 def test_a_third_and_a_fourth_program_agree(
     group: str, program: Any, books: dict[str, list[Book]], tmp_path: Path
@@ -617,7 +563,7 @@ def test_a_kind_of_ones_own_is_all_that_it_takes(monkeypatch: pytest.MonkeyPatch
         {"kind": "Flatten"},
         {"kind": "ReLU"},
     ]
-    made = book(tmp_path, "own", deep((2, 5, 4), *layers))
+    made = filled(tmp_path, "own", deep((2, 5, 4), *layers))
     assert_agrees(formualizer.recalculate(made.path, tmp_path / "answer.xlsx"), made.held)
 
 

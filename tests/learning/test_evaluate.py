@@ -1,4 +1,4 @@
-"""What is said of a network's answers, on a terminal and in a workbook; and the two commands that train and judge."""
+"""What is said of a network's answers on a terminal, and the two commands that train and judge."""
 
 import contextlib
 import os
@@ -20,7 +20,6 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from conv_sheet import lessons
-from conv_sheet.builder import write
 from conv_sheet.cli import main
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.learning.data import Dataset, load_data, split
@@ -29,10 +28,9 @@ from conv_sheet.learning.train import Settings, fit
 from conv_sheet.network.graph import Network
 from conv_sheet.ops.optim import SGD
 from conv_sheet.pictures.digits import digit
-from conv_sheet.sheets import evaluation as sheets
 from scripts import crossvalidate
-from tests.oracles import cells, libreoffice, validator
 from tests.learning.test_data import idx, write_pair
+from tests.oracles import cells
 
 SIZE, CLASSES = 12, 4
 SPEC = f"""
@@ -118,7 +116,6 @@ def test_a_network_without_a_mistake_and_classes_without_a_picture() -> None:
     assert result.accuracy == 1
     assert result.mistakes == []
     assert "mistakes" not in " ".join(as_text(result))
-    assert [page.title for page in sheets.pages(result, "perfect")] == ["Evaluation"]
 
 
 # -- data for a network ------------------------------------------------------------------------------------------------
@@ -139,56 +136,6 @@ def test_a_network_that_ends_in_maps_does_not_classify() -> None:
     maps = Network.from_toml(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', ""))
     with pytest.raises(ShapeError, match=r"'conv1' gives \(2, 10, 10\)"):
         prepared(Dataset(np.zeros((1, 1, SIZE, SIZE)), np.array([0]), ("0",), "zoo"), maps)
-
-
-# -- the workbook ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("evaluation") / "evaluation.xlsx"
-    write("a guess", sheets.pages(some(), "a guess"), path)
-    return path
-
-
-def test_the_validators_find_nothing(workbook: Path) -> None:
-    assert validator.findings(workbook) == []
-
-
-def test_sums_and_shares_follow_the_counts(workbook: Path, tmp_path: Path) -> None:
-    result = some()
-    top, left = 8, 3
-    shown = cells.values(workbook, "Evaluation")
-    assert shown["C4"] == pytest.approx(result.accuracy)
-    changed = result.confusion.copy()
-    changed[1, 2], changed[3, 3], changed[0] = 77, 5, 0
-    typed: dict[str, cells.Value | None] = {
-        f"Evaluation!{openpyxl.utils.get_column_letter(left + j)}{top + i}": int(n)
-        for (i, j), n in np.ndenumerate(changed)
-    }
-    edited = cells.set_cells(workbook, tmp_path / "edited.xlsx", typed)
-    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    now, table = cells.values(answer, "Evaluation"), pd.DataFrame(changed)
-    right = np.diag(table)
-    assert now["C4"] == pytest.approx(right.sum() / table.to_numpy().sum(), abs=1e-12)
-    beside, below = cells.array(now, "G8:I11"), cells.array(now, "C12:F14")
-    for sums, block in ((table.sum(axis=1), beside.T), (table.sum(axis=0), below)):
-        share = [r / s if s else 0 for r, s in zip(right, sums, strict=True)]
-        np.testing.assert_allclose(block, [sums, right, share], atol=1e-12)
-
-
-def test_the_worst_mistakes_are_drawn(workbook: Path) -> None:
-    result = some()
-    shown = cells.values(workbook, "Mistakes")
-    captions = {text: cell for cell, text in shown.items() if str(text).startswith("picture ")}
-    assert len(captions) == sheets.MOST_MISTAKES
-    for number, label, answer, confidence in result.mistakes[: sheets.MOST_MISTAKES]:
-        letters, row = re.fullmatch(r"([A-Z]+)(\d+)", captions[f"picture {number}"]).groups()  # type: ignore[union-attr]
-        first, top = openpyxl.utils.column_index_from_string(letters), int(row)
-        assert shown[f"{letters}{top - 1}"] == f"is class {label}, says class {answer} ({confidence:.0%})"
-        last = openpyxl.utils.get_column_letter(first + 6)
-        drawn = cells.array(shown, f"{letters}{top + 1}:{last}{top + 5}")
-        np.testing.assert_array_equal(drawn, result.dataset.images[number, 0])
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------

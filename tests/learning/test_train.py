@@ -19,6 +19,7 @@ from conv_sheet.learning.data import Dataset
 from conv_sheet.learning.evaluate import evaluate
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
+from conv_sheet.network.weights import save as save_weights
 from conv_sheet.ops.optim import SGD, Adam, Optimizer
 
 SIZE, CLASSES = 8, 3
@@ -292,7 +293,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     path = tmp_path / "w.checkpoint.npz"
-    lessons.save_weights(path, network().initial(1))
+    save_weights(path, network().initial(1))
     with pytest.raises(DataError, match=r"w\.checkpoint\.npz is not a checkpoint"):
         trained(SETTINGS, path=path)
     path.write_bytes(b"PK")

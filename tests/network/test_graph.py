@@ -1,93 +1,26 @@
-"""Specs in and out, and the errors that a user of them reads."""
+"""What a network computes, and what is said of it, against PyTorch."""
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
-from conv_sheet.errors import DataError, ShapeError, SpecError
+from conv_sheet.checks import check
+from conv_sheet.errors import ShapeError
+from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
-from conv_sheet.network.summary import summary
-from tests.networks import SMALL, small
+from conv_sheet.xlsx.reader import read
+from tests.books import Book, assert_agrees, batch, filled, values_for
+from tests.graphs import GRAPHS, by_pytorch, graphs
+from tests.network.specs import CONV, spec
+from tests.networks import contents, small, written
+from tests.oracles import formualizer, libreoffice
 
-CONV = {"name": "conv1", "kind": "Conv2d", "out_channels": 2, "kernel_size": 3}
-
-
-def spec(*layers: dict[str, Any], shape: tuple[int, ...] = (1, 8, 8), **more: Any) -> dict[str, Any]:
-    return {"input": list(shape), "layers": list(layers)} | more
-
-
-def test_a_spec_survives_its_own_toml() -> None:
-    network = Network.from_spec(SMALL | {"try": [{"text": 'type "=1+1"', "at": "input_1"}], "description": "ä\n="})
-    assert Network.from_toml(network.to_toml()) == network
-
-
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (spec(CONV | {"kernel_size": 9}), r"layer 'conv1' \(Conv2d\) after 'input' \(1, 8, 8\): .*9×9.*8×8"),
-        (spec(CONV, {"kind": "Linear", "out_features": 3}), r"layer 'fc1' .*\(2, 6, 6\).*Flatten"),
-        (spec(CONV | {"out_chanels": 2}), r"layer 'conv1'.*'out_chanels'.*out_channels"),
-        (spec({"kind": "Conv2d", "out_channels": 2}), r"'kernel_size' is missing"),
-        (spec(CONV | {"kernel_size": 9}), r"a smaller kernel_size or dilation, or more padding"),
-        (spec({"kind": "MaxPool2d", "kernel_size": 9}), r"a smaller kernel_size or dilation, or more padding"),
-        (spec(CONV | {"kernel_size": 0}), r"kernel_size = 0 must be a whole number, 1 or more"),
-        (spec(CONV | {"stride": [1, 0]}), r"stride = \[1, 0\] must be a whole number, 1 or more, or a pair"),
-        (spec(CONV | {"padding": -1}), r"padding = -1 must be a whole number, 0 or more, or a pair"),
-        (spec(CONV | {"out_channels": 0}), r"out_channels = 0 must be a whole number, 1 or more$"),
-        (spec(CONV | {"padding": "full"}), r"'full'"),
-        (spec(CONV | {"groups": 2}), r"groups = 2"),
-        (spec(CONV | {"padding": 8, "padding_mode": "reflect"}), r"'reflect'.*7×7"),
-        (spec({"kind": "Conv3d"}), r"unknown kind 'Conv3d' .*; known are Conv2d"),
-        (spec({"kind": "Conv2D"}), r"unknown kind 'Conv2D' \(did you mean 'Conv2d'\?\); known are Conv2d"),
-        (spec({"kind": "relu"}), r"did you mean 'ReLU'\?"),
-        (spec({"kind": "nix"}), r"unknown kind 'nix'; known are Conv2d"),
-        (spec({"kind": ["ReLU"]}), r"unknown kind \['ReLU'\]"),
-        (spec({"out_channels": 2}), r"^layer 1 has no kind: .* kind = \"Conv2d\"; known are Conv2d"),
-        (spec(CONV | {"kernal_size": 3}), r"unknown option 'kernal_size' \(did you mean 'kernel_size'\?\); it takes"),
-        (spec(CONV, titel="mine"), r"unknown key 'titel' \(did you mean 'title'\?\); a spec has"),
-        ({}, r"has no input: .* input = \[1, 28, 28\]"),
-        (spec({"kind": "Softmax"}), r"Softmax reads a vector.*\(1, 8, 8\)"),
-        (spec(CONV, CONV), r"layer 2: the name 'conv1' is taken"),
-        (spec(CONV | {"name": "Input"}), r"'Input' is taken"),
-        (spec(CONV | {"name": "=cmd|1"}), r"name '=cmd\|1' is not a letter"),
-        (spec(CONV, classes=["a", "b"]), r"2 classes.*'conv1'.*\(2, 6, 6\)"),
-        (spec(CONV | {"initial": {"weight": [[1]]}}), r"\(1, 1\) and must have \(2, 1, 3, 3\)"),
-        (spec(CONV | {"initial": {"wight": [1]}}), r"initial.wight"),
-        (spec(CONV | {"initial": 3}), "initial = 3 is not a table"),
-        (spec(), "no layers"),
-        ({"input": [28, 28], "layers": [CONV]}, r"input = \[28, 28\]"),
-        (spec(CONV, colour="red"), "unknown key 'colour'"),
-    ],
-)
-def test_a_wrong_spec_is_told_in_one_line(bad: dict[str, Any], message: str) -> None:
-    with pytest.raises(SpecError, match=message) as caught:
-        Network.from_spec(bad)
-    assert "\n" not in str(caught.value)
-
-
-def test_broken_toml_names_its_source() -> None:
-    with pytest.raises(SpecError, match=r"^mine\.toml is not TOML"):
-        Network.from_toml("input = [1, 2", "mine.toml")
-
-
-def test_weights_that_do_not_fit_are_listed_with_both_sides() -> None:
-    good = small().initial(0)
-    with pytest.raises(DataError, match=r"unknown conv9\.weight.*the network takes conv1\.weight \(3, 2, 3, 2\)"):
-        small().checked(good | {"conv9.weight": np.zeros(2)}, "w.npz")
-    with pytest.raises(DataError, match=r"missing fc\.weight"):
-        small().checked({k: v for k, v in good.items() if k != "fc.weight"})
-    with pytest.raises(DataError, match=r"conv1\.weight has \(3, 2, 2, 3\) and must have \(3, 2, 3, 2\)"):
-        small().checked(good | {"conv1.weight": np.zeros((3, 2, 2, 3))})
-    with pytest.raises(DataError, match=r"fc\.bias holds NaN"):
-        small().checked(good | {"fc.bias": np.array([0.0, np.nan, 1.0])})
-
-
-def test_missing_biases_are_zero() -> None:
-    weights = {k: v for k, v in small().initial(0).items() if k.endswith("weight")}
-    assert not small().checked(weights)["fc.bias"].any()
+every_graph = pytest.mark.parametrize("network", GRAPHS.values(), ids=GRAPHS)
 
 
 def test_an_image_of_another_shape_is_refused() -> None:
@@ -123,17 +56,89 @@ def test_forward_is_what_pytorch_computes() -> None:
     assert network.count() == sum(p.numel() for p in model.parameters())
 
 
-def test_the_receptive_field_is_the_pixels_whose_gradient_is_not_zero() -> None:
-    layers: list[dict[str, Any]] = [
-        {"kind": "Conv2d", "out_channels": 1, "kernel_size": [3, 5], "stride": 2, "bias": False},
-        {"kind": "MaxPool2d", "kernel_size": [2, 1]},
-        {"kind": "Conv2d", "out_channels": 1, "kernel_size": 2, "dilation": 2, "bias": False},
-    ]
-    network = Network.from_spec(spec(*layers, shape=(1, 31, 31)))
-    x = torch.rand(1, 1, 31, 31, dtype=torch.float64, requires_grad=True)
-    y = nn.functional.conv2d(x, torch.ones(1, 1, 3, 5, dtype=torch.float64), stride=2)
-    y = nn.functional.avg_pool2d(y, (2, 1))
-    y = nn.functional.conv2d(y, torch.ones(1, 1, 2, 2, dtype=torch.float64), dilation=2)
-    (grad,) = torch.autograd.grad(y[0, 0, 0, 0], x)
-    seen = grad[0, 0].nonzero().max(dim=0).values + 1
-    assert summary(network)[-1].field == tuple(seen.tolist())
+# Graphs
+
+
+def agree(ours: Array, theirs: Tensor | None, name: str) -> None:
+    assert theirs is not None, name
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+def assert_is_pytorch(network: Network) -> None:
+    """All activations and all gradients are those that PyTorch computes from the captions."""
+    rng = np.random.default_rng(0)
+    x, tensors = rng.standard_normal((2, *network.input_shape)), values_for(network, rng)
+    ours = network.forward(x, tensors)
+    values, parameters = by_pytorch(network, tensors, x)
+    assert ours.keys() == values.keys()
+    for name, value in values.items():
+        agree(ours[name], value, name)
+    upstream = rng.standard_normal(ours[network.output.name].shape)
+    values[network.output.name].backward(torch.tensor(upstream))  # type: ignore[no-untyped-call]
+    grads = network.backward(upstream, ours, tensors)
+    assert grads.keys() == {*values, *network.trainable()} == {*values, *parameters}
+    for name, value in (values | parameters).items():
+        agree(grads[name], value.grad, name)
+
+
+@every_graph
+def test_a_graph_is_pytorchs(network: Network) -> None:
+    assert_is_pytorch(network)
+
+
+@given(graphs())
+def test_a_random_graph_is_pytorchs(network: Network) -> None:
+    assert_is_pytorch(network)
+
+
+@given(graphs(), st.data())
+def test_gradients_of_some_parameters_are_those_of_all(network: Network, data: st.DataObject) -> None:
+    rng = np.random.default_rng(1)
+    tensors = values_for(network, rng)
+    values = network.forward(rng.standard_normal((2, *network.input_shape)), tensors)
+    upstream = rng.standard_normal(values[network.output.name].shape)
+    names = sorted(network.trainable())
+    wanted = data.draw(st.sets(st.sampled_from(names))) if names else set()
+    every, some = (network.backward(upstream, values, tensors, wanted=names) for names in ((), wanted))
+    assert wanted <= some.keys() <= every.keys()
+    for name in wanted:
+        np.testing.assert_array_equal(some[name], every[name])
+    if wanted:
+        assert "input" not in some
+
+
+def test_who_reads_a_map_is_known() -> None:
+    network = GRAPHS["a residual block"]
+    assert [node.name for node in network.readers("input")] == ["first", "sum"]
+    assert network.readers(network.output.name) == ()
+    assert [node.name for node in network.nodes] == ["first", "bn1", "relu1", "second", "sum", "relu2"]
+
+
+def test_values_are_never_below_zero_where_no_way_leads_below() -> None:
+    network = GRAPHS["readers with borders and without"]
+    assert {"input", "sigmoid1", "least", "mean", "pools"} == network.non_negative
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Book]:
+    folder = tmp_path_factory.mktemp("graphs")
+    large = (network for network in batch(graphs(), 25) if len(network.nodes) > 5)
+    every = GRAPHS | {f"random {number}": network for number, network in enumerate(large)}
+    return {name: filled(folder, name.replace(" ", "-"), network) for name, network in every.items()}
+
+
+def test_formulas_of_graphs_agree_in_libreoffice(books: dict[str, Book], tmp_path: Path) -> None:
+    assert len(books) > 20
+    answers = libreoffice.recalculate([book.path for book in books.values()], tmp_path)
+    for answer, book in zip(answers, books.values(), strict=True):
+        assert_agrees(answer, book.held)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_formulas_of_graphs_agree_in_another_program(name: str, books: dict[str, Book], tmp_path: Path) -> None:
+    assert_agrees(formualizer.recalculate(books[name].path, tmp_path / "answer.xlsx"), books[name].held)
+
+
+@every_graph
+def test_a_workbook_of_a_graph_is_right_as_it_was_built(network: Network, tmp_path: Path) -> None:
+    assert check(read(written(tmp_path, contents(network)))).ok

@@ -1,6 +1,7 @@
 """The buttons on closed files: what they change, and what they leave alone."""
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,47 +11,48 @@ from openpyxl.chart import LineChart, Reference
 from openpyxl.comments import Comment
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.network.graph import Network
-from conv_sheet.recompute import press_closed
-from conv_sheet.state import Contents
+from conv_sheet.office.closed import press
+from conv_sheet.opening import read
+from conv_sheet.sheets import registry
+from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.package import Package
-from conv_sheet.xlsx.reader import contents as read_contents
-from conv_sheet.xlsx.reader import read
-from tests.networks import changed, contents, small, written
+from conv_sheet.xlsx.reader import Stored
+from tests.networks import changed, small, state_of, written
 from tests.oracles import cells, libreoffice
 
 
 @pytest.fixture
-def held() -> Contents:
-    return contents(small())
+def state() -> WorkbookState:
+    return state_of(small())
 
 
 @pytest.fixture
-def edited(held: Contents, tmp_path: Path) -> Path:
+def edited(state: WorkbookState, tmp_path: Path) -> Path:
     """A workbook whose pixels and weights were changed in LibreOffice, so that NumPy is stale."""
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "typed.xlsx", changed(held)[1])
+    path = cells.set_cells(written(tmp_path, state), tmp_path / "typed.xlsx", changed(state)[1])
     (saved,) = libreoffice.recalculate([path], tmp_path / "edited")
     return saved
 
 
-def test_recompute_makes_the_check_green(edited: Path, held: Contents) -> None:
-    assert not check(read(edited)).ok
-    status, notes = press_closed(edited, actions.recompute)
-    assert check(read(edited)).ok
+def test_recompute_makes_the_check_green(edited: Path, state: WorkbookState) -> None:
+    assert not check(edited).ok
+    status, notes = press(edited, actions.recompute)
+    assert check(edited).ok
     assert notes == []
-    assert f"The network says {changed(held)[0].prediction}." in status
+    assert f"The network says {changed(state)[0].prediction}." in status
     assert status in cells.values(edited, "Start").values()
 
 
-def test_values_that_nothing_had_calculated_are_filled(held: Contents, tmp_path: Path) -> None:
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "typed.xlsx", changed(held)[1])
+def test_values_that_nothing_had_calculated_are_filled(state: WorkbookState, tmp_path: Path) -> None:
+    path = cells.set_cells(written(tmp_path, state), tmp_path / "typed.xlsx", changed(state)[1])
     assert not any(isinstance(v, float) for v in [openpyxl.load_workbook(path, data_only=True)["Start"]["C5"].value])
-    press_closed(path, actions.recompute)
-    assert check(read(path)).ok
+    press(path, actions.recompute)
+    assert check(path).ok
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
-    assert check(read(answer)).ok
+    assert check(answer).ok
 
 
 def furnished(path: Path) -> Path:
@@ -74,43 +76,49 @@ def test_everything_else_stays_byte_for_byte(edited: Path, tmp_path: Path, progr
     if program == "libreoffice":
         (path,) = libreoffice.recalculate([path], tmp_path / "again")
     before = {n: zipfile.ZipFile(path).read(n) for n in zipfile.ZipFile(path).namelist()}
-    typed = read(path).values
-    press_closed(path, actions.recompute)
+    typed = Stored.open(path)
+    stored = {
+        title: {(row, column): value for row, column, value in typed.sheet(title).items()} for title in typed.titles
+    }
+    press(path, actions.recompute)
     after = {n: zipfile.ZipFile(path).read(n) for n in zipfile.ZipFile(path).namelist()}
     assert list(before) == list(after)
-    ours = {part for title, part in Package.open(path).worksheets.items() if title != "My notes"}
+    package = Package.open(path)
+    ours = {part for title, part in package.worksheets.items() if title != "My notes"} | {package.workbook}
     assert {name for name in before if before[name] != after[name]} <= ours
-    formulas = read(path).formulas
-    blocks = [block for _, placed in read_contents(read(path)).owned for block in placed.blocks]
+    assert b'fullCalcOnLoad="1"' in after[package.workbook]
+    blocks = [block for _, placed, _ in registry.engine_blocks(read(path)) for block in placed.blocks]
     engines = {(block.sheet, *at) for block in blocks for at in block.positions()}
-    for title, sheet in read(path).values.items():
-        for at, value in sheet.items():
-            if at not in formulas[title] and (title, *at) not in engines | {("Start", 4, 3)}:
-                assert typed[title][at] == value, (title, at)
+    again = Stored.open(path)
+    for title in again.titles:
+        sheet = again.sheet(title)
+        for row, column, value in sheet.items():
+            if sheet.formula(row, column) is None and (title, row, column) not in engines | {("Start", 4, 3)}:
+                assert stored[title][row, column] == value, (title, row, column)
 
 
-def test_a_text_in_a_kernel_is_named_and_the_file_stays(edited: Path, held: Contents) -> None:
-    cell = held.layout.by_name["conv1"].own["weight"].blocks[1].cell(0, 1)
+def test_a_text_in_a_kernel_is_named_and_the_file_stays(edited: Path, state: WorkbookState) -> None:
+    cell = state.layout.by_name["conv1"].own["weight"].blocks[1].cell(0, 1)
     path = cells.set_cells(edited, edited.with_name("text.xlsx"), {f"Network!{cell}": "1,5"})
     before = path.read_bytes()
     with pytest.raises(WorkbookError, match=rf"^Network!{cell} holds '1,5'.*conv1\.weight"):
-        press_closed(path, actions.recompute)
+        press(path, actions.recompute)
     assert path.read_bytes() == before
 
 
-def test_a_formula_of_the_users_among_the_engines_cells_is_not_overwritten(edited: Path, held: Contents) -> None:
-    cell = held.layout.by_name["pool"].out.blocks[0].cell(0, 0)
+def test_a_formula_of_the_users_among_the_engines_cells_is_not_overwritten(edited: Path, state: WorkbookState) -> None:
+    cell = state.layout.by_name["pool"].out.blocks[0].cell(0, 0)
     path = cells.set_cells(edited, edited.with_name("formula.xlsx"), {f"NumPy!{cell}": "=1+1"})
     before = path.read_bytes()
     with pytest.raises(WorkbookError, match=f"^NumPy!{cell} holds a formula"):
-        press_closed(path, actions.recompute)
+        press(path, actions.recompute)
     assert path.read_bytes() == before
 
 
-def test_a_formula_that_was_typed_over_is_noted_and_kept(edited: Path, held: Contents) -> None:
-    cell = held.layout.by_name["conv1"].out.blocks[0].cell(0, 0)
+def test_a_formula_that_was_typed_over_is_noted_and_kept(edited: Path, state: WorkbookState) -> None:
+    cell = state.layout.by_name["conv1"].out.blocks[0].cell(0, 0)
     path = cells.set_cells(edited, edited.with_name("constant.xlsx"), {f"Network!{cell}": 7})
-    _, notes = press_closed(path, actions.recompute)
+    _, notes = press(path, actions.recompute)
     assert notes == [f"Network!{cell} no longer holds its formula"]
     assert cells.values(path, "Network")[cell] == 7
 
@@ -119,47 +127,50 @@ def test_a_file_that_is_open_elsewhere_is_left_alone(edited: Path) -> None:
     (edited.parent / f"~${edited.name}").write_text("someone")
     before = edited.read_bytes()
     with pytest.raises(WorkbookError, match="open in Excel"):
-        press_closed(edited, actions.recompute)
+        press(edited, actions.recompute)
     assert edited.read_bytes() == before
 
 
 def numbers(path: Path) -> dict[str, np.ndarray]:
-    return read_contents(read(path)).typed
+    """Picture and weights."""
+    return {name: np.asarray(value) for name, value in registry.restorable(read(path)).items()}
 
 
-def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+def equal(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     return all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_reset_brings_the_lesson_back_and_reset_again_what_was_there(edited: Path, held: Contents) -> None:
+def test_reset_brings_the_lesson_back_and_reset_again_what_was_there(edited: Path, state: WorkbookState) -> None:
     mine = numbers(edited)
-    assert not equal(mine, held.typed)
-    press_closed(edited, actions.reset)
-    assert equal(numbers(edited), held.typed)
-    assert check(read(edited)).ok
-    press_closed(edited, actions.reset)
+    assert not equal(mine, state.typed)
+    press(edited, actions.reset)
+    assert equal(numbers(edited), state.typed)
+    assert check(edited).ok
+    press(edited, actions.reset)
     assert equal(numbers(edited), mine)
-    press_closed(edited, actions.reset)
-    assert equal(numbers(edited), held.typed)
+    press(edited, actions.reset)
+    assert equal(numbers(edited), state.typed)
 
 
-def test_random_kernels_are_seeded_small_and_keep_what_was_typed(edited: Path, held: Contents) -> None:
+def test_random_kernels_are_seeded_small_and_keep_what_was_typed(edited: Path, state: WorkbookState) -> None:
     mine = numbers(edited)
-    press_closed(edited, actions.random_kernels)
+    press(edited, actions.random_kernels)
     first = numbers(edited)
-    press_closed(edited, actions.random_kernels, seed=2)
+    press(edited, actions.random_kernels, seed=2)
     second = numbers(edited)
     assert not np.array_equal(first["conv1.weight"], second["conv1.weight"])
     assert np.abs(second["conv1.weight"]).max() < 3
     for name in mine.keys() - {"conv1.weight"}:
         np.testing.assert_array_equal(second[name], mine[name])
-    press_closed(edited, actions.random_kernels, seed=1)
+    press(edited, actions.random_kernels, seed=1)
     assert equal(numbers(edited), first)
-    press_closed(edited, actions.reset)
-    assert equal(numbers(edited), held.typed)
-    press_closed(edited, actions.reset)
+    press(edited, actions.reset)
     assert equal(numbers(edited), mine)
-    assert check(read(edited)).ok
+    press(edited, actions.reset)
+    assert equal(numbers(edited), state.typed)
+    press(edited, actions.reset)
+    assert equal(numbers(edited), mine)
+    assert check(edited).ok
 
 
 @pytest.mark.parametrize(
@@ -173,8 +184,8 @@ def test_random_kernels_are_seeded_small_and_keep_what_was_typed(edited: Path, h
 def test_where_there_are_no_kernels_none_are_drawn(
     tmp_path: Path, layers: list[dict[str, object]], message: str
 ) -> None:
-    path = written(tmp_path, contents(Network.from_spec({"input": [1, 4, 4], "layers": layers})))
+    path = written(tmp_path, state_of(Network.from_spec({"input": [1, 4, 4], "layers": layers})))
     before = path.read_bytes()
     with pytest.raises(WorkbookError, match=f"^the network has {message}: there are no kernels to draw$"):
-        press_closed(path, actions.random_kernels, seed=3)
+        press(path, actions.random_kernels, seed=3)
     assert path.read_bytes() == before

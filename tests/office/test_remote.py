@@ -10,10 +10,11 @@ from openpyxl.utils import get_column_letter
 
 from conv_sheet import actions
 from conv_sheet.errors import WorkbookError
-from conv_sheet.recompute import press
-from conv_sheet.sheets.start import STATUS
-from conv_sheet.state import Contents
-from tests.networks import changed, contents, small, written
+from conv_sheet.office.live import press
+from conv_sheet.sheets import registry
+from conv_sheet.sheets.addresses import STATUS
+from conv_sheet.state import WorkbookState
+from tests.networks import changed, small, state_of, written
 
 
 def remote(path: Path, typed: dict[str, float | str]) -> Any:
@@ -71,24 +72,24 @@ def writes(book: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def held() -> Contents:
-    return contents(small())
+def state() -> WorkbookState:
+    return state_of(small())
 
 
-def test_one_write_a_block_and_nothing_else(held: Contents, tmp_path: Path) -> None:
-    other, typed = changed(held)
-    book = remote(written(tmp_path, held), dict(typed))
+def test_one_write_a_block_and_nothing_else(state: WorkbookState, tmp_path: Path) -> None:
+    other, typed = changed(state)
+    book = remote(written(tmp_path, state), dict(typed))
     status = press(book, actions.recompute)
     found = writes(book)
-    for _, placed in other.owned:
-        for block, plane in zip(placed.blocks, placed.planes(other.engine[placed.name]), strict=True):
+    for _, placed, value in registry.engine_blocks(other):
+        for block, plane in zip(placed.blocks, placed.planes(value), strict=True):
             np.testing.assert_allclose(found.pop(block.other()), plane, rtol=0, atol=1e-12)
     assert found == {STATUS.other(): [[status]]}
 
 
-def test_nothing_but_the_status_is_written_on_an_error(held: Contents, tmp_path: Path) -> None:
-    cell = held.layout.input.blocks[1].other(2, 2)
-    book = remote(written(tmp_path, held), {cell: "ink"})
+def test_nothing_but_the_status_is_written_on_an_error(state: WorkbookState, tmp_path: Path) -> None:
+    cell = state.layout.input.blocks[1].other(2, 2)
+    book = remote(written(tmp_path, state), {cell: "ink"})
     with pytest.raises(WorkbookError, match=f"^{cell} holds 'ink'"):
         press(book, actions.recompute)
     ((address, ((said,),)),) = writes(book).items()

@@ -60,5 +60,5 @@ def test_an_unknown_picture_is_told() -> None:
 
 
 def test_the_lessons_pictures_are_there() -> None:
-    wanted = {load(name).network.picture for name in names()} - {""}
+    wanted = {load(name).lesson.picture for name in names()} - {""}
     assert {"house", "balloons", "red triangle"} <= wanted <= set(PICTURES)

@@ -11,19 +11,6 @@ import openpyxl
 import pytest
 import torch
 from click.testing import CliRunner
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from conv_sheet import actions
-from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.check import check
-from conv_sheet.cli import main
-from conv_sheet.errors import SpecError, WorkbookError
-from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
-from conv_sheet.network.layout import plan
-from conv_sheet.office.libreoffice import connect
-from conv_sheet.recompute import press, press_closed
 from conv_sheet.sheets.backprop.board import (
     BACKPROP,
     COLUMN,
@@ -38,6 +25,19 @@ from conv_sheet.sheets.backprop.board import (
     H,
     board,
 )
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conv_sheet import actions
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.checks import check
+from conv_sheet.cli import main
+from conv_sheet.errors import SpecError, WorkbookError
+from conv_sheet.layers import Array
+from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables, parse
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.recompute import press, press_closed
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import contents as read_contents
 from conv_sheet.xlsx.reader import read
@@ -180,8 +180,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-def network_named(name: str) -> Network:
-    return lessons.contents("backprop").network if name == "lesson" else Network.from_spec(NETWORKS[name])
+def held_of(name: str, seed: int = 1) -> Contents:
+    return lessons.contents("backprop") if name == "lesson" else contents(from_tables(NETWORKS[name]), seed)
 
 
 def edited(held: Contents, target: int, rate: float) -> tuple[Contents, dict[str, cells.Value | None]]:
@@ -193,7 +193,7 @@ def edited(held: Contents, target: int, rate: float) -> tuple[Contents, dict[str
         for full in (full for full in tensors if full.endswith(f".{name}")):
             tensors[full] = np.array(value)
             typed[address(places[full].blocks[0], 0, 0)] = value
-    plane = made.planes[-1 if held.network.title == "A convolutional network" else 1]
+    plane = made.planes[-1 if held.lesson.title == "A convolutional network" else 1]
     settings: dict[str, float | str] = {
         TARGET: made.labels[target],
         RATE: rate,
@@ -203,7 +203,7 @@ def edited(held: Contents, target: int, rate: float) -> tuple[Contents, dict[str
         H: 1e-4,
     }
     typed |= {address(made.settings[name], 0, 0): value for name, value in settings.items()}
-    return Contents(held.network, other.image, tensors, settings=settings), typed
+    return Contents(held.network, other.image, tensors, settings=settings, lesson=held.lesson), typed
 
 
 @dataclass
@@ -243,7 +243,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
     folder = tmp_path_factory.mktemp("backprop")
     after, paths = {}, []
     for number, name in enumerate(ALL):
-        held = lessons.contents("backprop") if name == "lesson" else contents(network_named(name), seed=number)
+        held = held_of(name, seed=number)
         path = written(folder, held, f"{name}-new.xlsx")
         after[name], typed = edited(held, target=number % 3, rate=0.05 * (number + 1))
         paths.append(cells.set_cells(path, folder / f"{name}.xlsx", typed))
@@ -350,7 +350,7 @@ def specials() -> dict[str, tuple[Contents, Contents]]:
     kernels = np.array([[[[1.0, 2, 1], [0, 1, 0], [1, 2, 1]]], [[[1.0] * 3] * 3]])
     even = {**held.tensors, "conv.weight": kernels}
     layers = [layer("MaxPool2d", kernel_size=2), layer("Flatten"), layer("Linear", out_features=2), layer("Softmax")]
-    pool = contents(Network.from_spec({"input": [1, 2, 4], "layers": layers, "backprop": True}))
+    pool = contents(from_tables({"input": [1, 2, 4], "layers": layers, "backprop": True}))
     sure = {name: value * 300 for name, value in held.tensors.items()}
     sure_of = str(replace(held, tensors=sure).prediction)
     nearly = np.array([[[0.3, 0.1 + 0.2, 0.7, 0.2], [0.1, 0.2, np.nextafter(0.7, 1), 0.1]]])
@@ -501,7 +501,7 @@ def test_a_step_by_hand_is_a_step_of_pytorch(lesson: tuple[Contents, Path], tmp_
 
 def test_areas_to_copy_hold_weights_alone() -> None:
     for name in ALL:
-        layout = plan(network_named(name))
+        layout = held_of(name).layout
         others = {
             (short, at)
             for stage in layout.stages
@@ -618,13 +618,13 @@ def test_what_cannot_be_typed_is_told_by_cell(
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".xlsm"])
 def test_the_validators_find_nothing(tmp_path: Path, suffix: str) -> None:
-    for held in (lessons.contents("backprop"), contents(network_named("strided"))):
+    for held in (lessons.contents("backprop"), held_of("strided")):
         assert validator.findings(written(tmp_path, held, f"book{suffix}")) == []
 
 
 def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:
     for name in ALL:
-        assert lessons.strange_formulas(written(tmp_path, contents(network_named(name)), f"{name}.xlsx")) == []
+        assert lessons.strange_formulas(written(tmp_path, held_of(name), f"{name}.xlsx")) == []
 
 
 def test_buttons_and_macros_are_there_where_there_is_something_to_train(tmp_path: Path) -> None:
@@ -644,7 +644,7 @@ def test_buttons_and_macros_are_there_where_there_is_something_to_train(tmp_path
 def test_everything_to_try_leads_somewhere(tmp_path: Path) -> None:
     held = lessons.contents("backprop")
     places = lessons.tries(written(tmp_path, held))
-    assert set(places) == {item.at for item in held.network.tries}
+    assert set(places) == {item.at for item in held.lesson.tries}
 
 
 # What cannot have the sheet
@@ -662,17 +662,17 @@ def test_networks_that_cannot_have_the_sheet_are_refused_in_one_line(
     spec: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SpecError, match=message) as caught:
-        written(tmp_path, contents(Network.from_spec(spec | {"backprop": True})))
+        written(tmp_path, contents(from_tables(spec | {"backprop": True})))
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_key_travels_with_the_spec_and_is_true_or_false() -> None:
-    network = Network.from_spec(SMALL | {"backprop": True})
-    assert Network.from_toml(network.to_toml()) == network
-    assert network != small()
+    spec = from_tables(SMALL | {"backprop": True})
+    assert parse(spec.to_toml()) == spec
+    assert spec != from_tables(SMALL)
     with pytest.raises(SpecError, match="backprop = 'yes' is neither true nor false"):
-        Network.from_spec(SMALL | {"backprop": "yes"})
+        from_tables(SMALL | {"backprop": "yes"})
 
 
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -685,7 +685,7 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
     run("build", "mine.toml", "--backprop", "-o", "mine.xlsx")
-    assert read_contents(read(tmp_path / "mine.xlsx")).network.backprop
+    assert read_contents(read(tmp_path / "mine.xlsx")).lesson.backprop
     assert "Trained 3 steps at learning rate 0.1" in run("train-step", "mine.xlsx", "--steps", "3")
     assert len(read_contents(read(tmp_path / "mine.xlsx")).curve) == 4
     assert "agree with NumPy" in run("check", "mine.xlsx", "--recalculate")

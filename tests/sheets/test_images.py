@@ -7,8 +7,8 @@ import pytest
 
 from conv_sheet import actions, lessons
 from conv_sheet.cells import style
-from conv_sheet.check import check
-from conv_sheet.network.graph import Network
+from conv_sheet.checks import check
+from conv_sheet.network.spec import from_tables
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.pictures.digits import digit
 from conv_sheet.recompute import press, press_closed
@@ -27,8 +27,8 @@ CHOICE = "Images!H3"
 @pytest.fixture
 def held() -> Contents:
     spec = SMALL | {"input": [2, 9, 8], "sheets": ["images"]}
-    network = Network.from_spec(spec)
-    return lessons.first_contents(network, network.initial(1), number=4)
+    made = from_tables(spec)
+    return lessons.first_contents(made.network, made.lesson, made.network.initial(1), number=4)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_every_picture_can_be_chosen(book: Path, held: Contents, tmp_path: Path)
 
 
 def test_what_is_drawn_is_what_the_network_sees(book: Path, held: Contents, tmp_path: Path) -> None:
-    drawing = images.gallery(held.layout)[images.DRAWING].blocks[1]
+    drawing = images.gallery(held.layout, held.lesson)[images.DRAWING].blocks[1]
     answer = recalculated(book, tmp_path, {CHOICE: images.DRAWING, f"Images!{drawing.cell(2, 3)}": 0.75})
     expected = np.zeros(held.network.input_shape)
     expected[1, 2, 3] = 0.75
@@ -70,11 +70,11 @@ def test_what_is_drawn_is_what_the_network_sees(book: Path, held: Contents, tmp_
 @pytest.mark.parametrize("name", lessons.names())
 def test_every_lesson_sees_what_is_drawn(name: str, tmp_path: Path) -> None:
     lesson = lessons.load(name)
-    held = lessons.first_contents(lesson.network, lesson.tensors())
+    held = lessons.first_contents(lesson.network, lesson.lesson, lesson.tensors())
     assert {"Images", "Loupe"} <= {page.title for page in held.pages() if not page.hidden}
     shape = lesson.network.input_shape
     expected = np.random.default_rng(0).uniform(0, 1, shape).round(2)
-    drawn = images.gallery(held.layout)[images.DRAWING]
+    drawn = images.gallery(held.layout, held.lesson)[images.DRAWING]
     pixels = {
         f"Images!{block.cell(y, x)}": float(plane[y, x])
         for block, plane in zip(drawn.blocks, expected, strict=True)
@@ -147,7 +147,7 @@ def test_only_pictures_and_the_choice_can_be_read_in_the_head(held: Contents) ->
 def test_images_hold_the_digits_and_an_own_picture() -> None:
     lesson = lessons.load("fastai")
     own = np.full((1, 28, 28), 0.25)
-    held = lessons.first_contents(lesson.network, lesson.tensors(), own)
+    held = lessons.first_contents(lesson.network, lesson.lesson, lesson.tensors(), own)
     assert held.choice == images.OWN
     np.testing.assert_array_equal(held.image, own)
     np.testing.assert_array_equal(held.pictures["digit 8"][0], digit(8))

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from conv_sheet.cells import style
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.cells.grid import Lattice
-from conv_sheet.check import check
-from conv_sheet.network.graph import Network
-from conv_sheet.network.layout import NETWORK, Stage
+from conv_sheet.cells.grid import Lattice, Placed
+from conv_sheet.checks import check
+from conv_sheet.network.layout import NETWORK, Layout, Stage
+from conv_sheet.network.spec import from_tables
 from conv_sheet.sheets.loupe.loupe import LOUPE, Frame, settings
 from conv_sheet.sheets.loupe.places import PLACES, Guide
 from conv_sheet.state import Contents
@@ -111,7 +111,7 @@ PROBED = {("fastai", 1), ("fastai", 3), ("convolutions", 1), ("convolutions", 2)
 
 
 def held_of(name: str) -> Contents:
-    return fastai() if name == "fastai" else contents(Network.from_spec(NETWORKS[name] | {"sheets": ["loupe"]}))
+    return fastai() if name == "fastai" else contents(from_tables(NETWORKS[name] | {"sheets": ["loupe"]}))
 
 
 def chosen(held: Contents, choice: Choice) -> dict[str, Any]:
@@ -187,14 +187,19 @@ class Shown:
 
     @property
     def wrapped(self) -> bool:
-        stage = self.book.stage
-        return stage.source is not None and len(self.book.held.layout.by_name[stage.source].out.shape) == 1
+        return len(read_by(self.book.held.layout, self.book.stage).shape) == 1
 
     @property
     def sums(self) -> list[float]:
         """The sum of each panel that has one."""
         sums = [self.loupe[self.frame.sum(panel).cell()] for panel in self.frame.guide.panels]
         return [value for value in sums if value != "·"]
+
+
+def read_by(layout: Layout, stage: Stage) -> Placed:
+    """The tensor that a stage reads, as it stands on `Network`."""
+    (read,) = (other.out for other in layout.stages if other.out.blocks == layout.site(stage).source.blocks)
+    return read
 
 
 # What PyTorch says
@@ -243,7 +248,7 @@ def seen(shown: Shown) -> tuple[Any, Any]:
     """What the input holds, and which weight each of its values has (for pools: other than 0 where they look)."""
     held, stage, at = shown.book.held, shown.book.stage, shown.book.at
     facts = said(held, stage)
-    shape = held.layout.by_name[str(stage.source)].out.shape
+    shape = read_by(held.layout, stage).shape
     x, y = facts.x, facts.y
     if stage.name in ("most", "least", "pool"):
         options: dict[str, Any] = stage.layer.options()
@@ -372,7 +377,7 @@ def test_the_cell_and_all_that_it_sees_are_framed_on_network(
         cells.array(cells.values(page.path, "Probe"), Guide(layout).network.relative)
     ):
         framed[value].add((row + 1, column + 1))
-    source = stage.own[stage.layer.sees] if stage.layer.sees else layout.by_name[str(stage.source)].out
+    source = stage.own[stage.layer.sees] if stage.layer.sees else read_by(layout, stage)
     output = stage.out.blocks[page.book.at[0]] if len(page.book.at) == 3 else stage.out.blocks[0]
     assert framed[2] == {
         output.position(*page.book.at[1:]) if len(page.book.at) == 3 else output.position(page.book.at[0], 0)
@@ -438,7 +443,7 @@ def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
     pictures = []
     for name, column in (("left", 3.0), ("right", 9.0)):
         held = contents(
-            Network.from_spec(
+            from_tables(
                 {
                     "input": [1, 8, 12],
                     "sheets": ["loupe"],
@@ -447,7 +452,11 @@ def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
             )
         )
         held = Contents(
-            held.network, np.ones((1, 8, 12)), held.tensors, settings={"loupe_row": 3.0, "loupe_column": column}
+            held.network,
+            np.ones((1, 8, 12)),
+            held.tensors,
+            settings={"loupe_row": 3.0, "loupe_column": column},
+            lesson=held.lesson,
         )
         pictures.append(
             Image.open(libreoffice.to_png(written(tmp_path, held, f"{name}.xlsx"), tmp_path, dpi=150)[1]).convert("RGB")
@@ -478,7 +487,7 @@ def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> N
 
 def test_a_long_list_of_layers_is_no_longer_than_excel_takes(tmp_path: Path) -> None:
     layers = [{"kind": "LeakyReLU", "name": f"a_rather_long_name_{number}"} for number in range(300)]
-    path = written(tmp_path, contents(Network.from_spec({"input": [1, 1, 1], "sheets": ["loupe"], "layers": layers})))
+    path = written(tmp_path, contents(from_tables({"input": [1, 1, 1], "sheets": ["loupe"], "layers": layers})))
     sheet = openpyxl.load_workbook(path)[LOUPE]
     (layer,) = (rule for rule in sheet.data_validations.dataValidation if rule.type == "list")
     assert len(layer.formula1) < 255

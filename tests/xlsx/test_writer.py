@@ -13,6 +13,7 @@ from openpyxl.utils.cell import coordinate_from_string
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.weights import checked
 from conv_sheet.state import Contents
 from tests.networks import REFERENCE, changed, contents, fastai, small, written
 from tests.oracles import cells, gnumeric, libreoffice, validator
@@ -100,7 +101,7 @@ def test_the_famous_sheet(tmp_path: Path) -> None:
         }
     )
     weights = {f"{name}.weight": numbers[f"{name}_weight"] for name in ("conv1", "conv2", "linear")}
-    held = Contents(network, numbers["image"][np.newaxis], network.checked(weights))
+    held = Contents(network, numbers["image"][np.newaxis], checked(network, weights))
     path = cells.set_cells(written(tmp_path, held), tmp_path / "bare.xlsx", {})
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
     planes = shown(answer, held)

@@ -1,21 +1,24 @@
 """The sheet `Field`: some small convolutions one after the other, and the one large convolution that does the same."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from conv_sheet import ops as numbers
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.formula import total
-from conv_sheet.cells.grid import Block, Placed, column_letters
-from conv_sheet.cells.page import Mark, Page, Setting, Verdict
+import numpy as np
+
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, all_of, grouped, of, sumproduct, where
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import rows
+from conv_sheet.cells.page import Content, Mark, Page, Verdict
 from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
 from conv_sheet.layers.conv import Conv2d
 from conv_sheet.network.layout import Layout, Stage
-from conv_sheet.sheets.held import Held
-from conv_sheet.sheets.numpy import AGREE
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets.addresses import TOLERANCE
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
 NAME = "field"
 FIELD = "Field"
@@ -34,7 +37,7 @@ _MOST_MAPS = 2048
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Blocks:
     """Where everything stands: both ways begin at the left and end in the same columns."""
 
     layout: Layout
@@ -102,83 +105,81 @@ def _behind(block: Block, gap: int, height: int, width: int) -> Block:
     return Block(FIELD, block.row + (block.height - height) // 2, block.last_column + 1 + gap, height, width)
 
 
-def _places(layout: Layout) -> _Places:
+def _blocks(layout: Layout) -> _Blocks:
     """Raises SpecError where one large kernel could not do the same."""
     stages = layout.stages[1:]
     plain = all(
         isinstance(stage.layer, Conv2d)
+        and stage.nodes[0].inputs == (before.name,)
         and set(stage.layer.options()) == {"out_channels", "kernel_size", "bias"}
         and stage.own["weight"].shape[:2] == (1, 1)
         and stage.own["weight"].shape[2] == stage.own["weight"].shape[3]
         and stage.activation is None
-        for stage in stages
+        for before, stage in zip(layout.stages, stages, strict=False)
     )
     if not plain or len(stages) < 2:
         raise SpecError(
             f"the sheet {NAME!r} needs two or more Conv2d layers and no others, each with one map in and out, a square "
             "kernel, bias = false, and the usual stride, padding and dilation"
         )
-    return _Places(layout)
+    return _Blocks(layout)
 
 
-def settings(layout: Layout) -> tuple[Setting, ...]:
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """The value to look at, and for how many maps to count weights."""
-    places = _places(layout)
-    height, width = places.made.shape
-    maps = places.counted(3, 0)
-    return (
-        Setting(ROW, places.ask(0), height // 2, f"Row of a value: a whole number from 1 to {height}.", 1, height),
-        Setting(COLUMN, places.ask(1), width // 2, f"Column of a value: from 1 to {width}.", 1, width),
-        Setting(MAPS, maps, 64, f"Maps in and out of every layer: from 1 to {_MOST_MAPS:,}.", 1, _MOST_MAPS),
+    blocks = _blocks(layout)
+    height, width = blocks.made.shape
+    maps = f"Maps in and out of every layer: from 1 to {_MOST_MAPS:,}."
+    return tuple(
+        Input.cell(name, block, default, Limits(1, most, whole=True, hint=hint))
+        for name, block, default, most, hint in (
+            (ROW, blocks.ask(0), height // 2, height, f"Row of a value: a whole number from 1 to {height}."),
+            (COLUMN, blocks.ask(1), width // 2, width, f"Column of a value: from 1 to {width}."),
+            (MAPS, blocks.counted(3, 0), 64, _MOST_MAPS, maps),
+        )
     )
 
 
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """Nothing here is the engine's."""
-    return []
-
-
-def page(held: Held) -> Page:
+def page(state: WorkbookState) -> Page:
     """The sheet: the small kernels above, the large one below, and how many weights each way has."""
-    places = _places(held.layout)
-    last = places.maps[-1].last_column
-    sheet = parts.frame(FIELD, last, zoom=60)
-    parts.head(sheet, "What a value sees: three small kernels, or one large one", _LINES, last)
-    row, column, _ = settings(held.layout)
-    parts.ask(sheet, row, held.chosen[ROW], "row of the value", 4)
-    parts.ask(sheet, column, held.chosen[COLUMN], "its column", 3)
-    _missing(sheet, row, column)
-    _small(sheet, held, places)
-    _large(sheet, held, places)
-    _table(sheet, held, places)
+    blocks = _blocks(state.layout)
+    last = blocks.maps[-1].last_column
+    sheet = widgets.frame(FIELD, last, zoom=60)
+    widgets.head(sheet, "What a value sees: three small kernels, or one large one", _LINES, last)
+    row, column, _ = inputs(state.layout, state.lesson)
+    widgets.ask(sheet, row, state[row], "row of the value", 4)
+    widgets.ask(sheet, column, state[column], "its column", 3)
+    value = sheet.cell(row.at, state.number(row)), sheet.cell(column.at, state.number(column))
+    words = f"There is no such value: row 1 to {row.limits.high}, column 1 to {column.limits.high}."
+    there = all_of(*map(widgets.allowed, (row, column), value))
+    sheet.span(_ASK_ROW, column.at.column + 2, column.at.column + 17, where(there, "", words), style.LINE)
+    _small(sheet, state, blocks, value)
+    kernel = _large(sheet, state, blocks, value)
+    _table(sheet, state, blocks, rows(sheet.near(blocks.large[-1], kernel)))
     return sheet
 
 
-def _missing(sheet: Page, row: Setting, column: Setting) -> None:
-    """Words where the map has no such row and column."""
-    inside = ",".join(map(parts.allowed, (row, column)))
-    words = f"There is no such value: row 1 to {row.high}, column 1 to {column.high}."
-    first = column.block.column + 2
-    sheet.span(_ASK_ROW, first, first + 15, "", style.LINE, f'IF(AND({inside}),"","{words}")')
-
-
-def _small(sheet: Page, held: Held, places: _Places) -> None:
+def _small(sheet: Page, state: WorkbookState, blocks: _Blocks, value: tuple[Expr, Expr]) -> None:
     """Picture and maps as on `Network`, with the kernels between them."""
-    names = ["input", *(stage.name for stage in places.stages)]
-    stages = held.layout.stages
-    for index, (block, stage) in enumerate(zip(places.maps, stages, strict=True)):
-        values = held.activations[names[index]][0, 0]
-        _map(sheet, places, block, "the picture" if index == 0 else f"{names[index]}_out_1", places.growth(index))
-        parts.copy(sheet, block, values, style.ACTIVATION, stage.out.blocks[0])
-    for block, kernel, stage in zip(places.maps, places.small, places.stages, strict=False):
-        parts.caption(sheet, kernel, stage.name)
-        weight = held.tensors[f"{stage.name}.weight"][0, 0]
-        parts.copy(sheet, kernel, weight, style.SCORE, stage.own["weight"].blocks[0])
-        parts.glyph(sheet, block, "⋆")
-        parts.glyph(sheet, kernel, "=")
-    sheet.scales.append(((places.maps[0],), style.INK_SCALE))
-    for block in (*places.small, *places.maps[1:-1]):
-        parts.signed(sheet, _bound(block), (block,))
+    for number, (block, stage) in enumerate(zip(blocks.maps, state.layout.stages, strict=True)):
+        values = state.activations[stage.name][0, 0]
+        _map(sheet, block, f"{stage.name}_out_1" if number else "the picture", value, blocks.growth(number))
+        sheet.fill(block, sheet.each(stage.out.blocks[0], values), style.ACTIVATION)
+        if 0 < number < len(blocks.stages):
+            widgets.signed(sheet, _bound(block), [(block, values)])
+    for block, kernel, stage in zip(blocks.maps, blocks.small, blocks.stages, strict=False):
+        weight = _weight(state, stage)
+        widgets.caption(sheet, kernel, stage.name)
+        sheet.fill(kernel, sheet.each(stage.own["weight"].blocks[0], weight), style.SCORE)
+        widgets.signed(sheet, _bound(kernel), [(kernel, weight)])
+        widgets.glyph(sheet, block, "⋆")
+        widgets.glyph(sheet, kernel, "=")
+    sheet.scales.append(((blocks.maps[0],), style.INK_SCALE))
+
+
+def _weight(state: WorkbookState, stage: Stage) -> Array:
+    weight: Array = state.tensors[f"{stage.name}.weight"][0, 0]
+    return weight
 
 
 def _bound(block: Block) -> Block:
@@ -186,106 +187,93 @@ def _bound(block: Block) -> Block:
     return Block(FIELD, block.last_row + 1, block.last_column, 1, 1)
 
 
-def _map(sheet: Page, places: _Places, block: Block, title: str, growth: int) -> None:
+def _map(sheet: Page, block: Block, title: str, value: tuple[Expr, Expr], growth: int) -> None:
     """Title, numbered rows and columns of a map, and the frame around what the chosen value sees of it."""
     sheet.put(block.row - 2, block.column, title, style.CLASS)
-    for y in range(block.height):
-        sheet.put(block.row + y, block.column - 1, float(y + 1), style.AXIS)
-    for x in range(block.width):
-        sheet.put(block.row - 1, block.column + x, float(x + 1), style.AXIS)
-    down, right = f"${column_letters(block.column - 1)}{block.row}", f"{column_letters(block.column)}${block.row - 1}"
-    within = [
-        f"{axis}>={asked.fixed()},{axis}<={asked.fixed()}+{growth}"
-        for axis, asked in ((down, places.ask(0)), (right, places.ask(1)))
-    ]
-    sheet.marks.append(Mark(block, f"AND({','.join(within)})", line=style.ORANGE))
+    left, top = block.part(0, -1, block.height, 1), block.part(-1, 0, 1, block.width)
+    down, right = (np.arange(1.0, size + 1) for size in block.shape)
+    sheet.fill(left, down[:, np.newaxis], style.AXIS)
+    sheet.fill(top, right, style.AXIS)
+    axes = sheet.column(left, down), sheet.row(top, right)
+    within = [test for axis, at in zip(axes, value, strict=True) for test in (axis >= at, axis <= at + growth)]
+    sheet.marks.append(Mark(block, all_of(*within).formula, line=style.ORANGE))
 
 
-def _large(sheet: Page, held: Held, places: _Places) -> None:
-    """The kernels in one, step by step, and the same map at once."""
-    picture, made, last = held.image[0], places.made, places.maps[-1]
-    _map(sheet, places, places.picture, "the picture", places.growth(0))
-    parts.copy(sheet, places.picture, picture, style.ACTIVATION, held.layout.input.blocks[0])
-    sheet.scales.append(((places.picture,), style.INK_SCALE))
-    parts.glyph(sheet, places.picture, "⋆")
-    kernel, block = held.tensors[f"{places.stages[0].name}.weight"], places.small[0]
-    for count, (stage, small, large) in enumerate(
-        zip(places.stages[1:], places.small[1:], places.large, strict=True), 2
-    ):
-        kernel = numbers.conv_transpose2d(kernel, held.tensors[f"{stage.name}.weight"])
-        names = [stage.name for stage in places.stages[:count]]
-        parts.caption(sheet, large, f"{', '.join(names[:-1])} and {names[-1]} in one")
-        _joined(sheet, large, kernel[0, 0], block, small)
-        parts.signed(sheet, _bound(large), (large,))
-        parts.glyph(sheet, large, "→")
+def _large(sheet: Page, state: WorkbookState, blocks: _Blocks, value: tuple[Expr, Expr]) -> Array:
+    """The kernels in one, step by step, and the same map at once; gives the large kernel."""
+    picture, made, last = blocks.picture, blocks.made, blocks.maps[-1]
+    _map(sheet, picture, "the picture", value, blocks.growth(0))
+    sheet.fill(picture, sheet.each(state.layout.input.blocks[0], state.image[0]), style.ACTIVATION)
+    sheet.scales.append(((picture,), style.INK_SCALE))
+    widgets.glyph(sheet, picture, "⋆")
+    names, (block, *others) = [stage.name for stage in blocks.stages], blocks.small
+    kernel = _weight(state, blocks.stages[0])
+    for number, (second, large) in enumerate(zip(others, blocks.large, strict=True), 1):
+        widgets.caption(sheet, large, f"{', '.join(names[:number])} and {names[number]} in one")
+        kernel = _joined(sheet, large, (block, kernel), (second, _weight(state, blocks.stages[number])))
+        widgets.signed(sheet, _bound(large), [(large, kernel)])
+        widgets.glyph(sheet, large, "=" if number == len(others) else "→")
         block = large
-    parts.glyph(sheet, block, "=")
-    _map(sheet, places, made, "at once", places.growth(len(places.sides)))
-    values = numbers.conv2d(held.image[None], kernel)[0, 0]
-    side, weights = block.height, block.absolute
-    parts.compute(
-        sheet,
-        made,
-        values,
-        style.ACTIVATION,
-        lambda y, x: f"SUMPRODUCT({places.picture.window(y, x, side, side)},{weights})",
-    )
-    for block in (last, made):
-        parts.signed(sheet, _bound(block), (block,))
-    sheet.names |= {"field_kernel": places.large[-1], "field_at_once": made}
-    apart = f"SUMXMY2({last.absolute},{made.absolute})"
+    _map(sheet, made, "at once", value, blocks.growth(len(blocks.sides)))
+    windows = sheet.windows(picture, block.shape, state.image[0])
+    at_once = sumproduct(windows, sheet.range(block, kernel))
+    sheet.fill(made, at_once, style.ACTIVATION)
+    one_by_one = state.output[0]
+    for map_, values in ((last, one_by_one), (made, at_once.value)):
+        widgets.signed(sheet, _bound(map_), [(map_, values)])
+    sheet.names |= {"field_kernel": block, "field_at_once": made}
+    apart = sumproduct((sheet.range(last, one_by_one) - sheet.range(made, at_once.value)) ** 2)
     text = Block(FIELD, made.last_row + 3, made.column, 1, made.width)
-    formula = f'IF({apart}<={AGREE:.0E},"both ways, the same map","not the same map")'
-    sheet.span(text.row, text.column, text.last_column, "both ways, the same map", style.STATUS, formula)
-    sheet.verdicts.append(Verdict(text, f"{apart}<={AGREE:.0E}"))
+    same = apart <= TOLERANCE
+    sheet.merged(text, where(same, "both ways, the same map", "not the same map"), style.STATUS)
+    sheet.verdicts.append(Verdict(text, same.formula))
+    return kernel
 
 
-def _joined(sheet: Page, block: Block, values: Array, first: Block, second: Block) -> None:
-    """The kernel that does at once what two kernels do one after the other."""
+def _joined(sheet: Page, block: Block, first: tuple[Block, Array], second: tuple[Block, Array]) -> Array:
+    """The kernel that does at once what two kernels, each a block and its values, do one after the other."""
+    joined = np.empty(block.shape)
+    for at in np.ndindex(*block.shape):
+        products: list[Expr] = []
+        for step in np.ndindex(*second[0].shape):
+            back = at[0] - step[0], at[1] - step[1]
+            if all(0 <= offset < size for offset, size in zip(back, first[0].shape, strict=True)):
+                products.append(_value(sheet, *first, back) * _value(sheet, *second, step))
+        product = sum(products[1:], start=products[0])
+        joined[at] = product.value
+        sheet.put(*block.position(*at), product, style.SCORE)
+    return joined
 
-    def products(y: int, x: int) -> str:
-        return total(
-            [
-                f"{first.fixed(y - down, x - right)}*{second.fixed(down, right)}"
-                for down in range(second.height)
-                for right in range(second.width)
-                if 0 <= y - down < first.height and 0 <= x - right < first.width
-            ]
-        )
 
-    parts.compute(sheet, block, values, style.SCORE, products)
+def _value(sheet: Page, block: Block, values: Array, at: tuple[int, ...]) -> Expr:
+    """One value of a block."""
+    return sheet.cell(block.part(at[0], at[1], 1, 1), values[at])
 
 
-def _table(sheet: Page, held: Held, places: _Places) -> None:
-    """Weights of both ways, for one map and for as many as the user says."""
-    large, maps = places.large[-1].height, places.counted(3, 0)
-    squares = "+".join(f"{side}^2" for side in places.sides)
-    seen = f"1+{'+'.join(f'({side}-1)' for side in places.sides)}"
-    count, chosen = sum(side**2 for side in places.sides), float(held.chosen[MAPS])
-    first, second = places.counted(2, 0).cell(), places.counted(2, 1).cell()
-    lines: Sequence[tuple[str, tuple[float, str] | None, tuple[float, str] | None]] = (
-        ("rows and columns that a value sees", (large, seen), (large, f"ROWS({places.large[-1].relative})")),
-        ("weights, from one map to one map", (count, squares), (large**2, f"ROWS({places.large[-1].relative})^2")),
-        ("maps in and out of every layer", None, None),
-        (
-            "weights, with so many maps",
-            (count * chosen**2, f"{first}*{maps.fixed()}^2"),
-            (large**2 * chosen**2, f"{second}*{maps.fixed()}^2"),
-        ),
-        ("the small kernels' part", (count / large**2, f"{first}/{second}"), None),
+def _table(sheet: Page, state: WorkbookState, blocks: _Blocks, side: Expr) -> None:
+    """Weights of both ways, for one map and for as many as the user says; `side` is that of the large kernel."""
+    (*_, item), at = inputs(state.layout, state.lesson), blocks.counted
+    sides = [of(one) for one in blocks.sides]
+    squares = sum((one**2 for one in sides[1:]), start=sides[0] ** 2)
+    maps = sheet.cell(item.at, state.number(item))
+    small, large = sheet.cell(at(2, 0), squares.value), sheet.cell(at(2, 1), (side**2).value)
+    lines: tuple[tuple[Content, ...], ...] = (
+        ("what each way costs", f"{len(sides)} small kernels", "one large kernel"),
+        ("rows and columns that a value sees", sum((grouped(one - 1) for one in sides), start=of(1)), side),
+        ("weights, from one map to one map", squares, side**2),
+        ("maps in and out of every layer",),
+        ("weights, with so many maps", small * maps**2, large * maps**2),
+        ("the small kernels' part", small / large),
     )
-    for column, head in enumerate((f"{len(places.sides)} small kernels", "one large kernel")):
-        at = places.counted(0, column)
-        sheet.span(at.row, at.column, at.column + _NUMBER_WIDTH - 1, head, style.HEAD)
-    sheet.span(maps.row - 3, 2, 1 + _TEXT_WIDTH, "what each way costs", style.HEAD_LEFT)
-    for line, (text, *cells) in enumerate(lines, 1):
-        sheet.span(maps.row - 3 + line, 2, 1 + _TEXT_WIDTH, text, style.LINE)
-        for column, cell in enumerate(cells):
-            if cell is not None:
-                at = places.counted(line, column)
-                look = style.PERCENT if cell[0] < 1 else style.NUMBER
-                sheet.span(at.row, at.column, at.column + _NUMBER_WIDTH - 1, cell[0], look, cell[1])
-    sheet.names |= {"field_small_weights": places.counted(4, 0), "field_large_weights": places.counted(4, 1)}
-    sheet.names["field_part"] = places.counted(5, 0)
-    sheet.setting(settings(held.layout)[2], chosen, style.ASKED)
-    parts.widen(sheet, maps, _NUMBER_WIDTH)
+    for line, (text, *numbers) in enumerate(lines):
+        sheet.span(at(line, 0).row, 2, 1 + _TEXT_WIDTH, text, style.LINE if line else style.HEAD_LEFT)
+        for column, content in enumerate(numbers):
+            cell, look = at(line, column), style.HEAD
+            if isinstance(content, Expr):
+                look = style.PERCENT if content.value < 1 else style.NUMBER
+            sheet.span(cell.row, cell.column, cell.column + _NUMBER_WIDTH - 1, content, look)
+    sheet.names |= {"field_small_weights": at(4, 0), "field_large_weights": at(4, 1), "field_part": at(5, 0)}
+    sheet.input(item, state[item], style.ASKED, _NUMBER_WIDTH)
+
+
+SHEET = Sheet(FIELD, page, NAME, inputs)

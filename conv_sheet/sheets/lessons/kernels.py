@@ -4,16 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conv_sheet import ops as numbers
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.cells.page import Mark, Page, Setting, table
-from conv_sheet.cells.words import Live, either, tell
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import absolute, sumproduct, total, where
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
+from conv_sheet.cells.page import Mark, Page
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers import Array
 from conv_sheet.network.layout import Layout
-from conv_sheet.sheets.held import Held
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
 NAME = "kernels"
 KERNELS = "Kernels"
@@ -78,7 +80,7 @@ _SUMS = (
 )
 
 
-class _Places(NamedTuple):
+class _Areas(NamedTuple):
     """Where everything stands, beside and below a picture of this size."""
 
     picture: Block
@@ -123,134 +125,126 @@ class _Places(NamedTuple):
         return self.gallery.part(0, number * _PITCH, 3, 3)
 
 
-def _places(layout: Layout) -> _Places:
+def _areas(layout: Layout) -> _Areas:
     source = layout.input.blocks[0]
     if min(source.shape) < 3:
         raise ShapeError(
             f"the sheet {KERNELS} needs a picture of 3×3 pixels at least, not {source.height}×{source.width}"
         )
-    return _Places(Block(KERNELS, _TOP, _LEFT, source.height, source.width))
+    return _Areas(Block(KERNELS, _TOP, _LEFT, source.height, source.width))
 
 
-def settings(layout: Layout) -> tuple[Setting, ...]:
-    """The drop-down, and the nine weights of the user's own kernel."""
-    places = _places(layout)
-    choice = Setting(
-        CHOICE,
-        places.choice.part(0, 0, 1, 1),
-        "Sobel top",
-        "Choose a kernel from the list. For one of your own choose custom.",
-        choices=tuple(CATALOGUE),
-    )
-    custom = places.shown(list(CATALOGUE).index(CUSTOM))
-    return choice, *table(CUSTOM_KERNEL, custom, CATALOGUE[CUSTOM].rows, "Type any number.", 1e6)
+def choice(layout: Layout) -> Input:
+    """The drop-down."""
+    hint = "Choose a kernel from the list. For one of your own choose custom."
+    at = _areas(layout).choice.part(0, 0, 1, 1)
+    return Input.cell(CHOICE, at, "Sobel top", Limits(choices=tuple(CATALOGUE), hint=hint))
 
 
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """Nothing here is the engine's."""
-    return []
+def custom(layout: Layout) -> Input:
+    """The nine weights of the user's own kernel."""
+    at = _areas(layout).shown(list(CATALOGUE).index(CUSTOM))
+    return Input.table(CUSTOM_KERNEL, at, np.array(CATALOGUE[CUSTOM].rows), Limits(hint="Type any number."))
 
 
-def kernel(held: Held) -> Array:
-    """The chosen kernel (3, 3)."""
-    name = held.chosen[CHOICE]
-    if name != CUSTOM:
-        return np.array(CATALOGUE[str(name)].rows, dtype=float)
-    return np.array([[held.chosen[f"{CUSTOM_KERNEL}_{y}_{x}"] for x in (1, 2, 3)] for y in (1, 2, 3)], dtype=float)
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """The drop-down, and the user's own kernel."""
+    return choice(layout), custom(layout)
 
 
-def page(held: Held) -> Page:
+def page(state: WorkbookState) -> Page:
     """The sheet: picture, choice and kernel, map, and below them the gallery."""
-    places = _places(held.layout)
-    last = max(places.map.last_column + 1, places.gallery.last_column)
-    sheet = parts.frame(KERNELS, last, style.NETWORK_ZOOM)
-    parts.head(sheet, "Kernels: nine numbers decide what a map shows", _LINES, last)
-    _picture(sheet, places, held)
-    _choice(sheet, places, held)
-    _kernel(sheet, places, held)
-    _map(sheet, places, held)
-    _gallery(sheet, places, held)
+    areas = _areas(state.layout)
+    last = max(areas.map.last_column + 1, areas.gallery.last_column)
+    sheet = widgets.frame(KERNELS, last, style.NETWORK_ZOOM)
+    widgets.head(sheet, "Kernels: nine numbers decide what a map shows", _LINES, last)
+    _picture(sheet, areas, state)
+    weights = _chosen(sheet, areas, state)
+    _map(sheet, areas, state.image[0], weights)
+    _gallery(sheet, areas, state)
     return sheet
 
 
-def _picture(sheet: Page, places: _Places, held: Held) -> None:
-    parts.caption(sheet, places.picture, "the picture, as it stands on the sheet Network", style.CLASS)
-    parts.copy(sheet, places.picture, held.image[0], style.ACTIVATION, held.layout.input.blocks[0])
-    sheet.scales.append(((places.picture,), style.INK_SCALE))
-    sheet.names["kernels_picture"] = places.picture
+def _picture(sheet: Page, areas: _Areas, state: WorkbookState) -> None:
+    widgets.caption(sheet, areas.picture, "the picture, as it stands on the sheet Network", style.CLASS)
+    sheet.fill(areas.picture, sheet.each(state.layout.input.blocks[0], state.image[0]), style.ACTIVATION)
+    sheet.scales.append(((areas.picture,), style.INK_SCALE))
+    sheet.names["kernels_picture"] = areas.picture
 
 
-def _choice(sheet: Page, places: _Places, held: Held) -> None:
-    """The drop-down, and where the kernel that it names begins in the gallery."""
-    choice, *_ = settings(held.layout)
-    name = str(held.chosen[CHOICE])
-    sheet.span(places.panel.row, places.panel.column, places.panel.last_column, "Choose a kernel", style.HEADING)
-    sheet.span(places.choice.row, places.choice.column, places.choice.last_column, None, style.CHOICE)
-    sheet.setting(choice, name, style.CHOICE)
-    names = places.gallery.part(-1, 0, 1, places.gallery.width)
-    first = float(list(CATALOGUE).index(name) * _PITCH + 1)
-    formula = f"MATCH({places.choice.fixed()},{names.absolute},0)"
-    sheet.put(*places.first.position(0, 0), first, style.HIDDEN, formula)
+def _chosen(sheet: Page, areas: _Areas, state: WorkbookState) -> Array:
+    """The drop-down and the kernel that it names, fetched out of the gallery; returns its weights."""
+    panel, gallery, item = areas.panel, areas.gallery, choice(state.layout)
+    sheet.span(panel.row, panel.column, panel.last_column, "Choose a kernel", style.HEADING)
+    sheet.input(item, state[item], style.CHOICE, _PANEL_WIDTH)
+    names = sheet.range(gallery.part(-1, 0, 1, gallery.width), _every_pitch(list(CATALOGUE)))
+    found = match(sheet.cell(item.at, state.text(item)), names)
+    sheet.put(areas.first.row, areas.first.column, found, style.HIDDEN)
+    first = sheet.cell(areas.first, found.value)
+    kernels = sheet.range(gallery, _side_by_side(state))
+    weights = sheet.fill_each(areas.kernel, lambda y, x: index(kernels, y + 1, first + x if x else first), style.KERNEL)
+    widgets.signed(sheet, areas.kernel.part(-1, 2, 1, 1), [(areas.kernel, weights)])
+    widgets.glyph(sheet, areas.kernel.part(0, -4, 3, 1), "⋆")
+    widgets.glyph(sheet, areas.kernel.part(0, 4, 3, 1), "=")
+    sheet.names["chosen_kernel"] = areas.kernel
+    captions = sheet.range(gallery.part(3, 0, 1, gallery.width), _every_pitch([n.words for n in CATALOGUE.values()]))
+    sheet.merged(panel.part(9, 0, 3, _PANEL_WIDTH), index(captions, 1, first), style.TEXT)
+    _sum(sheet, areas, weights)
+    return weights
 
 
-def _kernel(sheet: Page, places: _Places, held: Held) -> None:
-    """The chosen kernel, fetched out of the gallery, with what it does and what its sum means."""
-    weights, panel, gallery, first = kernel(held), places.panel, places.gallery, places.first.fixed()
-
-    def fetched(y: int, x: int) -> str:
-        return f"INDEX({gallery.absolute},{y + 1},{first}{f'+{x}' if x else ''})"
-
-    parts.compute(sheet, places.kernel, weights, style.KERNEL, fetched)
-    parts.signed(sheet, places.kernel.part(-1, 2, 1, 1), (places.kernel,))
-    parts.glyph(sheet, places.kernel.part(0, -4, 3, 1), "⋆")
-    parts.glyph(sheet, places.kernel.part(0, 4, 3, 1), "=")
-    sheet.names["chosen_kernel"] = places.kernel
-    captions = gallery.part(3, 0, 1, gallery.width)
-    words = Live(CATALOGUE[str(held.chosen[CHOICE])].words, f"INDEX({captions.absolute},1,{first})")
-    tell(sheet, panel.part(9, 0, 3, _PANEL_WIDTH), words, style.TEXT)
-    total, cell = float(weights.sum()), places.total.fixed()
-    sheet.put(*places.total.position(0, 0), total, style.DECIMAL, f"SUM({places.kernel.relative})")
-    sheet.merges.append(places.total)
-    sheet.span(places.total.row, panel.column + 3, panel.last_column, "is the sum of the weights", style.LINE)
-    tell(sheet, panel.part(14, 0, 3, _PANEL_WIDTH), _meaning(total, cell), style.TEXT)
+def _every_pitch(texts: list[str]) -> Array:
+    """Texts as they stand over and under the gallery: one a kernel, nothing between them."""
+    row = np.full((1, _PITCH * len(texts)), "", dtype=object)
+    row[0, ::_PITCH] = texts
+    return row
 
 
-def _meaning(total: float, cell: str) -> Live:
-    """What the sum of the weights does to flat parts of a picture."""
+def _side_by_side(state: WorkbookState) -> Array:
+    """All kernels as they stand in the gallery."""
+    own = state.array(custom(state.layout))
+    stack = [own if name == CUSTOM else np.array(named.rows) for name, named in CATALOGUE.items()]
+    return np.hstack([np.pad(weights, ((0, 0), (0, _PITCH - 3))) for weights in stack])
+
+
+def _sum(sheet: Page, areas: _Areas, weights: Array) -> None:
+    """The sum of the chosen kernel's weights, and what it does to flat parts of a picture."""
+    panel, summed = areas.panel, total(sheet.near(areas.kernel, weights))
+    sheet.merged(areas.total, summed, style.DECIMAL)
+    sheet.span(areas.total.row, panel.column + 3, panel.last_column, "is the sum of the weights", style.LINE)
+    cell = sheet.cell(areas.total.part(0, 0, 1, 1), summed.value)
     zero, one, other = _SUMS
-    rest = either(abs(total - 1) < ZERO, f"ABS({cell}-1)<{ZERO:.0E}", one, other)
-    return either(abs(total) < ZERO, f"ABS({cell})<{ZERO:.0E}", zero, rest)
+    words = where(absolute(cell) < ZERO, zero, where(absolute(cell - 1) < ZERO, one, other))
+    sheet.merged(panel.part(14, 0, 3, _PANEL_WIDTH), words, style.TEXT)
 
 
-def _map(sheet: Page, places: _Places, held: Held) -> None:
-    block = places.map
-    values = numbers.conv2d(held.image[np.newaxis, :1], kernel(held)[np.newaxis, np.newaxis])[0, 0]
-
-    def formula(y: int, x: int) -> str:
-        return f"SUMPRODUCT({places.picture.window(y, x, 3, 3)},{places.kernel.absolute})"
-
-    parts.compute(sheet, block, values, style.ACTIVATION, formula)
-    parts.signed(sheet, block.part(-2, block.width - 1, 1, 1), (block,))
-    parts.caption(
+def _map(sheet: Page, areas: _Areas, image: Array, weights: Array) -> None:
+    block = areas.map
+    made = sumproduct(sheet.windows(areas.picture, (3, 3), image), sheet.range(areas.kernel, weights))
+    sheet.fill(block, made, style.ACTIVATION)
+    widgets.signed(sheet, block.part(-2, block.width - 1, 1, 1), [(block, made.value)])
+    widgets.caption(
         sheet, block.part(-1, -1, 1, 1), "the map: blue is below zero, white is zero, red is above", style.CLASS
     )
     sheet.names["kernels_map"] = block
 
 
-def _gallery(sheet: Page, places: _Places, held: Held) -> None:
-    gallery = places.gallery
+def _gallery(sheet: Page, areas: _Areas, state: WorkbookState) -> None:
+    gallery, own = areas.gallery, custom(state.layout)
     sheet.span(gallery.row - 3, _LEFT, gallery.last_column, "All kernels; the last one is yours to type", style.HEADING)
     sheet.heights |= {gallery.row - 3: 24, gallery.row + 3: _CAPTION_HEIGHT}
     for number, (name, named) in enumerate(CATALOGUE.items()):
-        block = places.shown(number)
+        block = areas.shown(number)
         sheet.span(block.row - 1, block.column, block.column + _PITCH - 2, name, style.CLASS)
         sheet.span(block.row + 3, block.column, block.column + _PITCH - 2, named.words, style.CAPTION)
         if name != CUSTOM:
-            sheet.fill([block], [named.rows], style.KERNEL)
+            sheet.fill(block, np.array(named.rows), style.KERNEL)
             sheet.scales.append(((block,), style.diverging(f"{np.abs(named.rows).max():g}")))
-    _, *own = settings(held.layout)
-    sheet.table(CUSTOM_KERNEL, own, held.chosen, style.OWN_KERNEL)
-    mine = places.shown(len(CATALOGUE) - 1)
-    parts.signed(sheet, mine.part(1, 3, 1, 1), (mine,))
-    names = gallery.part(-1, 0, 1, gallery.width)
-    sheet.marks.append(Mark(names, f"{names.cell()}={places.choice.fixed()}", style.AMBER))
+    sheet.input(own, state.array(own), style.OWN_KERNEL)
+    widgets.signed(sheet, own.at.part(1, 3, 1, 1), [(own.at, state.array(own))])
+    names, item = gallery.part(-1, 0, 1, gallery.width), choice(state.layout)
+    chosen = sheet.each(names, _every_pitch(list(CATALOGUE))) == sheet.cell(item.at, state.text(item))
+    sheet.marks.append(Mark(names, chosen.formula, style.AMBER))
+
+
+SHEET = Sheet(KERNELS, page, NAME, inputs)

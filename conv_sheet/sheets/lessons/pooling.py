@@ -5,16 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conv_sheet import ops as numbers
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.cells.page import Page, Setting
-from conv_sheet.cells.words import Live, either, say
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, all_of, average, largest, smallest, sumproduct, text, total, where
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input
+from conv_sheet.cells.lookup import index
+from conv_sheet.cells.page import Page
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers import Array
 from conv_sheet.network.layout import Layout
-from conv_sheet.sheets.held import Held
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
 NAME = "pooling"
 POOLING = "Pooling"
@@ -29,17 +31,16 @@ DIFFERENT = 1e-9
 
 
 class Pool(NamedTuple):
-    """A way to pool: the spreadsheet's function, the engine's, and PyTorch's."""
+    """A way to pool: what it makes of a window, and how PyTorch says it."""
 
-    function: str
-    engine: Callable[[Array, int], Array]
+    of: Callable[[Expr], Expr]
     torch: str
 
 
 POOLS = {
-    "max": Pool("MAX", numbers.max_pool2d, f"F.max_pool2d(x, {WINDOW})"),
-    "average": Pool("AVERAGE", numbers.avg_pool2d, f"F.avg_pool2d(x, {WINDOW})"),
-    "min": Pool("MIN", numbers.min_pool2d, f"-F.max_pool2d(-x, {WINDOW})"),
+    "max": Pool(largest, f"F.max_pool2d(x, {WINDOW})"),
+    "average": Pool(average, f"F.avg_pool2d(x, {WINDOW})"),
+    "min": Pool(smallest, f"-F.max_pool2d(-x, {WINDOW})"),
 }
 
 _TOP, _LEFT, _GAP, _LABEL = 10, 3, 3, 6
@@ -50,7 +51,7 @@ _LINES = (
 )
 
 
-class _Places(NamedTuple):
+class _Areas(NamedTuple):
     """Where everything stands, for a picture of this size."""
 
     moved: Block
@@ -71,10 +72,6 @@ class _Places(NamedTuple):
         after = self.after(pool)
         return Block(POOLING, after.last_row + 3, after.column, *self.size)
 
-    def differing(self, pool: int) -> Block:
-        """The cell that says in how many cells the two maps differ."""
-        return Block(POOLING, self.last_row + 3, self.after(pool).last_column - 2, 1, 1)
-
     @property
     def last_row(self) -> int:
         return max(self.before(0).last_row, self.moved.last_row)
@@ -84,121 +81,109 @@ class _Places(NamedTuple):
         return self.after(len(POOLS) - 1).last_column
 
 
-def _places(layout: Layout) -> _Places:
+def _areas(layout: Layout) -> _Areas:
     source = layout.input.blocks[0]
     if min(source.shape) < SMALLEST:
         small = f"{source.height}×{source.width}"
         raise ShapeError(f"the sheet {POOLING} needs a picture of {SMALLEST}×{SMALLEST} pixels at least, not {small}")
-    return _Places(Block(POOLING, _TOP, _LEFT, source.height, source.width))
+    return _Areas(Block(POOLING, _TOP, _LEFT, source.height, source.width))
 
 
-def settings(layout: Layout) -> tuple[Setting, ...]:
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """How far the picture moves, to the right and down."""
     hint = f"A whole number from -{FARTHEST} to {FARTHEST}; below zero is the other way."
-    return (
-        Setting(RIGHT, _RIGHT_AT, 1, hint, -FARTHEST, FARTHEST),
-        Setting(DOWN, _DOWN_AT, 0, hint, -FARTHEST, FARTHEST),
+    return tuple(
+        Input.whole(name, at, first, -FARTHEST, FARTHEST, hint)
+        for name, at, first in ((RIGHT, _RIGHT_AT, 1), (DOWN, _DOWN_AT, 0))
     )
 
 
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """Nothing here is the engine's."""
-    return []
-
-
-def moved(image: Array, right: int, down: int) -> Array:
-    """A picture (H, W) moved by some pixels; where nothing moves in, the outermost row or column is repeated.
-
-    >>> moved(np.array([[1.0, 2.0, 3.0]]), right=1, down=0).tolist()
-    [[1.0, 1.0, 2.0]]
-    """
-    rows, columns = (np.clip(np.arange(n) - by, 0, n - 1) for n, by in zip(image.shape, (down, right), strict=True))
-    return image[np.ix_(rows, columns)]
-
-
-def page(held: Held) -> Page:
+def page(state: WorkbookState) -> Page:
     """The sheet: the shift, the moved picture, three pools of it and of the picture as it is, and what changed."""
-    places = _places(held.layout)
-    sheet = parts.frame(POOLING, places.last_column, style.NETWORK_ZOOM)
-    parts.head(sheet, "Pooling: what is kept when a picture moves", _LINES, places.last_column)
-    right, down = (int(held.chosen[name]) for name in (RIGHT, DOWN))
-    for setting, label in zip(settings(held.layout), ("shift to the right", "shift down"), strict=True):
-        parts.ask(sheet, setting, held.chosen[setting.name], label, _LABEL)
-    image, source = held.image[0], held.layout.input.blocks[0]
-    shifted = moved(image, right, down)
-    _moved(sheet, places.moved, shifted, source, (right, down))
-    _changed(sheet, "picture", places.last_row, places.moved, source, (shifted, image))
-    others = 0
+    areas, image, source = _areas(state.layout), state.image[0], state.layout.input.blocks[0]
+    sheet = widgets.frame(POOLING, areas.last_column, style.NETWORK_ZOOM)
+    widgets.head(sheet, "Pooling: what is kept when a picture moves", _LINES, areas.last_column)
+    shift = []
+    for item, label in zip(inputs(state.layout, state.lesson), ("shift to the right", "shift down"), strict=True):
+        widgets.ask(sheet, item, state[item], label, _LABEL)
+        shift.append(sheet.cell(item.at, state.number(item)))
+    moved = _moved(sheet, areas.moved, sheet.range(source, image), shift)
+    _changed(sheet, "picture", areas.last_row, (areas.moved, moved), (source, image))
+    differing = []
     for number, (name, pool) in enumerate(POOLS.items()):
-        maps = tuple(pool.engine(x[np.newaxis, np.newaxis], WINDOW)[0, 0] for x in (shifted, image))
-        after, before = places.after(number), places.before(number)
-        _pooled(sheet, after, maps[0], pool, places.moved)
-        _pooled(sheet, before, maps[1], pool, source)
-        parts.caption(sheet, after, f"{name} of each window: {pool.torch}", style.CLASS)
-        parts.caption(sheet, before, f"{name}, had nothing moved", style.CLASS)
-        _changed(sheet, name, places.last_row, after, before, maps)
+        after, before = areas.after(number), areas.before(number)
+        now, then = _pooled(sheet, after, pool, areas.moved, moved), _pooled(sheet, before, pool, source, image)
+        widgets.caption(sheet, after, f"{name} of each window: {pool.torch}", style.CLASS)
+        widgets.caption(sheet, before, f"{name}, had nothing moved", style.CLASS)
+        differing.append(_changed(sheet, name, areas.last_row, (after, now), (before, then)))
         sheet.names[f"pooling_{name}"] = after
-        others += bool((np.abs(maps[0] - maps[1]) > DIFFERENT).any())
-    _say(sheet, right, down, places, others)
+    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, areas.last_column, _words(shift, differing), style.LINE)
     note = "changed by: the sum of all differences, without their signs, ÷ the sum of all values before"
-    sheet.span(places.last_row + 4, _LEFT, places.last_column, note, style.NOTE)
+    sheet.span(areas.last_row + 4, _LEFT, areas.last_column, note, style.NOTE)
     return sheet
 
 
-def _say(sheet: Page, right: int, down: int, places: _Places, others: int) -> None:
-    """What such a shift does; `others` is how many of the maps it makes another."""
-    x, y = _RIGHT_AT.fixed(), _DOWN_AT.fixed()
-    odd, whole = f"MOD({x},{WINDOW})+MOD({y},{WINDOW})>0", f"AND({x}=0,{y}=0)"
-    still = "Nothing has moved: the upper maps are the lower ones."
+def _words(shift: list[Expr], differing: list[Expr]) -> Expr:
+    """What such a shift does; `differing` is how many cells of each map have changed."""
+    right, down = shift
+    first, second, third = (cells > 0 for cells in differing)
+    others = first + second + third
+    between = where(
+        others == 0,
+        "Pixels have moved, and no map shows it: each window keeps the number that it kept before.",
+        text("Pixels have changed their windows: cells differ in ", others, f" of the {len(POOLS)} maps."),
+    )
     even = "Whole windows have moved: each map has moved by whole cells, and inside it nothing has changed."
-    count = Live(others, "+".join(f"({places.differing(pool).fixed()}>0)" for pool in range(len(POOLS))))
-    same = "Pixels have moved, and no map shows it: each window keeps the number that it kept before."
-    other = say("Pixels have changed their windows: cells differ in ", count, f" of the {len(POOLS)} maps.")
-    between = either(others == 0, f"{count.formula}=0", same, other)
-    moving = either(right % WINDOW + down % WINDOW > 0, odd, between, even)
-    words = either(right == down == 0, whole, still, moving)
-    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, places.last_column, words.value, style.LINE, words.formula)
+    moving = where(right % WINDOW + down % WINDOW > 0, between, even)
+    still = "Nothing has moved: the upper maps are the lower ones."
+    return where(all_of(right == 0, down == 0), still, moving)
 
 
-def _moved(sheet: Page, block: Block, values: Array, source: Block, shift: tuple[int, int]) -> None:
+def _moved(sheet: Page, block: Block, image: Expr, shift: list[Expr]) -> Array:
     """The picture, each pixel fetched from the row and column whose numbers stand beside it."""
+    right, down = shift
     above, beside = block.part(-1, 0, 1, block.width), block.part(0, -1, block.height, 1)
-    parts.caption(sheet, above, "the picture, moved; in grey the row and column that stand here now", style.CLASS)
-    for along, size, asked, by in zip((above, beside), block.shape[::-1], (_RIGHT_AT, _DOWN_AT), shift, strict=True):
-        for number, at in enumerate(along.positions(), 1):
-            here = min(max(number - by, 1), size)
-            sheet.put(*at, here, style.SIDE, f"MAX(1,MIN({size},{number}-{asked.fixed()}))")
+    title = "the picture, moved; in grey the row and column that stand here now"
+    widgets.caption(sheet, above, title, style.CLASS)
 
-    def fetched(y: int, x: int) -> str:
-        return f"INDEX({source.reference},{beside.fixed(y, 0)},{above.fixed(0, x)})"
+    def source(number: int, size: int, by: Expr) -> Expr:
+        return largest(1, smallest(size, number - by))
 
-    parts.compute(sheet, block, values, style.ACTIVATION, fetched)
+    columns = sheet.fill_each(above, lambda _, x: source(x + 1, block.width, right), style.SIDE)
+    rows = sheet.fill_each(beside, lambda y, _: source(y + 1, block.height, down), style.SIDE)
+    moved = index(image, sheet.column(beside, rows), sheet.row(above, columns))
+    sheet.fill(block, moved, style.ACTIVATION)
     sheet.scales.append(((block,), style.INK_SCALE))
     sheet.names["pooling_picture"] = block
+    return np.asarray(moved.value)
 
 
-def _pooled(sheet: Page, block: Block, values: Array, pool: Pool, source: Block) -> None:
+def _pooled(sheet: Page, block: Block, pool: Pool, source: Block, picture: Array) -> Array:
     """A pooled map; of a picture that stands on another sheet, too."""
 
-    def formula(y: int, x: int) -> str:
-        window = source.part(y * WINDOW, x * WINDOW, WINDOW, WINDOW)
-        return f"{pool.function}({window.relative if source.sheet == POOLING else window.reference})"
+    def window(y: int, x: int) -> Expr:
+        top, left = y * WINDOW, x * WINDOW
+        pixels = picture[top : top + WINDOW, left : left + WINDOW]
+        return pool.of(sheet.near(source.part(top, left, WINDOW, WINDOW), pixels))
 
-    parts.compute(sheet, block, values, style.ACTIVATION, formula)
     sheet.scales.append(((block,), style.INK_SCALE))
+    return sheet.fill_each(block, window, style.ACTIVATION)
 
 
-def _changed(sheet: Page, name: str, row: int, after: Block, before: Block, values: tuple[Array, ...]) -> None:
-    """How much of what there was has changed, and in how many cells."""
-    new, old = after.reference, before.reference
-    apart, whole = np.abs(values[0] - values[1]), float(values[1].sum())
-    distance = f"({new}-{old})*(({new}>{old})-({new}<{old}))"  # not ABS, which Gnumeric takes of single cells only
-    share = f"IF(SUM({old})=0,0,SUMPRODUCT({distance})/SUM({old}))"
-    cells = f"SUMPRODUCT(({distance}>{DIFFERENT:.0E})*1)"
-    first, last = after.column, after.last_column
+def _changed(sheet: Page, name: str, row: int, after: tuple[Block, Array], before: tuple[Block, Array]) -> Expr:
+    """How much of what there was has changed, and in how many cells; returns the cell with their number."""
+    new, old = sheet.range(*after), sheet.range(*before)
+    distance = (new - old) * ((new > old) - (new < old))  # not ABS, which Gnumeric takes of single cells only
+    share = where(total(old) == 0, 0, sumproduct(distance) / total(old))
+    cells = sumproduct((distance > DIFFERENT) * 1)
+    first, last = after[0].column, after[0].last_column
     sheet.span(row + 2, first, last - 3, f"{name} has changed by", style.LINE)
-    sheet.span(row + 2, last - 2, last, float(apart.sum()) / whole if whole else 0.0, style.SHARE, share)
-    sheet.span(row + 3, first, last - 3, f"cells that differ, of {values[0].size}", style.LINE)
-    sheet.span(row + 3, last - 2, last, int((apart > DIFFERENT).sum()), style.NUMBER, cells)
-    sheet.names[f"{name}_changed"] = Block(POOLING, row + 2, last - 2, 1, 1)
-    sheet.names[f"{name}_cells"] = Block(POOLING, row + 3, last - 2, 1, 1)
+    sheet.span(row + 2, last - 2, last, share, style.SHARE)
+    sheet.span(row + 3, first, last - 3, f"cells that differ, of {after[1].size}", style.LINE)
+    sheet.span(row + 3, last - 2, last, cells, style.NUMBER)
+    differing = Block(POOLING, row + 3, last - 2, 1, 1)
+    sheet.names |= {f"{name}_changed": Block(POOLING, row + 2, last - 2, 1, 1), f"{name}_cells": differing}
+    return sheet.cell(differing, cells.value)
+
+
+SHEET = Sheet(POOLING, page, NAME, inputs)

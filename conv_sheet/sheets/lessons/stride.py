@@ -1,29 +1,30 @@
 """The sheet `Stride`: kernel size, stride, padding and dilation as cells, and the output that follows from them."""
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+import functools
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from conv_sheet import ops as numbers
-from conv_sheet.cells import style
-from conv_sheet.cells import widgets as parts
-from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.cells.page import Mark, Page, Setting, table
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, all_of, any_of, count, integer, largest, sumproduct, text, where
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index
+from conv_sheet.cells.page import Content, Mark, Page
 from conv_sheet.cells.style import Style
-from conv_sheet.cells.words import Live, either, say, tell
-from conv_sheet.layers import Array
 from conv_sheet.network.layout import Layout
-from conv_sheet.sheets.held import Held
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.state import WorkbookState
 
 NAME = "stride"
 STRIDE = "Stride"
 SIZE = 7
 """Rows and columns of the picture; they count from 1, and those of the padding before them down from 0."""
-KERNEL_SIZE, STEP, PADDING, DILATION = "kernel_size", "stride", "padding", "dilation"
-ROW, COLUMN = "stride_row", "stride_column"
-PICTURE, WEIGHT, OUTPUT = "stride_picture", "stride_weight", "stride_output"
-OUTPUT_SIZE, UNSEEN, VALUE = "stride_size", "stride_unseen", "stride_value"
 LARGEST_KERNEL, WIDEST_STRIDE, WIDEST_PADDING, WIDEST_DILATION = 5, 3, 3, 2
 
 _GRID = SIZE + 2 * WIDEST_PADDING
@@ -43,339 +44,304 @@ _LINES = (
     "Choose a cell of the output, and the picture shows what it is made of.",
 )
 
-_LABELS = {
-    KERNEL_SIZE: "kernel_size, k",
-    STEP: "stride, s",
-    PADDING: "padding, p",
-    DILATION: "dilation, d",
-    ROW: "row of the output",
-    COLUMN: "column of the output",
-}
-
 _TOP, _LEFT, _PANEL, _LABEL, _ZOOM = 7, 2, 14, 11, 80
 
 
-def _line(row: int, height: int = 1, width: int = _PANEL) -> Block:
+def _line(row: int, height: int = 1) -> Block:
     """Rows of the panel on the left, from one on."""
-    return Block(STRIDE, _TOP + row, _LEFT, height, width)
+    return Block(STRIDE, _TOP + row, _LEFT, height, _PANEL)
 
 
-def _number(row: int) -> Block:
+def _behind(row: int) -> Block:
     """The cell for a number behind its label."""
     return _line(row).part(0, _LABEL, 1, 1)
 
 
-_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT = (_number(row) for row in range(5))
-_SIZE_AT, _UNSEEN_AT = _number(9), _number(10)
-_ROW_AT, _COLUMN_AT, _FIRST_ROW_AT, _FIRST_COLUMN_AT, _VALUE_AT = (_number(row) for row in range(16, 21))
-_K, _S, _P, _D, _SPAN, _SIZE = (at.fixed() for at in (_K_AT, _S_AT, _P_AT, _D_AT, _SPAN_AT, _SIZE_AT))
-_FIRST_ROW, _FIRST_COLUMN = _FIRST_ROW_AT.fixed(), _FIRST_COLUMN_AT.fixed()
-_VALID = f"{_SPAN}>0"
-"""Whether each option is what it may be: where one is not, a window spans 0."""
+KERNEL_SIZE = Input.whole("kernel_size", _behind(0), 3, 1, LARGEST_KERNEL)
+STEP = Input.whole("stride", _behind(1), 1, 1, WIDEST_STRIDE)
+PADDING = Input.whole("padding", _behind(2), 1, 0, WIDEST_PADDING)
+DILATION = Input.whole("dilation", _behind(3), 1, 1, WIDEST_DILATION)
+ROW = Input.whole("stride_row", _behind(16), 2, 1, _GRID)
+COLUMN = Input.whole("stride_column", _behind(17), 6, 1, _GRID)
+_OPTIONS = {KERNEL_SIZE: "kernel_size, k", STEP: "stride, s", PADDING: "padding, p", DILATION: "dilation, d"}
+_SPAN_AT, _SIZE_AT, _UNSEEN_AT = _behind(4), _behind(9), _behind(10)
+_FIRST_ROW_AT, _FIRST_COLUMN_AT, _VALUE_AT = _behind(18), _behind(19), _behind(20)
 _SPANNED = replace(style.RESULT, format="0;;")
 
 _PADDED = Block(STRIDE, _TOP, _LEFT + _PANEL + 2, _GRID, _GRID)
 _INPUT = _PADDED.part(WIDEST_PADDING, WIDEST_PADDING, SIZE, SIZE)
-_TYPED = Block(STRIDE, _TOP, _PADDED.last_column + 4, LARGEST_KERNEL, LARGEST_KERNEL)
-_KERNEL = Block(STRIDE, _TYPED.last_row + 4, _TYPED.column, _SPREAD, _SPREAD)
+_WEIGHT = Block(STRIDE, _TOP, _PADDED.last_column + 4, LARGEST_KERNEL, LARGEST_KERNEL)
+_KERNEL = Block(STRIDE, _WEIGHT.last_row + 4, _WEIGHT.column, _SPREAD, _SPREAD)
 _OUT = Block(STRIDE, _TOP + 1, _KERNEL.last_column + 5, _GRID, _GRID)
 """A row lower than the others: two rows of numbers stand above it."""
+_WINDOWS = Block(STRIDE, _OUT.last_row + 3, _OUT.column, _GRID, _GRID)
+
+_NUMBERS = Limits(-99, 99, hint="Any number from -99 to 99.")
+PICTURE = Input.table("stride_picture", _INPUT, np.array(_PIXELS, dtype=float), _NUMBERS)
+WEIGHT = Input.table("stride_weight", _WEIGHT, np.array(_WEIGHTS, dtype=float), _NUMBERS)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What the user has chosen, and what follows from it.
+class _Options(NamedTuple):
+    """The cells of the four options, and of what follows from them first."""
 
-    >>> Choice(3, 2, 1, 1).out, Choice(5, 1, 0, 2).out
-    (4, 0)
-    """
-
-    kernel_size: int
-    stride: int
-    padding: int
-    dilation: int
-
-    @property
-    def span(self) -> int:
-        """Rows from the first to the last of a window."""
-        return self.dilation * (self.kernel_size - 1) + 1
-
-    @property
-    def padded(self) -> int:
-        """Rows of the picture with its padding."""
-        return SIZE + 2 * self.padding
-
-    @property
-    def out(self) -> int:
-        """Rows of the output; 0 where not one window fits."""
-        return max(0, (self.padded - self.span) // self.stride + 1)
-
-    @property
-    def cut_off(self) -> bool:
-        """Whether the last window ends before the picture does."""
-        return (self.padded - self.span) % self.stride > self.padding
-
-    @property
-    def unseen(self) -> int:
-        """Rows of the picture for which no window has a weight: at its end, between windows, between weights.
-
-        >>> Choice(2, 3, 0, 1).unseen, Choice(5, 3, 3, 2).unseen
-        (3, 0)
-        """
-        first, weights = 1 - self.padding, range(self.kernel_size)
-        seen = {first + n * self.stride + weight * self.dilation for n in range(self.out) for weight in weights}
-        return len(set(range(1, SIZE + 1)) - seen)
-
-    def first(self, number: int) -> int | None:
-        """The row of the picture with which the window of an output row begins; None where there is no such row."""
-        return 1 - self.padding + (number - 1) * self.stride if number <= self.out else None
+    k: Expr
+    s: Expr
+    p: Expr
+    d: Expr
+    allowed: tuple[Expr, ...]
+    """Of each option, whether it is what it may be."""
+    span: Expr
+    """How many rows a window spans; 0 where an option is not what it may be."""
+    size: Expr
+    """How many rows the output has; 0 where not one window fits."""
 
 
-def settings(layout: Layout) -> tuple[Setting, ...]:
+class _Numbered(NamedTuple):
+    """What stands in a block, and for a formula in it the numbers of its row and of its column, beside and above."""
+
+    values: NDArray[Any]
+    row: Expr
+    column: Expr
+
+
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """The four options, the output cell to look at, the picture and the kernel."""
-    return (
-        _whole(KERNEL_SIZE, _K_AT, 3, 1, LARGEST_KERNEL),
-        _whole(STEP, _S_AT, 1, 1, WIDEST_STRIDE),
-        _whole(PADDING, _P_AT, 1, 0, WIDEST_PADDING),
-        _whole(DILATION, _D_AT, 1, 1, WIDEST_DILATION),
-        _whole(ROW, _ROW_AT, 2, 1, _GRID),
-        _whole(COLUMN, _COLUMN_AT, 6, 1, _GRID),
-        *_table(PICTURE, _INPUT, _PIXELS),
-        *_table(WEIGHT, _TYPED, _WEIGHTS),
-    )
+    return (*_OPTIONS, ROW, COLUMN, PICTURE, WEIGHT)
 
 
-def _whole(name: str, block: Block, start: int, low: int, high: int) -> Setting:
-    return Setting(name, block, start, f"A whole number from {low} to {high}.", low, high)
-
-
-def _table(name: str, block: Block, start: Sequence[Sequence[float]]) -> tuple[Setting, ...]:
-    return table(name, block, start, "Any number from -99 to 99.", 99)
-
-
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """Nothing here is the engine's."""
-    return []
-
-
-def choice(held: Held) -> Choice:
-    """The four options."""
-    return Choice(*(int(held.chosen[name]) for name in (KERNEL_SIZE, STEP, PADDING, DILATION)))
-
-
-def typed(held: Held, name: str, block: Block) -> Array:
-    """The numbers that the user has typed into a block."""
-    lines = [[held.chosen[f"{name}_{y + 1}_{x + 1}"] for x in range(block.width)] for y in range(block.height)]
-    return np.array(lines, dtype=float)
-
-
-def output(held: Held) -> Array:
-    """What the convolution makes of the picture, (out, out); empty where no window fits."""
-    now = choice(held)
-    if not now.out:
-        return np.zeros((0, 0))
-    image, weight = typed(held, PICTURE, _INPUT), typed(held, WEIGHT, _TYPED)[: now.kernel_size, : now.kernel_size]
-    maps = numbers.conv2d(
-        image[np.newaxis, np.newaxis],
-        weight[np.newaxis, np.newaxis],
-        stride=now.stride,
-        padding=now.padding,
-        dilation=now.dilation,
-    )
-    first: Array = maps[0, 0]
-    return first
-
-
-def page(held: Held) -> Page:
+def page(state: WorkbookState) -> Page:
     """The sheet: options and words, the padded picture, the kernel, the output."""
-    sheet = parts.frame(STRIDE, _OUT.last_column, _ZOOM)
-    parts.head(sheet, "Stride, padding, dilation: where the windows stand", _LINES, _OUT.last_column)
-    now, values = choice(held), output(held)
-    asked = {setting.name: setting for setting in settings(held.layout)}
-    for name, label in _LABELS.items():
-        parts.ask(sheet, asked[name], held.chosen[name], label, _LABEL)
-    _options(sheet, now, [asked[name] for name in (KERNEL_SIZE, STEP, PADDING, DILATION)])
-    _looked_at(sheet, held, now, values)
-    _padded(sheet, held, now)
-    _kernel(sheet, held, now)
-    _output(sheet, now, values)
+    sheet = widgets.frame(STRIDE, _OUT.last_column, _ZOOM)
+    widgets.head(sheet, "Stride, padding, dilation: where the windows stand", _LINES, _OUT.last_column)
+    now = _options(sheet, state)
+    picture, kernel = _padded(sheet, state, now), _kernel(sheet, state, now)
+    output = _output(sheet, now, _windows(sheet, now, picture, kernel))
+    _size(sheet, now, output)
+    begins = _output_cell(sheet, state, now, output)
+    _mark(sheet, now, picture, output, *begins)
+    widgets.glyph(sheet, _PADDED, "⋆")
+    widgets.glyph(sheet, Block(STRIDE, _TOP, _KERNEL.column, _GRID, _SPREAD), "=")
     return sheet
 
 
-def _options(sheet: Page, now: Choice, asked: Sequence[Setting]) -> None:
-    """What follows from the four options: the formula with letters and with numbers, and what there is to say."""
-    k, s, p, d = (Live(v, at) for v, at in zip(astuple(now), (_K, _S, _P, _D), strict=True))
-    _heading(sheet, _line(-1), "The options of nn.Conv2d")
-    span = f"IF(AND({','.join(map(parts.allowed, asked))}),{_D}*({_K}-1)+1,0)"
-    _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", now.span, span, _SPANNED)
-    _heading(sheet, _line(6), "How large is the output?")
-    tell(sheet, _line(7), say("⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1"), style.CODE)
-    numbered = say(f"⌊({SIZE} + 2·", p, " − ", d, "·(", k, " − 1) − 1) / ", s, "⌋ + 1")
-    tell(sheet, _line(8), either(True, _VALID, numbered, ""), style.CODE)
-    size = f"IF({_SPAN}=0,0,IF({_SPAN}>{SIZE}+2*{_P},0,INT(({SIZE}+2*{_P}-{_D}*({_K}-1)-1)/{_S})+1))"
-    _result(sheet, _SIZE_AT, "rows and columns of the output", now.out, size)
-    sheet.names[OUTPUT_SIZE] = _SIZE_AT
-    _result(sheet, _UNSEEN_AT, "rows of the picture in no window", now.unseen, _unseen())
-    sheet.names[UNSEEN] = _UNSEEN_AT
-    tell(sheet, _line(11, 4), _verdict(now, asked), style.TEXT)
-    sheet.marks.append(Mark(_line(11, 4), f"{_SIZE}=0", style.BAD))
+def _asked(sheet: Page, state: WorkbookState, item: Input, label: str) -> Expr:
+    widgets.ask(sheet, item, state[item], label, _LABEL)
+    return sheet.cell(item.at, state.number(item))
 
 
-def _unseen() -> str:
-    """Formula of how many rows of the picture no window sees: none of a window's weights lies on them."""
-    begins, weights = _OUT.part(0, -1, _GRID, 1).absolute, _TYPED.part(-1, 0, 1, LARGEST_KERNEL).absolute
-    lies = [f"({begins}={row}-({weights}-1)*{_D})*({weights}<={_K})" for row in range(1, SIZE + 1)]
-    return f"IF({_SIZE}=0,{SIZE},{SIZE}-{'-'.join(f'(SUMPRODUCT({each})>0)' for each in lies)})"
+def _result(sheet: Page, at: Block, label: str, content: Expr, look: Style = style.RESULT) -> Expr:
+    """A number behind its label; returns its cell."""
+    sheet.span(at.row, _LEFT, at.column - 1, label, style.LINE)
+    sheet.put(at.row, at.column, content, look)
+    return sheet.cell(at, content.value)
 
 
-def _verdict(now: Choice, asked: Sequence[Setting]) -> Live:
-    """What there is to say of the size; why there is no output, if there is none."""
-    padded, span = Live(now.padded, f"({SIZE}+2*{_P})"), Live(now.span, _SPAN)
-    impossible = say(
-        *("Impossible: a window spans ", span, " rows and columns, the padded picture has only ", padded),
-        ". Take a smaller kernel, less dilation or more padding.",
+def _options(sheet: Page, state: WorkbookState) -> _Options:
+    """The options, how far a window spans, and how large the output is."""
+    sheet.merged(_line(-1), "The options of nn.Conv2d", style.HEADING)
+    k, s, p, d = cells = [_asked(sheet, state, item, label) for item, label in _OPTIONS.items()]
+    allowed = tuple(map(widgets.allowed, _OPTIONS, cells))
+    spans = where(all_of(*allowed), d * (k - 1) + 1, 0)
+    span = _result(sheet, _SPAN_AT, "a window spans d·(k − 1) + 1", spans, _SPANNED)
+    size = where(span > SIZE + 2 * p, 0, (SIZE + 2 * p - d * (k - 1) - 1) // s + 1)
+    size = _result(sheet, _SIZE_AT, "rows and columns of the output", where(span == 0, 0, size))
+    sheet.names["stride_size"] = _SIZE_AT
+    return _Options(k, s, p, d, allowed, span, size)
+
+
+# -- picture, kernel, output -------------------------------------------------------------------------------------------
+
+
+def _beside(block: Block, gap: int = 1) -> Block:
+    return block.part(0, -gap, block.height, 1)
+
+
+def _above(block: Block, gap: int = 1) -> Block:
+    return block.part(-gap, 0, 1, block.width)
+
+
+def _number(
+    sheet: Page, block: Block, number: Callable[[int], Content], look: Style = style.SIDE, gap: int = 1
+) -> tuple[Expr, Expr]:
+    """Number the rows and columns of a block; returns, for a formula in it, those of its row and of its column."""
+    rows = sheet.fill_each(_beside(block, gap), lambda y, _: number(y), look)
+    columns = sheet.fill_each(_above(block, gap), lambda _, x: number(x), look)
+    return sheet.column(_beside(block, gap), rows), sheet.row(_above(block, gap), columns)
+
+
+def _padded(sheet: Page, state: WorkbookState, now: _Options) -> _Numbered:
+    """The picture in the middle of as much padding as there is."""
+    around = WIDEST_PADDING
+
+    def number(offset: int) -> Content:
+        line = offset + 1 - around
+        return where(now.p >= _depth(line), line, "") if _depth(line) else line
+
+    row, column = _number(sheet, _PADDED, number)
+    widgets.caption(sheet, _above(_PADDED), "the picture with its padding: type into the boxes", style.CLASS)
+    sheet.input(PICTURE, state.array(PICTURE), style.TYPED)
+    values = np.pad(state.array(PICTURE).astype(object), around)
+    for y, x in _INPUT.margin(around, around, around, around):
+        border = where(now.p >= max(_depth(y + 1), _depth(x + 1)), 0, "")
+        sheet.put(*_INPUT.position(y, x), border, style.BORDER)
+        values[y + around, x + around] = border.value
+    return _Numbered(values, row, column)
+
+
+def _depth(line: int) -> int:
+    """How deep in the padding a row stands, 0 for one of the picture's."""
+    return max(1 - line, line - SIZE, 0)
+
+
+def _kernel(sheet: Page, state: WorkbookState, now: _Options) -> _Numbered:
+    """The kernel as it is typed, and as it lies on the picture: with dilation, zeros stand between its weights."""
+    widgets.caption(sheet, _above(_WEIGHT), "the kernel: type into the boxes", style.CLASS)
+    row, column = _number(sheet, _WEIGHT, lambda offset: offset + 1)
+    sheet.input(WEIGHT, state.array(WEIGHT), style.TYPED)
+    sheet.marks.append(Mark(_WEIGHT, (largest(row, column) > now.k).formula, style.PAD))
+    widgets.caption(sheet, _above(_KERNEL), "the kernel as it lies on the picture", style.CLASS)
+    row, column = _number(sheet, _KERNEL, lambda offset: where(now.span >= offset + 1, offset + 1, ""))
+    on_a_weight = (row - 1) % now.d + (column - 1) % now.d == 0
+    weight = index(sheet.range(_WEIGHT, state.array(WEIGHT)), (row - 1) / now.d + 1, (column - 1) / now.d + 1)
+    spread = where(count(row, column) == 2, where(on_a_weight, weight, 0), "")
+    sheet.fill(_KERNEL, spread, style.WHOLE)
+    there = count(sheet.each(_KERNEL, spread.value)) == 1
+    sheet.marks.append(Mark(_KERNEL, where(there, on_a_weight, False).formula, style.AMBER))
+    sheet.marks.append(Mark(_KERNEL, there.formula, style.STRAW))
+    return _Numbered(spread.value, row, column)
+
+
+def _windows(sheet: Page, now: _Options, picture: _Numbered, kernel: _Numbered) -> Expr:
+    """The sums of products of all windows, each in the place of its first cell in the padded picture.
+
+    From here the output takes its cells: a range that begins where other cells say is not understood by every program.
+    """
+    title = "every window that fits, whatever the stride: the output takes every s-th of them"
+    widgets.caption(sheet, _WINDOWS, title)
+
+    def window(y: int, x: int) -> Expr:
+        height, width = min(_SPREAD, _GRID - y), min(_SPREAD, _GRID - x)
+        pixels = sheet.near(_PADDED.part(y, x, height, width), picture.values[y : y + height, x : x + width])
+        weights = sheet.range(_KERNEL.part(0, 0, height, width), kernel.values[:height, :width])
+        row = sheet.cell(_beside(_PADDED).part(y, 0, 1, 1), picture.row.value[y])
+        column = sheet.cell(_above(_PADDED).part(0, x, 1, 1), picture.column.value[:, x])
+        fits = all_of(count(row, column) == 2, largest(row, column) + now.span <= SIZE + 1 + now.p)
+        return where(now.size == 0, "", where(fits, sumproduct(pixels, weights), ""))
+
+    return sheet.range(_WINDOWS, sheet.fill_each(_WINDOWS, window, style.SIDE))
+
+
+def _output(sheet: Page, now: _Options, windows: Expr) -> _Numbered:
+    """A formula for every cell that the output can have; those that it does not have now stay empty."""
+    none, some = "no output: the words in red say why", "the output; in amber where its windows begin in the picture"
+    widgets.caption(sheet, _above(_OUT, 2), where(now.size == 0, none, some), style.CLASS)
+    _number(sheet, _OUT, lambda offset: where(now.size >= offset + 1, offset + 1, ""), gap=2)
+    row, column = _number(
+        sheet, _OUT, lambda offset: where(now.size >= offset + 1, 1 - now.p + offset * now.s, ""), style.BEGIN
     )
-    smaller = say("The output is smaller than the picture by ", Live(SIZE - now.out, f"({SIZE}-{_SIZE})"), ".")
-    larger = say("The output is larger than the picture by ", Live(now.out - SIZE, f"({_SIZE}-{SIZE})"), ".")
-    other = either(now.out < SIZE, f"{_SIZE}<{SIZE}", smaller, larger)
-    size = either(now.out == SIZE, f"{_SIZE}={SIZE}", "The output is as large as the picture.", other)
-    unseen = Live(now.unseen, _UNSEEN_AT.fixed())
-    cut_off = f"MOD({padded.formula}-{_SPAN},{_S})>{_P}"
-    ended = either(now.cut_off, cut_off, " ⌊ ⌋ rounds down: the last window ends before the picture does.", "")
-    missed = say(
-        " ", unseen, f" of the picture's {SIZE} rows and ", unseen, f" of its {SIZE} columns are in no window."
+    window = index(windows, row + WIDEST_PADDING, column + WIDEST_PADDING)
+    output = where(count(row, column) == 2, window, "")
+    sheet.fill(_OUT, output, style.WHOLE)
+    sheet.names["stride_output"] = _OUT
+    return _Numbered(output.value, row, column)
+
+
+def _mark(
+    sheet: Page, now: _Options, picture: _Numbered, output: _Numbered, first_row: Expr, first_column: Expr
+) -> None:
+    """What the output cell in question sees is amber, its window straw, the padding grey."""
+    row, column = picture.row, picture.column
+    rows, columns = (
+        (row >= first_row, row < first_row + now.span),
+        (column >= first_column, column < first_column + now.span),
     )
-    lost = either(now.unseen == 0, f"{unseen.formula}=0", "", say(missed, ended))
-    empty = " The outermost windows see nothing but padding."
-    idle = either(now.padding >= now.span, f"{_P}>={_SPAN}", empty, "")
-    refused = [f"{one.name} is not a whole number from {one.low} to {one.high}. " for one in asked]
-    wrong = [either(True, parts.allowed(one), "", words) for one, words in zip(asked, refused, strict=True)]
-    impossible = either(True, _VALID, impossible, say("Impossible: ", *wrong))
-    return either(now.out == 0, f"{_SIZE}=0", impossible, say(size, lost, idle))
-
-
-def _looked_at(sheet: Page, held: Held, now: Choice, values: Array) -> None:
-    """One output cell: with which row and column of the picture its window begins, and what its value is."""
-    row, column = (int(held.chosen[name]) for name in (ROW, COLUMN))
-    exists, at = max(row, column) <= now.out, (_ROW_AT.fixed(), _COLUMN_AT.fixed())
-    inside = ",".join(f"{cell}>=1,{cell}<={_SIZE},{cell}=INT({cell})" for cell in at)
-    test = f"IF(COUNT({','.join(at)})=2,AND({inside}),FALSE)"
-    _heading(sheet, _line(15), "What makes one cell of the output?")
-    for begin, asked, number, axis in (
-        (_FIRST_ROW_AT, _ROW_AT, row, "row"),
-        (_FIRST_COLUMN_AT, _COLUMN_AT, column, "column"),
-    ):
-        first = f'IF({test},1-{_P}+({asked.fixed()}-1)*{_S},"")'
-        _result(sheet, begin, f"its window begins in {axis}", now.first(number) if exists else None, first)
-    value = float(values[row - 1, column - 1]) if exists else None
-    formula = f'IF({test},INDEX({_OUT.absolute},{",".join(at)}),"")'
-    _result(sheet, _VALUE_AT, "its value", value, formula)
-    sheet.names[VALUE] = _VALUE_AT
-    weights = Live(now.kernel_size**2, f"{_K}*{_K}")
-    one = "The product of the amber cell of the picture and its weight."
-    there = say("The sum of ", weights, " products: the amber cells of the picture, each times its weight.")
-    there = either(now.kernel_size == 1, f"{_K}=1", one, there)
-    missing = say("There is no such cell: the output has ", Live(now.out, _SIZE), " rows and columns.")
-    tell(sheet, _line(21, 3), either(exists, test, there, missing), style.TEXT)
-
-
-def _padded(sheet: Page, held: Held, now: Choice) -> None:
-    """The picture in the middle of as much padding as there is; what the output cell in question sees is amber."""
-    _title(sheet, _PADDED, "the picture with its padding: type into the boxes")
-    for along in (_PADDED.part(-1, 0, 1, _GRID), _PADDED.part(0, -1, _GRID, 1)):
-        for at, number in zip(along.positions(), range(1 - WIDEST_PADDING, SIZE + WIDEST_PADDING + 1), strict=True):
-            depth = _depth(number)
-            formula = f'IF({_P}>={depth},{number},"")' if depth else None
-            _put(sheet, at, number if now.padding >= depth else None, style.SIDE, formula)
-    sheet.table(PICTURE, _table(PICTURE, _INPUT, _PIXELS), held.chosen, style.TYPED)
-    inside = set(_INPUT.positions())
-    for y, x in np.ndindex(_PADDED.shape):
-        if (at := _PADDED.position(y, x)) not in inside:
-            depth = max(_depth(n + 1 - WIDEST_PADDING) for n in (y, x))
-            _put(sheet, at, 0 if now.padding >= depth else None, style.BORDER, f'IF({_P}>={depth},0,"")')
-    row, column = _PADDED.fixed_column(0, -1), _PADDED.fixed_row(-1, 0)
-    reach = f"{row}>={_FIRST_ROW},{row}<{_FIRST_ROW}+{_SPAN},{column}>={_FIRST_COLUMN},{column}<{_FIRST_COLUMN}+{_SPAN}"
-    within = f"COUNT({row},{column},{_FIRST_ROW},{_FIRST_COLUMN})=4"
-    steps = f"MOD({row}-{_FIRST_ROW},{_D})+MOD({column}-{_FIRST_COLUMN},{_D})=0"
+    within = count(row, column, first_row, first_column) == 4
+    steps = (row - first_row) % now.d + (column - first_column) % now.d == 0
+    outside = any_of(row < 1, row > SIZE, column < 1, column > SIZE)
+    begins = all_of(count(first_row) == 1, output.row == first_row, output.column == first_column)
     sheet.marks += [
-        Mark(_PADDED, f"IF({within},AND({reach},{steps}),FALSE)", style.AMBER),
-        Mark(_PADDED, f"IF({within},AND({reach}),FALSE)", style.STRAW),
-        Mark(_PADDED, f"AND(COUNT({row},{column})=2,OR({row}<1,{row}>{SIZE},{column}<1,{column}>{SIZE}))", style.PAD),
+        Mark(_PADDED, where(within, all_of(*rows, *columns, steps), False).formula, style.AMBER),
+        Mark(_PADDED, where(within, all_of(*rows, *columns), False).formula, style.STRAW),
+        Mark(_PADDED, all_of(count(row, column) == 2, outside).formula, style.PAD),
+        Mark(_OUT, begins.formula, style.AMBER),
+        Mark(_OUT, (count(sheet.each(_OUT, output.values)) == 1).formula, style.PALE),
     ]
 
 
-def _depth(number: int) -> int:
-    """How deep in the padding a row stands, 0 for one of the picture's."""
-    return max(1 - number, number - SIZE, 0)
+# -- what there is to say ----------------------------------------------------------------------------------------------
 
 
-def _kernel(sheet: Page, held: Held, now: Choice) -> None:
-    """The kernel as typed, and as it lies on the picture: with dilation, zeros stand between its weights."""
-    _title(sheet, _TYPED, "the kernel: type into the boxes")
-    sheet.table(WEIGHT, _table(WEIGHT, _TYPED, _WEIGHTS), held.chosen, style.TYPED)
-    for along in (_TYPED.part(-1, 0, 1, LARGEST_KERNEL), _TYPED.part(0, -1, LARGEST_KERNEL, 1)):
-        for number, at in enumerate(along.positions(), 1):
-            sheet.put(*at, number, style.SIDE)
-    unused = f"MAX({_TYPED.fixed_column(0, -1)},{_TYPED.fixed_row(-1, 0)})>{_K}"
-    sheet.marks.append(Mark(_TYPED, unused, style.PAD))
-    _title(sheet, _KERNEL, "the kernel as it lies on the picture")
-    for along in (_KERNEL.part(-1, 0, 1, _SPREAD), _KERNEL.part(0, -1, _SPREAD, 1)):
-        for number, at in enumerate(along.positions(), 1):
-            formula = f'IF({number}<={_SPAN},{number},"")'
-            _put(sheet, at, number if number <= now.span else None, style.SIDE, formula)
-    weight = typed(held, WEIGHT, _TYPED)
-    for y, x in np.ndindex(_KERNEL.shape):
-        between = y % now.dilation + x % now.dilation > 0
-        value = 0.0 if between else weight[y // now.dilation % LARGEST_KERNEL, x // now.dilation % LARGEST_KERNEL]
-        step = f"IF(MOD({y},{_D})+MOD({x},{_D})=0,INDEX({_TYPED.absolute},{y}/{_D}+1,{x}/{_D}+1),0)"
-        formula = f'IF({max(y, x)}<{_SPAN},{step},"")'
-        _put(sheet, _KERNEL.position(y, x), value if max(y, x) < now.span else None, style.WHOLE, formula)
-    steps = f"MOD({_KERNEL.fixed_column(0, -1)}-1,{_D})+MOD({_KERNEL.fixed_row(-1, 0)}-1,{_D})=0"
-    there = f"COUNT({_KERNEL.cell()})=1"
-    sheet.marks += [Mark(_KERNEL, f"IF({there},{steps},FALSE)", style.AMBER), Mark(_KERNEL, there, style.STRAW)]
+def _size(sheet: Page, now: _Options, output: _Numbered) -> None:
+    """What there is to say of the output's size: the formula with letters and with numbers, and what is lost."""
+    sheet.merged(_line(6), "How large is the output?", style.HEADING)
+    sheet.merged(_line(7), "⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1", style.CODE)
+    numbered = text(f"⌊({SIZE} + 2·", now.p, " − ", now.d, "·(", now.k, " − 1) − 1) / ", now.s, "⌋ + 1")
+    sheet.merged(_line(8), where(now.span > 0, numbered, ""), style.CODE)
+    unseen = _result(sheet, _UNSEEN_AT, "rows of the picture in no window", _unseen(sheet, now, output))
+    sheet.names["stride_unseen"] = _UNSEEN_AT
+    sheet.merged(_line(11, 4), _verdict(now, unseen), style.TEXT)
+    sheet.marks.append(Mark(_line(11, 4), (now.size == 0).formula, style.BAD))
 
 
-def _output(sheet: Page, now: Choice, values: Array) -> None:
-    """A formula for every cell that the output can have; those that it does not have now stay empty."""
-    none, some = "no output: the words in red say why", "the output; in amber where its windows begin in the picture"
-    title = either(now.out == 0, f"{_SIZE}=0", none, some)
-    parts.caption(sheet, _OUT.part(-2, 0, 1, 1), title.value, style.CLASS, title.formula)
-    across, down = _OUT.part(-1, 0, 1, _GRID), _OUT.part(0, -1, _GRID, 1)
-    for along, outer in ((across, _OUT.part(-2, 0, 1, _GRID)), (down, _OUT.part(0, -2, _GRID, 1))):
-        for number, (at, beyond) in enumerate(zip(along.positions(), outer.positions(), strict=True), 1):
-            exists = f"{number}<={_SIZE}"
-            _put(sheet, beyond, number if number <= now.out else None, style.SIDE, f'IF({exists},{number},"")')
-            _put(sheet, at, now.first(number), style.BEGIN, f'IF({exists},1-{_P}+{number - 1}*{_S},"")')
-    for y, x in np.ndindex(_OUT.shape):
-        exists = max(y, x) < now.out
-        row, column = down.fixed(y, 0), across.fixed(0, x)
-        first = f"INDEX({_PADDED.absolute},{row}+{WIDEST_PADDING},{column}+{WIDEST_PADDING})"
-        last = f"INDEX({_PADDED.absolute},{row}+{_SPAN}+{WIDEST_PADDING - 1},{column}+{_SPAN}+{WIDEST_PADDING - 1})"
-        kernel = f"{_KERNEL.fixed()}:INDEX({_KERNEL.absolute},{_SPAN},{_SPAN})"
-        formula = f'IF(COUNT({row},{column})=2,SUMPRODUCT({first}:{last},{kernel}),"")'
-        _put(sheet, _OUT.position(y, x), float(values[y, x]) if exists else None, style.WHOLE, formula)
-    row, column = _OUT.fixed_column(0, -1), _OUT.fixed_row(-1, 0)
-    here = f"AND(COUNT({_FIRST_ROW})=1,{row}={_FIRST_ROW},{column}={_FIRST_COLUMN})"
-    sheet.marks += [Mark(_OUT, here, style.AMBER), Mark(_OUT, f"COUNT({_OUT.cell()})=1", style.PALE)]
-    sheet.names[OUTPUT] = _OUT
-    parts.glyph(sheet, _PADDED, "⋆")
-    parts.glyph(sheet, Block(STRIDE, _TOP, _KERNEL.column, _GRID, _SPREAD), "=")
+def _unseen(sheet: Page, now: _Options, output: _Numbered) -> Expr:
+    """How many rows of the picture no window sees: none of a window's weights lies on them."""
+    begins = sheet.range(_beside(_OUT), output.row.value)
+    weights = sheet.range(_above(_WEIGHT), np.arange(1.0, LARGEST_KERNEL + 1))
+    on_rows = (
+        sumproduct((begins == row - (weights - 1) * now.d) * (weights <= now.k)) > 0 for row in range(1, SIZE + 1)
+    )
+    return where(now.size == 0, SIZE, SIZE - functools.reduce(operator.add, on_rows))
 
 
-def _heading(sheet: Page, block: Block, text: str) -> None:
-    sheet.span(block.row, block.column, block.last_column, text, style.HEADING)
+def _verdict(now: _Options, unseen: Expr) -> Expr:
+    """What there is to say of the size; why there is no output, if there is none."""
+    padded = SIZE + 2 * now.p
+    too_wide = text(
+        *("Impossible: a window spans ", now.span, " rows and columns, the padded picture has only ", padded),
+        ". Take a smaller kernel, less dilation or more padding.",
+    )
+    refused = [
+        where(allowed, "", f"{item.name} is not a whole number from {item.limits.low} to {item.limits.high}. ")
+        for item, allowed in zip(_OPTIONS, now.allowed, strict=True)
+    ]
+    impossible = where(now.span > 0, too_wide, text("Impossible: ", *refused))
+    smaller = text("The output is smaller than the picture by ", SIZE - now.size, ".")
+    larger = text("The output is larger than the picture by ", now.size - SIZE, ".")
+    other = where(now.size < SIZE, smaller, larger)
+    size = where(now.size == SIZE, "The output is as large as the picture.", other)
+    ended = where(
+        (padded - now.span) % now.s > now.p, " ⌊ ⌋ rounds down: the last window ends before the picture does.", ""
+    )
+    missed = text(
+        " ", unseen, f" of the picture's {SIZE} rows and ", unseen, f" of its {SIZE} columns are in no window.", ended
+    )
+    idle = where(now.p >= now.span, " The outermost windows see nothing but padding.", "")
+    return where(now.size == 0, impossible, text(size, where(unseen == 0, "", missed), idle))
 
 
-def _title(sheet: Page, block: Block, text: str) -> None:
-    """What a block is, above the numbers of its columns."""
-    parts.caption(sheet, block.part(-1, 0, 1, 1), text, style.CLASS)
+def _output_cell(sheet: Page, state: WorkbookState, now: _Options, output: _Numbered) -> tuple[Expr, Expr]:
+    """One output cell and its value; returns with which row and column of the picture its window begins."""
+    sheet.merged(_line(15), "What makes one cell of the output?", style.HEADING)
+    row, column = (
+        _asked(sheet, state, item, f"{axis} of the output") for item, axis in ((ROW, "row"), (COLUMN, "column"))
+    )
+    inside = (test for cell in (row, column) for test in (cell >= 1, cell <= now.size, cell == integer(cell)))
+    exists = where(count(row, column) == 2, all_of(*inside), False)
+
+    def begin(at: Block, axis: str, number: Expr) -> Expr:
+        first = where(exists, 1 - now.p + (number - 1) * now.s, "")
+        return _result(sheet, at, f"its window begins in {axis}", first)
+
+    begins = begin(_FIRST_ROW_AT, "row", row), begin(_FIRST_COLUMN_AT, "column", column)
+    value = where(exists, index(sheet.range(_OUT, output.values), row, column), "")
+    _result(sheet, _VALUE_AT, "its value", value)
+    sheet.names["stride_value"] = _VALUE_AT
+    one = "The product of the amber cell of the picture and its weight."
+    sum_of = ("The sum of ", now.k * now.k, " products: the amber cells of the picture, each times its weight.")
+    missing = text("There is no such cell: the output has ", now.size, " rows and columns.")
+    words = where(exists, where(now.k == 1, one, text(*sum_of)), missing)
+    sheet.merged(_line(21, 3), words, style.TEXT)
+    return begins
 
 
-def _result(sheet: Page, at: Block, label: str, value: float | None, formula: str, look: Style = style.RESULT) -> None:
-    sheet.span(at.row, _LEFT, at.column - 1, label, style.LINE)
-    _put(sheet, at.position(0, 0), value, look, formula)
-
-
-def _put(sheet: Page, at: tuple[int, int], value: float | None, look: Style, formula: str | None) -> None:
-    """A formula's cell, whose formula gives no text where there is no value."""
-    sheet.put(*at, "" if value is None else value, look, formula)
+SHEET = Sheet(STRIDE, page, NAME, inputs)

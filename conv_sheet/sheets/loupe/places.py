@@ -1,128 +1,49 @@
-"""The hidden sheet `Places`: the numbers of every stage's `Sight`, and those of the cell that the loupe looks at."""
+"""The hidden sheet `Places`: numbers of every stage's `Reach`, and those of the cell that the loupe looks at.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+Above are the facts, a column a stage, and the chosen stage's beside them; then what follows for the chosen cell; right
+of them the lists of corners. Every number is an expression over those before it.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.cells import style
-from conv_sheet.cells.grid import Block, Lattice, Placed, around
-from conv_sheet.cells.page import Page, Setting, Value
-from conv_sheet.layers import Array
+from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, integer, largest, smallest, sumproduct, where
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index
+from conv_sheet.cells.page import Page
 from conv_sheet.network.layout import Layout
-from conv_sheet.sheets.held import Held
-from conv_sheet.sheets.loupe.sight import TILE, Sight, Weights, places_of, sights
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.sheets.loupe.reach import TILE, Corner, Reach, corners, reaches
+from conv_sheet.state import WorkbookState
 
-PLACES = "Places"
+LOUPE, PLACES = "Loupe", "Places"
 LAYER, MAP, ROW, COLUMN = "loupe_layer", "loupe_map", "loupe_row", "loupe_column"
-CELL, SEEN = "loupe_cell", "loupe_seen"
+CELL = "loupe_cell"
+FRAME = ("loupe_top", "loupe_left", "loupe_bottom", "loupe_right")
+APART = ("loupe_down", "loupe_across")
 NONE = "·"
 """Stands where there is nothing to show: a text, which sums and the like pass over."""
+TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 4
+"""First row and column of the inputs on `Loupe`, and their width."""
 
-_TOP = 4
+_FIRST = 4
 _AXES = ("row", "column")
-_LATTICE = ("top", "left", "high", "down", "right")
-_CELL = ("cell row", "cell column")
-_SEEN = (
-    *("row apart", "column apart", "source top", "source left", "source high", "source down", "source right"),
-    *("seen top", "seen left", "seen height", "seen width", "first map", "last map"),
-)
-_FOUND = (
-    *("seen top", "seen left", "seen height", "seen width", "first map", "last map", *_CELL),
-    *("stage", "ok", "map", "row", "column", "output", "place", "first row", "first column"),
-)
-_PANEL = ("channel", "from row", "from column", "rows", "columns", "top", "left", "weight top", "weight left")
-Numbers = dict[str, tuple[Value, str]]
-"""Values, and the formulas that make them, by name."""
-
-
-# -- what every stage says ---------------------------------------------------------------------------------------------
-
-
-def _lattice(name: str, lattice: Lattice) -> dict[str, float | str]:
-    """The numbers of a lattice."""
-    numbers = lattice.row, lattice.column, lattice.high, lattice.down, lattice.right
-    return {f"{name} {what}": n for what, n in zip(_LATTICE, numbers, strict=True)}
-
-
-def _window(axis: int, sight: Sight) -> dict[str, float | str]:
-    field, name = (sight.rows, sight.columns)[axis], _AXES[axis]
-    return {
-        f"{name} size": field.size,
-        f"{name} dilation": field.dilation,
-        f"{name} stride": field.stride,
-        f"{name} before": field.before,
-        f"{name} spread": field.spread,
-        f"{name} low": sight.low[axis] * field.spread,
-        f"{name} high": sight.high[axis] * field.spread,
-        f"{name} tiles": sight.tiles[axis],
-    }
-
-
-def _own(number: int, tensor: tuple[str, Placed] | None) -> dict[str, float | str]:
-    name = f"own {number}"
-    if tensor is None:
-        return {name: NONE, **_lattice(name, Lattice(1, 1)), f"{name} planar": 0}
-    short, placed = tensor
-    return {name: short, **_lattice(name, places_of(placed)), f"{name} planar": int(len(placed.shape) == 3)}
-
-
-def _room(sight: Sight) -> str:
-    """Which cells a stage has."""
-    name, (maps, rows, columns) = sight.stage.name, sight.shape
-    if sight.vector:
-        return f"{name} is a column of {rows} values: row 1 to {rows}."
-    room = f"of {rows}×{columns} values: map 1 to {maps}, row 1 to {rows}, column 1 to {columns}."
-    return f"{name} has {maps} map{'' if maps == 1 else 's'} {room}"
-
-
-def _facts(number: int, sight: Sight, owned: int) -> dict[str, float | str]:
-    """What the sheet says of a stage, by name."""
-    stage, (maps, rows, columns) = sight.stage, sight.shape
-    _, height, width = sight.source
-    weights = sight.weights or Weights(Lattice(1, 1), Lattice(1, 1))
-    own = list(sight.own.items())
-    return {
-        "number": number,
-        "name": stage.name,
-        "reads": sight.reads.name,
-        "torch": ", ".join(node.layer.torch(node.in_shape) for node in stage.nodes),
-        "words": stage.layer.words(stage.in_shape),
-        "then": stage.activation.words_of("that") if stage.activation else "the result",
-        "room": _room(sight),
-        "maps": maps,
-        "rows": rows,
-        "columns": columns,
-        "vector": int(sight.vector),
-        "elementwise": int(sight.elementwise),
-        "weighted": int(sight.weighted),
-        "wrapped": int(sight.wrapped),
-        "zone": _zone(sight),
-        "each": sight.each,
-        "sharing": sight.sharing,
-        "width": width,
-        "size": height * width,
-        **_window(0, sight),
-        **_window(1, sight),
-        **_lattice("out", places_of(sight.stage.out)),
-        **_lattice("outputs", weights.outputs),
-        **_lattice("inputs", weights.inputs),
-        **{f"weight {axis} start": n for axis, n in zip(_AXES, weights.start, strict=True)},
-        **{f"weight {axis} step": n for axis, n in zip(_AXES, weights.step, strict=True)},
-        **{key: value for n in range(owned) for key, value in _own(n, own[n] if n < len(own) else None).items()},
-        **{f"{axis} apart": n for axis, n in zip(_AXES, sight.apart, strict=True)},
-        **_lattice("source", sight.lattice),
-    }
-
-
-# -- where it says it --------------------------------------------------------------------------------------------------
+_LISTS = ("top", "left", "name")
+_SECTIONS = ("reads", "weights", "out", "frames")
+_OWN = "own {}"
 
 
 @dataclass(frozen=True)
 class Panel:
     """Room for one tile of one map: its zone, that for small windows or the one for others, and its number there."""
 
-    index: int
-    """Its number in both zones."""
     zone: int
     number: int
     height: int
@@ -133,360 +54,363 @@ class Panel:
         return self.height, self.width
 
 
-def _zone(sight: Sight) -> int:
-    return 0 if sight.small else 1
-
-
-def _way(sight: Sight) -> tuple[int, str]:
-    """The formula of a stage's values over cells that are the same for all stages."""
-    windows = [Block(PLACES, 1, 1 + n, 1, 1) for n in range(sight.panels)]
-    own = [Block(PLACES, 3, 1 + n, 1, 1) for n in range(len(sight.own))]
-    return _zone(sight), sight.formula(windows, Block(PLACES, 2, 1, 1, 1), own)
-
-
-def _fold(sight: Sight) -> str:
-    return sight.stage.activation.fold("A1") if sight.stage.activation else "A1"
+# -- what every stage says ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Guide:
-    """What stands on the sheet for a layout, and where."""
+class Facts:
+    """The facts of all stages, and the lists of corners to which they point."""
 
-    layout: Layout
-
-    @cached_property
-    def sights(self) -> tuple[Sight, ...]:
-        return tuple(sights(self.layout))
+    reaches: tuple[Reach, ...]
 
     @cached_property
     def owned(self) -> int:
         """The most tensors of which one value has a number of its own."""
-        return max(len(sight.own) for sight in self.sights)
+        return max(len(reach.own) for reach in self.reaches)
+
+    @cached_property
+    def frames(self) -> int:
+        """The most rectangles that a value sees."""
+        return max(len(reach.frames) if reach.across else reach.each for reach in self.reaches)
 
     @cached_property
     def panels(self) -> tuple[Panel, ...]:
         """The panels of both zones."""
         shapes: dict[tuple[int, int], tuple[int, int]] = {}
-        for sight in self.sights:
-            for number in range(sight.panels):
-                key = _zone(sight), number
-                (height, width), (more, wider) = shapes.get(key, (0, 0)), sight.panel_shape(number)
+        for reach in self.reaches:
+            for number in range(reach.panels):
+                key = int(not reach.small), number
+                (height, width), (more, wider) = shapes.get(key, (0, 0)), reach.panel_shape(number)
                 shapes[key] = max(height, more), max(width, wider)
-        return tuple(Panel(i, *key, *shape) for i, (key, shape) in enumerate(sorted(shapes.items())))
+        return tuple(Panel(*key, *shape) for key, shape in sorted(shapes.items()))
 
     @cached_property
-    def formulas(self) -> dict[tuple[int, str], Sight]:
+    def ways(self) -> dict[tuple[int, str], Reach]:
         """A stage for each formula by which values are made of what stands in panels of one zone."""
-        return {_way(sight): sight for sight in reversed(self.sights)}
+        return {_way(reach): reach for reach in reversed(self.reaches)}
 
     @cached_property
-    def activations(self) -> dict[str, Sight]:
+    def activations(self) -> dict[str, Reach]:
         """A stage for each activation, and for none."""
-        return {_fold(sight): sight for sight in reversed(self.sights)}
+        return {fold(reach, "A1"): reach for reach in reversed(self.reaches)}
+
+    def sections(self, reach: Reach) -> dict[str, tuple[Corner, ...]]:
+        """The lists of a stage, by name."""
+        outputs = reach.stage.out.shape[0]
+        frames = tuple(Corner(block.row, block.column) for block in reach.frames) if reach.across else ()
+        found = dict(zip(_SECTIONS, (reach.reads, reach.weights, corners(reach.stage.out), frames), strict=True))
+        own = {_OWN.format(n): corners(placed, outputs) for n, placed in enumerate(reach.own.values())}
+        return found | {_OWN.format(n): () for n in range(self.owned)} | own
 
     @cached_property
-    def facts(self) -> tuple[dict[str, float | str], ...]:
-        """The numbers and texts of each stage, by name."""
-        ways, folds = list(self.formulas), list(self.activations)
-        return tuple(
-            {"formula": ways.index(_way(sight)) + 1, "activation": folds.index(_fold(sight)) + 1}
-            | _facts(number, sight, self.owned)
-            for number, sight in enumerate(self.sights, 1)
-        )
+    def corners(self) -> tuple[Corner, ...]:
+        """All lists, one behind the other; two at least, because Gnumeric makes #REF! of INDEX into a single cell."""
+        every = [c for reach in self.reaches for section in self.sections(reach).values() for c in section]
+        return tuple(every + every[:1])
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate((*self.facts[0], *_FOUND), _TOP)}
+    def table(self) -> dict[str, NDArray[Any]]:
+        """The facts by name, one a stage."""
+        sizes = [len(section) for reach in self.reaches for section in self.sections(reach).values()]
+        starts = iter(accumulate(sizes, initial=0))
+        rows = [
+            self._of(number, reach, {f"{name} from": next(starts) for name in self.sections(reach)})
+            for number, reach in enumerate(self.reaches, 1)
+        ]
+        return {name: np.array([row[name] for row in rows], dtype=object) for name in rows[0]}
 
-    def block(self, name: str) -> Block:
-        """The cell with a number of the chosen stage, or of the chosen cell."""
-        return Block(PLACES, self._rows[name], 2, 1, 1)
-
-    def at(self, name: str) -> str:
-        """Its address."""
-        return self.block(name).reference
-
-    def of_stages(self, name: str) -> Block:
-        """The cells with a number of every stage."""
-        return Block(PLACES, self._rows[name], 3, 1, len(self.sights))
-
-    def taps(self, axis: int) -> Block:
-        """Cells with the input rows (or columns), from 1, that the window has, in the window's order.
-
-        Two at least, because Gnumeric makes #REF! of an INDEX into a single cell.
-        """
-        size = max(2, *((sight.rows, sight.columns)[axis].size for sight in self.sights))
-        return Block(PLACES, _TOP + len(self._rows) + 2, 2 + axis, size, 1)
-
-    def panel(self, panel: Panel, name: str) -> Block:
-        """The cell with a number of a panel."""
-        top = max(self.taps(0).last_row, self.taps(1).last_row) + 3
-        return Block(PLACES, top + panel.index, 2 + _PANEL.index(name), 1, 1)
-
-    @cached_property
-    def network(self) -> Block:
-        """All of `Network` that holds values."""
-        stages = self.layout.stages
-        last = max(b.last_row + stage.border.bottom for stage in stages for p in stage.own.values() for b in p.blocks)
-        return Block(self.layout.input.blocks[0].sheet, 1, 1, last, self.layout.last_column)
-
-    def look_up(self, row: str, column: str) -> str:
-        """Formula of what stands on `Network` in a row and a column, which are formulas too."""
-        return f"INDEX({self.network.reference},{row},{column})"
-
-    def place(self, lattice: str, index: str) -> tuple[str, str]:
-        """Formulas of row and column of a block by its number in a lattice."""
-        top, left, high, down, right = (self.at(f"{lattice} {what}") for what in _LATTICE)
-        return f"{top}+MOD({index},{high})*{down}", f"{left}+INT({index}/{high})*{right}"
-
-    def own(self, number: int) -> str:
-        """Formula of what the chosen value has of a tensor, by the tensor's number."""
-        row, column = self.place(f"own {number}", self.at("output"))
-        planar = self.at(f"own {number} planar")
-        return self.look_up(f"{row}+({self.at('row')}-1)*{planar}", f"{column}+({self.at('column')}-1)*{planar}")
+    def _of(self, number: int, reach: Reach, starts: dict[str, int]) -> dict[str, float | str]:
+        stage, (maps, rows, columns) = reach.stage, reach.shape
+        own = list(reach.own.items())
+        facts: dict[str, float | str] = {
+            "number": number,
+            "name": stage.name,
+            "formula": list(self.ways).index(_way(reach)) + 1,
+            "activation": list(self.activations).index(fold(reach, "A1")) + 1,
+            "torch": ", ".join(node.torch for node in stage.nodes),
+            "words": stage.layer.words(stage.in_shape),
+            "then": stage.activation.words_of("that") if stage.activation else "the result",
+            "room": _room(reach),
+            "maps": maps,
+            "rows": rows,
+            "columns": columns,
+            "vector": int(reach.vector),
+            "elementwise": int(reach.elementwise),
+            "weighted": int(reach.weighted),
+            "across": reach.across,
+            "zone": int(not reach.small),
+            "each": reach.each,
+            "sharing": reach.sharing,
+            "frames": len(reach.frames) if reach.across else reach.each,
+            "width": reach.map_shape[1],
+            "size": reach.map_shape[0] * reach.map_shape[1],
+        }
+        for axis, window in enumerate((reach.rows, reach.columns)):
+            name = _AXES[axis]
+            facts |= {f"{name} size": window.size, f"{name} dilation": window.dilation, f"{name} stride": window.stride}
+            facts |= {f"{name} before": window.before, f"{name} spread": window.spread}
+            facts |= {f"{name} low": reach.low[axis] * window.spread, f"{name} high": reach.high[axis] * window.spread}
+            facts |= {f"{name} tiles": reach.tiles[axis], f"{name} apart": reach.apart[axis]}
+            facts |= {f"weight {name} step": reach.weight_step[axis]}
+        for n in range(self.owned):
+            planar = n < len(own) and len(own[n][1].shape) == 3
+            facts |= {_OWN.format(n): own[n][0] if n < len(own) else NONE, f"{_OWN.format(n)} planar": int(planar)}
+        return facts | starts
 
 
-# -- the cell that is looked at ----------------------------------------------------------------------------------------
+def _way(reach: Reach) -> tuple[int, str]:
+    """The formula of a stage's values over cells that are the same for all stages."""
+    windows = [Block(PLACES, 1, 1 + n, 1, 1) for n in range(reach.panels)]
+    own = [Block(PLACES, 3, 1 + n, 1, 1) for n in range(len(reach.own))]
+    return int(not reach.small), reach.formula(windows, Block(PLACES, 2, 1, 1, 1), own)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A cell of a stage: map, row and column from 1, all 1 where `ok` says that there is no such cell."""
-
-    sight: Sight
-    number: int
-    """Of the stage, from 1."""
-    ok: bool
-    map: int
-    row: int
-    column: int
-
-    @classmethod
-    def of(cls, guide: Guide, chosen: Mapping[str, float | str]) -> "Choice":
-        """What the settings choose; in a vector only the row counts."""
-        number = next(n for n, s in enumerate(guide.sights) if s.stage.name == chosen[LAYER])
-        sight = guide.sights[number]
-        map_, row, column = (int(chosen[name]) for name in (MAP, ROW, COLUMN))
-        if sight.vector:
-            map_ = column = 1
-        maps, rows, columns = sight.shape
-        ok = map_ <= maps and row <= rows and column <= columns
-        return cls(sight, number + 1, ok, *((map_, row, column) if ok else (1, 1, 1)))
-
-    @property
-    def output(self) -> int:
-        """Number of the output map, or of the value in a vector, from 0."""
-        return (self.row if self.sight.vector else self.map) - 1
-
-    @property
-    def at(self) -> tuple[int, ...]:
-        """Index of the value in the stage's output."""
-        return (self.output,) if self.sight.vector else (self.map - 1, self.row - 1, self.column - 1)
-
-    @property
-    def first(self) -> tuple[int, int, int]:
-        """First input map, and position of the window."""
-        return self.sight.first(self.output, self.row - 1, self.column - 1)
-
-    def taps(self, axis: int) -> dict[int, int]:
-        """Index of the input row (or column) by its number in the window."""
-        return self.sight.taps(axis, self.first[1 + axis])
-
-    @property
-    def place(self) -> int:
-        """Number of the value in the output, row by row and map by map, from 0."""
-        return self.sight.place(self.output, self.row - 1, self.column - 1)
-
-    @property
-    def cell(self) -> tuple[int, int]:
-        """Row and column on `Network`; 0 where there is no such cell."""
-        top, left = places_of(self.sight.stage.out).place(self.output)
-        down, right = (0, 0) if self.sight.vector else (self.row - 1, self.column - 1)
-        return (top + down, left + right) if self.ok else (0, 0)
-
-    def fills(self, panel: Panel) -> bool:
-        """Whether a panel shows something."""
-        return self.ok and panel.zone == _zone(self.sight) and panel.number < self.sight.panels
+def fold(reach: Reach, value: str) -> str:
+    """The formula of a stage's activation around a value."""
+    return reach.stage.activation.fold(value) if reach.stage.activation else value
 
 
-def _found(guide: Guide, choice: Choice) -> Numbers:
-    """The numbers of the chosen cell; where there is none, those of the stage's first one."""
-    at, (channel, y, x) = guide.at, choice.first
-    known = f"SUMPRODUCT(({guide.of_stages('name').absolute}={LAYER})*{guide.of_stages('number').absolute})"
-    inside = {
-        name: f"{name}>=1,{name}<={at(most)},{name}=INT({name})"
-        for name, most in ((MAP, "maps"), (ROW, "rows"), (COLUMN, "columns"))
-    }
-    there = f"AND({known}>0,{inside[ROW]},OR({at('vector')}=1,AND({inside[MAP]},{inside[COLUMN]})))"
-    in_map = f"AND({at('ok')}=1,{at('vector')}=0)"
-    row, column = f"{at('row')}-1", f"{at('column')}-1"
-    place = f"({at('output')}*{at('rows')}+{row})*{at('columns')}+{column}"
-    alone, rest = f"{at('elementwise')}=1", f"MOD({at('place')},{at('size')})"
-    windows = f"INT({at('output')}/{at('sharing')})*{at('each')}"
-    return {
-        "stage": (choice.number, f"MAX(1,{known})"),
-        "ok": (int(choice.ok), f"IF(COUNT({MAP},{ROW},{COLUMN})<3,0,IF({there},1,0))"),
-        "map": (choice.map, f"IF({in_map},{MAP},1)"),
-        "row": (choice.row, f"IF({at('ok')}=1,{ROW},1)"),
-        "column": (choice.column, f"IF({in_map},{COLUMN},1)"),
-        "output": (choice.output, f"IF({at('vector')}=1,{at('row')},{at('map')})-1"),
-        "place": (choice.place, f"IF({at('vector')}=1,{at('output')},{place})"),
-        "first map": (channel, f"IF({alone},INT({at('place')}/{at('size')}),{windows})"),
-        "first row": (y, f"IF({alone},INT({rest}/{at('width')}),{row})"),
-        "first column": (x, f"IF({alone},MOD({at('place')},{at('width')}),{column})"),
-    }
+def _room(reach: Reach) -> str:
+    """Which cells a stage has."""
+    name, (maps, rows, columns) = reach.stage.name, reach.shape
+    if reach.vector:
+        return f"{name} is a column of {rows} values: row 1 to {rows}."
+    room = f"of {rows}×{columns} values: map 1 to {maps}, row 1 to {rows}, column 1 to {columns}."
+    return f"{name} has {maps} map{'' if maps == 1 else 's'} {room}"
 
 
-def _framed(guide: Guide, choice: Choice) -> Numbers:
-    """What is framed on `Network`: the cell, and the window in each map that it sees."""
-    at, sight = guide.at, choice.sight
-    rows, columns = (guide.taps(axis).absolute for axis in (0, 1))
-    first_row, first_column = f"(MIN({rows})-1)", f"(MIN({columns})-1)"
-    height, width = f"(MAX({rows})-MIN({rows}))", f"(MAX({columns})-MIN({columns}))"
-    ys, xs = (list(choice.taps(axis).values()) for axis in (0, 1))
-    y, x = min(ys, default=-1), min(xs, default=-1)
-    high, wide = max(ys, default=-1) - y, max(xs, default=-1) - x
-    wrapped, beside = (at("wrapped"), f"(1-{at('wrapped')})")
-    cell = [
-        f"{at('ok')}*({place}+({at(axis)}-1)*(1-{at('vector')}))"
-        for place, axis in zip(guide.place("out", at("output")), _AXES, strict=True)
-    ]
-    seen = f"AND({at('ok')}=1,COUNT({rows})>0,COUNT({columns})>0)"
-    top, left = sight.lattice.row, sight.lattice.column
-    return {
-        "cell row": (choice.cell[0], cell[0]),
-        "cell column": (choice.cell[1], cell[1]),
-        "seen top": (top + y + sight.wrapped * x, f"{at('source top')}+{first_row}+{wrapped}*{first_column}"),
-        "seen left": (left + (not sight.wrapped) * x, f"{at('source left')}+{beside}*{first_column}"),
-        "seen height": (high + sight.wrapped * wide, f"{height}+{wrapped}*{width}"),
-        "seen width": ((not sight.wrapped) * wide, f"{beside}*{width}"),
-        "last map": (
-            choice.first[0] + sight.each - 1 if choice.ok and ys and xs else -1,
-            f"IF({seen},{at('first map')}+{at('each')}-1,-1)",
-        ),
-    }
+# -- what may be chosen ------------------------------------------------------------------------------------------------
 
 
-def _tap(guide: Guide, axis: int, number: int) -> str:
-    """Formula of the input row (or column), from 1, that the window has in a place; a text where it has none."""
-    name = _AXES[axis]
-    size, dilation, stride, before, spread, low, high = (
-        guide.at(f"{name} {what}") for what in ("size", "dilation", "stride", "before", "spread", "low", "high")
-    )
-    place = f"({guide.at(f'first {name}')}*{stride}-{before}+{number}*{dilation})"
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """Layer, map, row and column; at first above the middle and right of it, in the first map that has kernels.
+
+    In the middle itself many a picture is empty.
+    """
+    found = tuple(reaches(layout))
+    first = next((reach for reach in found if reach.weighted), found[0])
+    start = (1, -(-first.shape[1] // 3), -(-first.shape[2] * 2 // 3))
+    most = tuple(max(reach.shape[axis] for reach in found) for axis in range(3))
+    layers = tuple(reach.stage.name for reach in found)
+    listed = Block(PLACES, _FIRST + 1, 3, 1, len(found))
+    hint = Limits(choices=layers, hint="One of the network's layers, as the sheet Network names them.")
+    numbers = zip((MAP, ROW, COLUMN), start, most, strict=True)
     return (
-        f'IF(AND({number}<{size},MOD({place},{spread})=0,{place}>={low},{place}<={high}),{place}/{spread}+1,"{NONE}")'
+        Input.cell(LAYER, _at(0), first.stage.name, hint, listed),
+        *(
+            Input.cell(
+                name, _at(n), float(value), Limits(1, high, whole=True, hint=f"A whole number from 1 to {high}.")
+            )
+            for n, (name, value, high) in enumerate(numbers, 1)
+        ),
     )
 
 
-def _panel(guide: Guide, choice: Choice, panel: Panel) -> Numbers:
-    """What a panel shows: a tile of one of the maps that the value sees, and of the weights for it."""
-    at, sight = guide.at, choice.sight
-    mine = {name: guide.panel(panel, name).cell() for name in _PANEL}
-    n = panel.number
-    channel, from_row, from_column = sight.panel(n)
-    down, across = at("row tiles"), at("column tiles")
-    used = f"AND({at('ok')}=1,{at('zone')}={panel.zone},{n}<{at('each')}*{down}*{across})"
-    shape = sight.panel_shape(n) if choice.fills(panel) else (0, 0)
-    source_row, source_column = guide.place("source", f"({at('first map')}+{mine['channel']})")
-    output_row, output_column = guide.place("outputs", at("output"))
-    input_row, input_column = (
-        f"MOD({mine['channel']},{at('inputs high')})*{at('inputs down')}",
-        f"INT({mine['channel']}/{at('inputs high')})*{at('inputs right')}",
-    )
-    top, left = sight.lattice.place(choice.first[0] + channel)
-    weights = sight.weights or Weights(Lattice(1, 1), Lattice(1, 1))
-    weight = weights.place(choice.output, channel, (from_row, from_column))
-    return {
-        "channel": (channel, f"INT({n}/({down}*{across}))"),
-        "from row": (from_row, f"MOD(INT({n}/{across}),{down})*{TILE}"),
-        "from column": (from_column, f"MOD({n},{across})*{TILE}"),
-        "rows": (shape[0], f"IF({used},MIN({TILE},{at('row size')}-{mine['from row']}),0)"),
-        "columns": (shape[1], f"IF({used},MIN({TILE},{at('column size')}-{mine['from column']}),0)"),
-        "top": (top - 1, f"{source_row}-1"),
-        "left": (left - 1, f"{source_column}-1"),
-        "weight top": (
-            weight[0],
-            f"{output_row}+{input_row}+{at('weight row start')}+{mine['from row']}*{at('weight row step')}",
-        ),
-        "weight left": (
-            weight[1],
-            f"{output_column}+{input_column}+{at('weight column start')}"
-            f"+{mine['from column']}*{at('weight column step')}",
-        ),
-    }
+def _at(number: int) -> Block:
+    return Block(LOUPE, TOP + number, CHOICE_COLUMN, 1, 1)
 
 
 # -- the sheet ---------------------------------------------------------------------------------------------------------
 
 
-def settings(layout: Layout) -> tuple[Setting, ...]:
-    """None: what is looked at is chosen on `Loupe`."""
-    return ()
+@dataclass
+class Numbers:
+    """The numbers on the sheet, while it is put together: each has its row, and expressions name it by its name."""
+
+    state: WorkbookState
+    facts: Facts
+    page: Page
+    blocks: dict[str, tuple[Block, Any]] = field(default_factory=dict)
+
+    def put(self, name: str, value: Expr) -> Expr:
+        """A number in the next row."""
+        block = Block(PLACES, _FIRST + len(self.blocks), 2, 1, 1)
+        self.page.put(block.row, 1, name, style.LINE)
+        self.page.put(block.row, block.column, value, style.LINE)
+        self.blocks[name] = block, value.value
+        return self.of(name)
+
+    def of(self, name: str, page: Page | None = None) -> Expr:
+        """A number, for formulas on this sheet or on another one."""
+        block, value = self.blocks[name]
+        return (page or self.page).cell(block, value)
+
+    def listed(self, what: str, page: Page | None = None) -> Expr:
+        """A list of all corners: of rows (`top`), columns (`left`) or names."""
+        values = [(c.row, c.column, c.name)[_LISTS.index(what)] for c in self.facts.corners]
+        return (page or self.page).range(self.list_block(what), np.array(values, dtype=object))
+
+    def list_block(self, what: str) -> Block:
+        column = 5 + len(self.facts.reaches) + _LISTS.index(what)
+        return Block(PLACES, _FIRST, column, len(self.facts.corners), 1)
+
+    def corner(self, section: str, number: Operand) -> tuple[Expr, Expr]:
+        """Row and column of a corner by its section and its number there, from 0."""
+        place = self.of(f"{section} from") + number + 1
+        return index(self.listed("top"), place), index(self.listed("left"), place)
+
+    def setting(self, name: str) -> Expr:
+        """An input of the loupe."""
+        item = next(one for one in inputs(self.state.layout, self.state.lesson) if one.name == name)
+        value = self.state.text(item) if item.is_text else self.state.number(item)
+        return Expr(value, name)
 
 
-def engine(held: Held) -> list[tuple[Placed, Array]]:
-    """None: everything here is typed by the builder or a formula."""
-    return []
-
-
-def page(held: Held) -> Page:
-    """The sheet: a row a number, the chosen stage's before those of all; then the chosen cell's; then the panels'."""
-    guide = Guide(held.layout)
-    choice = Choice.of(guide, held.chosen)
-    sheet = Page(PLACES, hidden=True, widths={1: 22.0, 2: 14.0})
-    sheet.put(1, 1, PLACES, style.HEADING)
-    sheet.put(2, 1, "Numbers for the sheet Loupe: where every layer's values and weights stand on Network.", style.LINE)
-    for name in guide.facts[0]:
-        row, values = guide.of_stages(name), [facts[name] for facts in guide.facts]
-        for column, value in enumerate(values, row.column):
-            sheet.put(row.row, column, value, style.LINE)
-        mine = values[choice.number - 1]
-        cells = row.part(0, 0, 1, row.width + 1)  # never a single one, as in `taps`
-        _number(sheet, guide.block(name), name, mine, f"INDEX({cells.absolute},1,{guide.at('stage')})")
-    for name, (found, formula) in (_found(guide, choice) | _framed(guide, choice)).items():
-        _number(sheet, guide.block(name), name, found, formula)
+@lru_cache(maxsize=2)
+def numbers(state: WorkbookState) -> Numbers:
+    """The sheet for a state, with everything that the loupe asks of it."""
+    facts = Facts(tuple(reaches(state.layout)))
+    found = Numbers(state, facts, Page(PLACES, hidden=True, widths={1: 22.0, 2: 14.0}))
+    page = found.page
+    page.put(1, 1, PLACES, style.HEADING)
+    page.put(2, 1, "Numbers for the sheet Loupe: where every layer's values and weights stand on Network.", style.LINE)
+    for column, what in enumerate(_LISTS):
+        block = found.list_block(what)
+        page.put(block.row - 1, block.column, what, style.HEAD)
+        corner_values = [[(c.row, c.column, c.name)[column]] for c in facts.corners]
+        page.fill(block, np.array(corner_values, dtype=object), style.LINE)
+    _chosen_stage(found)
+    _chosen_cell(found)
     for axis in (0, 1):
-        block, taps = guide.taps(axis), choice.taps(axis)
-        sheet.put(block.row - 1, block.column, f"{_AXES[axis]}s", style.HEAD)
-        for n in range(block.height):
-            index = taps[n] + 1 if n in taps else NONE
-            sheet.put(*block.position(n, 0), index, style.LINE, _tap(guide, axis, n))
-    for name in _PANEL:
-        block = guide.panel(guide.panels[0], name)
-        sheet.put(block.row - 1, block.column, name, style.HEAD)
-    for panel in guide.panels:
-        for name, (found, formula) in _panel(guide, choice, panel).items():
-            block = guide.panel(panel, name)
-            sheet.put(block.row, block.column, found, style.LINE, formula)
-    sheet.names = {CELL: _run(guide, _CELL), SEEN: _run(guide, _SEEN)}
-    return sheet
+        _taps(found, axis)
+    _frames(found)
+    for number, panel in enumerate(facts.panels):
+        _panel(found, number, panel)
+    return found
 
 
-def _number(sheet: Page, block: Block, name: str, value: Value, formula: str) -> None:
-    sheet.put(block.row, 1, name, style.LINE)
-    sheet.put(block.row, block.column, value, style.LINE, formula)
+def _chosen_stage(found: Numbers) -> None:
+    """The facts of all stages, and in column B those of the chosen one."""
+    page, table, width = found.page, found.facts.table, len(found.facts.reaches)
+    for row, values in enumerate(table.values(), _FIRST):
+        page.fill(Block(PLACES, row, 3, 1, width), values[np.newaxis], style.LINE)
+    names = [page.range(Block(PLACES, _FIRST + n, 3, 1, width), table[name]) for n, name in enumerate(table)]
+    known = sumproduct((names[1] == found.setting(LAYER)) * names[0])
+    stage = Block(PLACES, _FIRST + len(table), 2, 1, 1)
+    chosen = page.cell(stage, max(1, int(known.value)))
+    for name, row in zip(table, range(_FIRST, _FIRST + len(table)), strict=True):
+        # Two cells at least: the chosen one's own stands before those of all, and is never the one that is taken.
+        area = page.range(Block(PLACES, row, 3, 1, width + 1), np.append(table[name], 0))
+        found.put(name, index(area, 1, chosen))
+    found.put("stage", largest(1, known))
 
 
-def _run(guide: Guide, names: tuple[str, ...]) -> Block:
-    """The cells of numbers that stand below each other."""
-    return around(tuple(guide.block(name) for name in names))
-
-
-def seen() -> str:
-    """A formula for conditional formats on `Network`: whether the cell belongs to what the chosen one sees."""
-    n = {name: f"INDEX({SEEN},{number})" for number, name in enumerate(_SEEN, 1)}
-    y, x = f"(ROW()-{n['seen top']})", f"(COLUMN()-{n['seen left']})"
-    high, down, right = (n[f"source {what}"] for what in ("high", "down", "right"))
-    channel = f"INT({y}/{down})+INT({x}/{right})*{high}"
-    rules = (
-        f"{y}>=0,INT({y}/{down})<{high},MOD({y},{down})<={n['seen height']},MOD(MOD({y},{down}),{n['row apart']})=0",
-        f"{x}>=0,MOD({x},{right})<={n['seen width']},MOD(MOD({x},{right}),{n['column apart']})=0",
-        f"{channel}>={n['first map']},{channel}<={n['last map']}",
+def _chosen_cell(found: Numbers) -> None:
+    """The numbers of the chosen cell; where there is none, those of the stage's first one."""
+    of, put = found.of, found.put
+    which, row, column = (found.setting(name) for name in (MAP, ROW, COLUMN))
+    inside = [
+        all_of(typed >= 1, typed <= of(most), typed == integer(typed))
+        for typed, most in ((which, "maps"), (row, "rows"), (column, "columns"))
+    ]
+    there = all_of(
+        of("name") == found.setting(LAYER), inside[1], any_of(of("vector") == 1, all_of(inside[0], inside[2]))
     )
-    return f"AND({','.join(rules)})"
+    put("ok", where(count(which, row, column) < 3, 0, where(there, 1, 0)))
+    in_map = all_of(of("ok") == 1, of("vector") == 0)
+    put("map", where(in_map, which, 1))
+    put("row", where(of("ok") == 1, row, 1))
+    put("column", where(in_map, column, 1))
+    put("output", where(of("vector") == 1, of("row"), of("map")) - 1)
+    in_order = (of("output") * of("rows") + of("row") - 1) * of("columns") + of("column") - 1
+    put("order", where(of("vector") == 1, of("output"), in_order))
+    alone, rest = of("elementwise") == 1, of("order") % of("size")
+    put("first map", where(alone, of("order") // of("size"), of("output") // of("sharing")) * of("each"))
+    put("first row", where(alone, rest // of("width"), of("row") - 1))
+    put("first column", where(alone, rest % of("width"), of("column") - 1))
+    top, left = found.corner("out", of("output"))
+    cell = [
+        put("cell row", of("ok") * (top + (of("row") - 1) * (1 - of("vector")))),
+        put("cell column", of("ok") * (left + (of("column") - 1) * (1 - of("vector")))),
+    ]
+    found.page.names[CELL] = Block(PLACES, found.blocks["cell row"][0].row, 2, len(cell), 1)
+    for number in range(found.facts.owned):
+        own = _OWN.format(number)
+        top, left = found.corner(own, of("output"))
+        planar = of(f"{own} planar")
+        there_is = all_of(of("ok") == 1, of(own) != NONE)
+        put(f"{own} row", where(there_is, top + (of("row") - 1) * planar, 1))
+        put(f"{own} column", where(there_is, left + (of("column") - 1) * planar, 1))
 
 
-def looked_at() -> str:
-    """The same for the chosen cell itself."""
-    return f"AND(ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2))"
+def _taps(found: Numbers, axis: int) -> None:
+    """The rows (or columns) of the input, from 1, that the window has, in the window's order; a text where none is."""
+    name, of = _AXES[axis], found.of
+    block = taps_block(found, axis)
+    number = found.page.row_number(block) - 1
+    at = of(f"first {name}") * of(f"{name} stride") - of(f"{name} before") + number * of(f"{name} dilation")
+    inside = all_of(
+        number < of(f"{name} size"),
+        at % of(f"{name} spread") == 0,
+        at >= of(f"{name} low"),
+        at <= of(f"{name} high"),
+    )
+    found.page.put(block.row - 1, block.column, f"{name}s", style.HEAD)
+    found.page.fill(block, where(inside, at / of(f"{name} spread") + 1, NONE), style.LINE)
+
+
+def taps_block(found: Numbers, axis: int) -> Block:
+    """Where they stand: two cells at least, as in the lists."""
+    most = max(2, *((reach.rows, reach.columns)[axis].size for reach in found.facts.reaches))
+    column = found.list_block("name").column + 2 + axis
+    return Block(PLACES, _FIRST, column, most, 1)
+
+
+def taps(found: Numbers, axis: int, page: Page | None = None) -> Expr:
+    """Them all, for formulas."""
+    block = taps_block(found, axis)
+    fill = next(one for one in found.page.fills if one.block == block)
+    return (page or found.page).range(block, fill.values)
+
+
+def _frames(found: Numbers) -> None:
+    """What is framed on `Network`: the rectangles of what the chosen cell sees, empty ones where there are none."""
+    of, page = found.of, found.page
+    rows, columns = taps(found, 0), taps(found, 1)
+    seen = all_of(of("ok") == 1, count(rows) > 0, count(columns) > 0)
+    column = taps_block(found, 1).column + 2
+    height = max(2, found.facts.frames)
+    numbers_ = page.row_number(Block(PLACES, _FIRST, column, height, 1)) - 1
+    last = where(of("across") > 0, of("size") - 1, largest(rows) - smallest(rows))
+    place = where(of("across") > 0, of("frames from"), of("reads from") + of("first map")) + numbers_ + 1
+    inside = all_of(numbers_ < of("frames"), seen)
+    top, left = index(found.listed("top"), place), index(found.listed("left"), place)
+    first_row, first_column = (where(of("across") > 0, 0, smallest(area) - 1) for area in (rows, columns))
+    corner = where(inside, top + first_row, 0), where(inside, left + first_column, 0)
+    ends = (
+        where(inside, top + first_row + last, -1),
+        where(inside, left + first_column + where(of("across") > 0, 0, largest(columns) - smallest(columns)), -1),
+    )
+    for n, (name, values) in enumerate(zip(FRAME, (*corner, *ends), strict=True)):
+        block = Block(PLACES, _FIRST, column + n, height, 1)
+        page.put(block.row - 1, block.column, name, style.HEAD)
+        page.fill(block, values, style.LINE)
+        page.names[name] = block
+    for name, axis in zip(APART, _AXES, strict=True):
+        page.names[name] = found.blocks[f"{axis} apart"][0]
+
+
+def _panel(found: Numbers, number: int, panel: Panel) -> None:
+    """What a panel shows: a tile of one of the maps that the value sees, and of the weights for it."""
+    of, n = found.of, panel.number
+
+    def put(name: str, value: Expr) -> Expr:
+        return found.put(f"panel {number} {name}", value)
+
+    tiles = of("row tiles") * of("column tiles")
+    used = all_of(of("ok") == 1, of("zone") == panel.zone, n < of("each") * tiles)
+    channel = put("channel", integer(n / tiles))
+    from_row = put("from row", (integer(n / of("column tiles")) % of("row tiles")) * TILE)
+    from_column = put("from column", (n - integer(n / of("column tiles")) * of("column tiles")) * TILE)
+    put("rows", where(used, smallest(TILE, of("row size") - from_row), 0))
+    put("columns", where(used, smallest(TILE, of("column size") - from_column), 0))
+    place = where(used, of("reads from") + of("first map") + channel, 0) + 1
+    put("name", index(found.listed("name"), place))
+    put("top", index(found.listed("top"), place) - 1)
+    put("left", index(found.listed("left"), place) - 1)
+    weighed = all_of(used, of("weighted") == 1)
+    weight = where(weighed, of("weights from") + of("output") * of("each") + channel, 0) + 1
+    down, right = of("weight row step"), of("weight column step")
+    beside = where(of("across") > 0, from_row * of("across") + from_column, from_row)
+    put("weight top", index(found.listed("top"), weight) + beside * down)
+    put("weight left", index(found.listed("left"), weight) + where(of("across") > 0, 0, from_column * right))

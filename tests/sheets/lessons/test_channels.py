@@ -10,25 +10,26 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from conv_sheet.check import check
 from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.lessons import channels
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.state import WorkbookState
 from tests import lessons, networks
-from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.oracles import gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
-held, path, book = lessons.fixtures("channels")
-
-
-def tensor(held: Contents, name: str) -> torch.Tensor:
-    return torch.tensor(held.tensors[name])
+state, path, book = lessons.fixtures("channels")
 
 
-def first(held: Contents, image: Array) -> torch.Tensor:
-    return F.conv2d(torch.tensor(image)[None], tensor(held, "conv1.weight"), tensor(held, "conv1.bias"), padding=1)
+def tensor(state: WorkbookState, name: str) -> torch.Tensor:
+    return torch.tensor(state.tensors[name])
+
+
+def first(state: WorkbookState, image: Array) -> torch.Tensor:
+    return F.conv2d(torch.tensor(image)[None], tensor(state, "conv1.weight"), tensor(state, "conv1.bias"), padding=1)
 
 
 def assert_close(book: Any, name: str, expected: torch.Tensor) -> None:
@@ -36,15 +37,15 @@ def assert_close(book: Any, name: str, expected: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
-def test_every_map_taken_apart(book: Any, held: Contents, number: int) -> None:
-    image = held.image.copy()
+def test_every_map_taken_apart(book: Any, state: WorkbookState, number: int) -> None:
+    image = state.image.copy()
     image[2, 3:6, 4:9] = 0.625
     lessons.put(book, channels_map=float(number), input_3=image[2])
-    weight = tensor(held, "conv1.weight")[number - 1 : number]
+    weight = tensor(state, "conv1.weight")[number - 1 : number]
     for c, colour in enumerate(channels.COLOURS):
         alone = F.conv2d(torch.tensor(image[None, c : c + 1]), weight[:, c : c + 1], padding=1)
         assert_close(book, f"channels_{colour}", alone[0, 0])
-    whole = first(held, image)[0, number - 1]
+    whole = first(state, image)[0, number - 1]
     assert_close(book, "channels_sum", whole)
     assert_close(book, "channels_out", whole.relu())
     assert_close(book, f"conv1_out_{number}", whole.relu())
@@ -52,9 +53,9 @@ def test_every_map_taken_apart(book: Any, held: Contents, number: int) -> None:
 
 
 @pytest.mark.parametrize(("row", "column"), [(1, 1), (12, 12), (5, 8)])
-def test_a_1x1_convolution_at_a_pixel(book: Any, held: Contents, row: int, column: int) -> None:
-    lessons.put(book, channels_row=float(row), channels_column=float(column), input_3=held.image[2])
-    mixed = F.conv2d(first(held, held.image).relu(), tensor(held, "mix.weight"), tensor(held, "mix.bias"))
+def test_a_1x1_convolution_at_a_pixel(book: Any, state: WorkbookState, row: int, column: int) -> None:
+    lessons.put(book, channels_row=float(row), channels_column=float(column), input_3=state.image[2])
+    mixed = F.conv2d(first(state, state.image).relu(), tensor(state, "mix.weight"), tensor(state, "mix.bias"))
     assert_close(book, "channels_mixed", mixed[0, :, row - 1, column - 1 : column])
 
 
@@ -77,9 +78,9 @@ def test_multiplications(book: Any, sizes: tuple[int, int, int, int, int]) -> No
     assert found["law"] == pytest.approx(found["part"], abs=1e-12)
 
 
-def test_the_lessons_own_layers_are_those_that_are_counted(book: Any, held: Contents) -> None:
+def test_the_lessons_own_layers_are_those_that_are_counted(book: Any, state: WorkbookState) -> None:
     work = {
-        name: node.layer.multiply_adds(node.in_shape) for name in channels.LAYERS for node in [held.network.node(name)]
+        name: node.layer.multiply_adds(node.in_shape) for name in channels.LAYERS for node in [state.network.node(name)]
     }
     names = {"whole": "conv1", "depthwise": "depthwise", "pointwise": "pointwise"}
     found = {name: lessons.numbers(book, f"conv1_{name}").item() for name in names}
@@ -96,18 +97,21 @@ def test_the_picture_is_seen_in_its_colours(path: Path, tmp_path: Path) -> None:
     assert min(shares.values()) > 5e-4, shares
 
 
-def test_another_program_agrees_after_changes(path: Path, held: Contents, tmp_path: Path) -> None:
-    typed = networks.changed(held)[1] | {s.block.other(): s.low + 1 for s in channels.settings(held.layout)}
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    changes = {name: rng.normal(size=value.shape).round(3) for name, value in state.tensors.items()}
+    asked = {item.name: item.limits.low + 1 for item in channels.inputs(state.layout, state.lesson)}
+    edits = changes | asked | {"input": rng.random(state.image.shape).round(3)}
+    edited = agreement.edited(path, tmp_path / "edited.xlsx", state, edits)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert check(read(answer)).formulas == ()
-    assert lessons.wrong(gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx"), "Channels") == []
+    for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+        assert agreement.differences(file, state.with_typed(edits), channels.CHANNELS) == []
 
 
-def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]
 
 
 CONV = {"name": "conv1", "kind": "Conv2d", "out_channels": 2, "kernel_size": 5, "padding": 2}
@@ -115,27 +119,26 @@ MIX = {"name": "mix", "kind": "Conv2d", "out_channels": 3, "kernel_size": 1}
 REST = [{"name": name, "kind": "Conv2d", "out_channels": 3, "kernel_size": 1} for name in ("depthwise", "pointwise")]
 
 
-def network(conv: dict[str, Any], channels: int = 3) -> Network:
-    layers = [conv, {"kind": "ReLU"}, MIX, *REST]
-    return Network.from_spec({"input": [channels, 9, 7], "sheets": ["channels"], "layers": layers})
+def taken_apart(conv: dict[str, Any], channels: int = 3) -> WorkbookState:
+    network = Network.from_spec({"input": [channels, 9, 7], "layers": [conv, {"kind": "ReLU"}, MIX, *REST]})
+    return networks.state_of(network, lesson=Lesson(sheets=("channels",)))
 
 
 def test_other_sizes(tmp_path: Path) -> None:
-    written = networks.written(tmp_path, networks.contents(network(CONV)))
-    bare = cells.set_cells(written, tmp_path / "bare.xlsx", {})
-    (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
-    assert check(read(answer)).ok
+    state = taken_apart(CONV)
+    (answer,) = libreoffice.recalculate([networks.written(tmp_path, state)], tmp_path / "out")
+    assert agreement.differences(answer, state, channels.CHANNELS) == []
 
 
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (network(CONV | {"stride": 2}), "with a padding that keeps the size"),
-        (network(CONV | {"kernel_size": [5, 3], "padding": [2, 1]}), "of square kernels"),
-        (network(CONV, channels=1), "an input of 3 channels"),
-        (network(CONV | {"name": "other"}), "there is no 'conv1'"),
+        (taken_apart(CONV | {"stride": 2}), "with a padding that keeps the size"),
+        (taken_apart(CONV | {"kernel_size": [5, 3], "padding": [2, 1]}), "of square kernels"),
+        (taken_apart(CONV, channels=1), "an input of 3 channels"),
+        (taken_apart(CONV | {"name": "other"}), "there is no 'conv1'"),
     ],
 )
-def test_a_network_that_it_cannot_show_is_told(made: Network, said: str) -> None:
+def test_a_network_that_it_cannot_show_is_told(made: WorkbookState, said: str) -> None:
     with pytest.raises(SpecError, match=said):
-        networks.contents(made).pages()
+        registry.pages(made)

@@ -8,55 +8,56 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from conv_sheet.check import check
+from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
 from conv_sheet.pictures.drawings import draw
-from conv_sheet.sheets import images
+from conv_sheet.sheets import images, registry
 from conv_sheet.sheets.lessons import filters
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.state import WorkbookState
 from scripts.shapes import picture
 from tests import lessons, networks
-from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.oracles import gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
-held, path, book = lessons.fixtures("cs231n")
+state, path, book = lessons.fixtures("cs231n")
 
 
-def answers(held: Contents, x: torch.Tensor) -> list[str]:
+def answers(state: WorkbookState, x: torch.Tensor) -> list[str]:
     """What the course's three-layer network, by PyTorch, says of pictures (N, 3, 12, 12)."""
-    weights = {name: torch.tensor(value) for name, value in held.tensors.items()}
+    weights = {name: torch.tensor(value) for name, value in state.tensors.items()}
     x = F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"], padding=1).relu()
     x = F.max_pool2d(x, 2).flatten(1)
     x = F.linear(x, weights["affine1.weight"], weights["affine1.bias"]).relu()
     scores = F.linear(x, weights["affine2.weight"], weights["affine2.bias"])
-    return [held.network.classes[int(number)] for number in scores.argmax(dim=1)]
+    return [state.network.classes[int(number)] for number in scores.argmax(dim=1)]
 
 
-def test_it_recognises_shapes_that_it_has_not_seen(held: Contents) -> None:
+def test_it_recognises_shapes_that_it_has_not_seen(state: WorkbookState) -> None:
     rng = np.random.default_rng(2024)
-    names = [name for name in held.network.classes for _ in range(40)]
+    names = [name for name in state.network.classes for _ in range(40)]
     drawn = (
         np.stack([picture(colour, form, rng) for colour, form in map(str.split, names)]).transpose(0, 3, 1, 2) / 255.0
     )
-    right = [said == name for said, name in zip(answers(held, torch.tensor(drawn)), names, strict=True)]
+    right = [said == name for said, name in zip(answers(state, torch.tensor(drawn)), names, strict=True)]
     assert np.mean(right) > 0.96
 
 
-def test_every_picture_of_the_gallery_is_recognised_in_the_cells(book: Any, held: Contents) -> None:
+def test_every_picture_of_the_gallery_is_recognised_in_the_cells(book: Any, state: WorkbookState) -> None:
     """Chosen in the drop-down, calculated by LibreOffice."""
-    for name in held.network.classes:
+    for name in state.network.classes:
         lessons.put(book, picture=name)
         assert lessons.shown(book, "prediction")[0][0] == name
-        assert answers(held, torch.tensor(draw(name, (3, 12, 12)))[None]) == [name]
+        assert answers(state, torch.tensor(draw(name, (3, 12, 12)))[None]) == [name]
 
 
 @pytest.mark.parametrize("number", [32, 30, 29, 1])
-def test_a_filter_in_numbers(book: Any, held: Contents, number: int) -> None:
+def test_a_filter_in_numbers(book: Any, state: WorkbookState, number: int) -> None:
     name = "green square"
     lessons.put(book, filter=float(number), picture=name)
-    weight, bias = (torch.tensor(held.tensors[f"conv1.{short}"]) for short in ("weight", "bias"))
+    weight, bias = (torch.tensor(state.tensors[f"conv1.{short}"]) for short in ("weight", "bias"))
     for c, colour in enumerate(filters.COLOURS):
         np.testing.assert_array_equal(lessons.numbers(book, f"filter_{colour}"), weight[number - 1, c].numpy())
     made = F.conv2d(torch.tensor(draw(name, (3, 12, 12)))[None], weight, bias, padding=1).relu()[0, number - 1]
@@ -69,8 +70,8 @@ def levels(codes: Array) -> Array:
     return np.stack([codes // 25, codes // 5 % 5, codes % 5])
 
 
-def test_the_tiles_are_the_filters_scaled_by_their_largest_weights(book: Any, held: Contents) -> None:
-    weight = held.tensors["conv1.weight"].copy()
+def test_the_tiles_are_the_filters_scaled_by_their_largest_weights(book: Any, state: WorkbookState) -> None:
+    weight = state.tensors["conv1.weight"].copy()
     weight[4] = 0.0
     lessons.put(book, **{f"conv1_weight_5_{c}": np.zeros((3, 3)) for c in (1, 2, 3)})
     grid = lessons.shown(book, "filter_tiles")
@@ -87,32 +88,40 @@ def test_the_picture_is_that_of_the_network(book: Any) -> None:
     assert np.abs(levels(lessons.numbers(book, "filter_picture")) - exact).max() <= 0.5
 
 
-def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path: Path) -> None:
-    typed = networks.changed(held)[1] | {filters.settings(held.layout)[0].block.other(): 31.0}
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    weight = state.tensors["conv1.weight"] + rng.normal(size=state.tensors["conv1.weight"].shape).round(3)
+    changes: dict[str, InputValue] = {
+        filters.FILTER: 31.0,
+        "input": rng.random(state.image.shape).round(3),
+        "conv1.weight": weight,
+    }
+    edited = agreement.edited(path, tmp_path / "edited.xlsx", state, changes)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert check(read(answer)).formulas == ()
-    assert lessons.wrong(gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx"), "Filters") == []
+    for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+        assert agreement.differences(file, state.with_typed(changes), filters.FILTERS) == []
 
 
-def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
-    assert images.labels(held.network) == ("drawing", "own", *held.network.classes)
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]
+    assert images.labels(state.network, state.lesson) == ("drawing", "own", *state.network.classes)
 
 
 @pytest.mark.parametrize(("channels", "maps", "groups"), [(1, 4, 1), (3, 3, 3), (3, 65, 1)])
 def test_a_network_that_it_cannot_show_is_told(channels: int, maps: int, groups: int) -> None:
     conv = {"kind": "Conv2d", "out_channels": maps, "kernel_size": 3, "groups": groups}
-    made = Network.from_spec({"input": [channels, 5, 5], "sheets": ["filters"], "layers": [conv]})
     with pytest.raises(SpecError, match="needs an input of 3 channels and a Conv2d behind it"):
-        networks.contents(made).pages()
+        registry.pages(filtered([channels, 5, 5], conv))
+
+
+def filtered(shape: list[int], conv: dict[str, Any]) -> WorkbookState:
+    network = Network.from_spec({"input": shape, "layers": [conv]})
+    return networks.state_of(network, lesson=Lesson(sheets=("filters",)))
 
 
 def test_a_few_filters_of_another_size(tmp_path: Path) -> None:
-    conv = {"kind": "Conv2d", "out_channels": 3, "kernel_size": [2, 5], "stride": 2}
-    made = Network.from_spec({"input": [3, 9, 8], "sheets": ["filters"], "layers": [conv]})
-    bare = cells.set_cells(networks.written(tmp_path, networks.contents(made)), tmp_path / "bare.xlsx", {})
-    (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
-    assert check(read(answer)).ok
+    state = filtered([3, 9, 8], {"kind": "Conv2d", "out_channels": 3, "kernel_size": [2, 5], "stride": 2})
+    (answer,) = libreoffice.recalculate([networks.written(tmp_path, state)], tmp_path / "out")
+    assert agreement.differences(answer, state, filters.FILTERS) == []

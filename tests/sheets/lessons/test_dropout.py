@@ -8,26 +8,28 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from conv_sheet.check import check
+from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.lessons import dropout
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.state import WorkbookState
 from tests import lessons, networks
-from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.oracles import gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
 PRIME = 1_048_571
 
 
-held, path, book = lessons.fixtures("dropout")
+state, path, book = lessons.fixtures("dropout")
 
 
-def pooled(held: Contents) -> Array:
+def pooled(state: WorkbookState) -> Array:
     """What the layer reads, from PyTorch."""
-    weights = {name: torch.tensor(value) for name, value in held.tensors.items()}
-    x = torch.tensor(held.image)[None]
+    weights = {name: torch.tensor(value) for name, value in state.tensors.items()}
+    x = torch.tensor(state.image)[None]
     for name in ("conv1", "conv2"):
         x = F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"]).relu()
     maps: Array = F.max_pool2d(x, 2)[0].numpy()
@@ -42,9 +44,9 @@ def mask(seed: int, number: int, p: float) -> Array:
 
 
 @pytest.mark.parametrize(("number", "seed", "p"), [(2, 1, 0.5), (1, 77, 0.25), (2, 9_999, 0.875), (1, 0, 0.0)])
-def test_a_hundred_masks(book: Any, held: Contents, number: int, seed: int, p: float) -> None:
+def test_a_hundred_masks(book: Any, state: WorkbookState, number: int, seed: int, p: float) -> None:
     lessons.put(book, dropout_map=float(number), dropout_seed=float(seed), dropout_p=p, dropout_active=0.0)
-    before = pooled(held)[number - 1]
+    before = pooled(state)[number - 1]
     np.testing.assert_allclose(lessons.numbers(book, "dropout_before"), before, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(lessons.numbers(book, f"dropout_mask_{number}"), mask(seed, number, p))
     after = before * mask(seed, number, p) / (1 - p)
@@ -58,17 +60,17 @@ def test_a_hundred_masks(book: Any, held: Contents, number: int, seed: int, p: f
 
 
 @pytest.mark.parametrize(("seed", "p"), [(1, 0.5), (500, 0.5), (1, 0.2), (31, 0.8)])
-def test_on_average_the_sum_stays(book: Any, held: Contents, seed: int, p: float) -> None:
+def test_on_average_the_sum_stays(book: Any, state: WorkbookState, seed: int, p: float) -> None:
     """Within four standard errors of a mean of a hundred, which the values themselves tell."""
     lessons.put(book, dropout_map=1.0, dropout_seed=float(seed), dropout_p=p)
-    before = pooled(held)[0]
+    before = pooled(state)[0]
     error = np.sqrt(p / (1 - p) * (before**2).sum()) / before.sum() / 10
     assert abs(lessons.numbers(book, dropout.AVERAGE).item()) < 4 * error
 
 
-def test_on_and_off(book: Any, held: Contents) -> None:
+def test_on_and_off(book: Any, state: WorkbookState) -> None:
     lessons.put(book, dropout_map=1.0, dropout_seed=3.0, dropout_p=0.5, dropout_active=0.0)
-    np.testing.assert_allclose(lessons.numbers(book, "dropout_out_1"), pooled(held)[0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(lessons.numbers(book, "dropout_out_1"), pooled(state)[0], rtol=0, atol=1e-9)
     assert "off, as in use" in lessons.texts(book, "Dropout")
     lessons.put(book, dropout_active=1.0)
     np.testing.assert_array_equal(lessons.numbers(book, "dropout_out_1"), lessons.numbers(book, "dropout_after"))
@@ -81,22 +83,22 @@ def test_an_empty_map(book: Any) -> None:
     assert not lessons.numbers(book, "dropout_changes").any()
 
 
-def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path: Path) -> None:
-    own = held.layout.by_name["dropout"].own
-    settings = {"seed": 12, "p": 0.3, "active": 1}
-    typed = {own[short].blocks[0].other(): float(value) for short, value in settings.items()}
-    typed |= {dropout.settings(held.layout)[0].block.other(): 2.0, held.layout.input.blocks[0].other(9, 9): 0.75}
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    image = state.image.copy()
+    image[0, 9, 9] = 0.75
+    options = {"dropout.seed": -12.0, "dropout.p": 0.3, "dropout.active": 1.0}
+    changes: dict[str, InputValue] = {dropout.MAP: 2.0, "input": image, **options}
+    edited = agreement.edited(path, tmp_path / "edited.xlsx", state, changes)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert check(read(answer)).formulas == ()
-    by_gnumeric = gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")
-    assert lessons.wrong(by_gnumeric, "Dropout") == lessons.wrong(by_gnumeric, "Masks") == []
+    for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+        for title in (dropout.DROPOUT, dropout.MASKS):
+            assert agreement.differences(file, state.with_typed(changes), title) == []
 
 
-def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]
 
 
 @pytest.mark.parametrize(
@@ -104,16 +106,17 @@ def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
     [(["dropout", "masks"], "needs a Dropout layer that reads maps"), (["dropout"], "need each other: name both")],
 )
 def test_what_cannot_be_shown_is_told(sheets: list[str], said: str) -> None:
-    bare = Network.from_spec({"input": [1, 4, 4], "sheets": sheets, "layers": [{"kind": "ReLU"}]})
+    bare = Network.from_spec({"input": [1, 4, 4], "layers": [{"kind": "ReLU"}]})
     with pytest.raises(SpecError, match=said):
-        networks.contents(bare).pages()
+        registry.pages(networks.state_of(bare, lesson=Lesson(sheets=tuple(sheets))))
 
 
 def test_another_size_and_the_second_dropout_of_a_network(tmp_path: Path) -> None:
     layers = [{"kind": "Dropout"}, {"kind": "Conv2d", "out_channels": 3, "kernel_size": [3, 2]}, {"kind": "Dropout"}]
-    made = Network.from_spec({"input": [2, 5, 9], "sheets": ["dropout", "masks"], "layers": layers})
-    held = networks.contents(made)
-    written = networks.written(tmp_path, held)
-    typed = {dropout.settings(held.layout)[0].block.other(): 2.0}
-    (answer,) = libreoffice.recalculate([cells.set_cells(written, tmp_path / "typed.xlsx", typed)], tmp_path / "out")
-    assert check(read(answer)).formulas == ()
+    made = Network.from_spec({"input": [2, 5, 9], "layers": layers})
+    state = networks.state_of(made, lesson=Lesson(sheets=("dropout", "masks")))
+    changes = {dropout.MAP: 2.0}
+    edited = agreement.edited(networks.written(tmp_path, state), tmp_path / "typed.xlsx", state, changes)
+    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
+    for title in (dropout.DROPOUT, dropout.MASKS):
+        assert agreement.differences(answer, state.with_typed(changes), title) == []

@@ -8,17 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from conv_sheet.check import check
-from conv_sheet.errors import ShapeError, WorkbookError
-from conv_sheet.layers import Array
+from conv_sheet.errors import ShapeError
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.lessons import kernels
 from conv_sheet.sheets.lessons.kernels import CATALOGUE
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.package import patch_cells
-from conv_sheet.xlsx.reader import contents, read
+from conv_sheet.state import WorkbookState
 from tests import lessons, networks
-from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.oracles import gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
 SMOOTH, SLOPE = np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.0, 1.0])
 FLAT, MIDDLE = np.ones(3), np.array([0.0, 1.0, 0.0])
@@ -42,7 +42,7 @@ EXPECTED: dict[str, Array] = {
 MINE = np.array([[0.5, -1.25, 3.0], [0.0, 7.0, -0.1], [2.0, 1.0, -4.0]])
 
 
-held, path, book = lessons.fixtures("kernels")
+state, path, book = lessons.fixtures("kernels")
 
 
 def by_torch(image: Array, kernel: Array) -> Array:
@@ -55,65 +55,55 @@ def test_the_drop_down_offers_every_kernel() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_choice_changes_kernel_map_and_words(name: str, book: Any, held: Contents) -> None:
+def test_a_choice_changes_kernel_map_and_words(name: str, book: Any, state: WorkbookState) -> None:
     lessons.put(book, kernel_choice="custom", custom_kernel=MINE)
     other = lessons.numbers(book, "kernels_map")
     lessons.put(book, kernel_choice=name)
     np.testing.assert_allclose(lessons.numbers(book, "chosen_kernel"), EXPECTED[name], rtol=0, atol=1e-12)
     found = lessons.numbers(book, "kernels_map")
     assert not np.allclose(found, other)
-    np.testing.assert_allclose(found, by_torch(held.image, EXPECTED[name]), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found, by_torch(state.image, EXPECTED[name]), rtol=0, atol=1e-9)
     assert lessons.texts(book, "Kernels").count(CATALOGUE[name].words) == 2
     total = EXPECTED[name].sum()
     says = "Only changes remain" if abs(total) < 1e-12 else "it stays as it is"
     assert says in lessons.texts(book, "Kernels")
 
 
-def test_ones_own_kernel_on_ones_own_picture(book: Any, held: Contents) -> None:
-    image = np.random.default_rng(3).random(held.image.shape).round(3)
+def test_ones_own_kernel_on_ones_own_picture(book: Any, state: WorkbookState) -> None:
+    image = np.random.default_rng(3).random(state.image.shape).round(3)
     lessons.put(book, kernel_choice="custom", custom_kernel=MINE, input_1=image[0])
     np.testing.assert_allclose(lessons.numbers(book, "kernels_map"), by_torch(image, MINE), rtol=0, atol=1e-9)
     assert "So many times" in lessons.texts(book, "Kernels")
-    lessons.put(book, input_1=held.image[0])
+    lessons.put(book, input_1=state.image[0])
 
 
-def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp_path: Path) -> None:
-    choice, *weights = kernels.settings(held.layout)
-    typed: dict[str, cells.Value | None] = {choice.block.other(): "custom"}
-    typed |= {s.block.other(): float(value) for s, value in zip(weights, MINE.ravel(), strict=True)}
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
-    (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert contents(read(answer)).chosen["custom_kernel_2_3"] == -0.1
-    assert check(read(answer)).ok
-    assert lessons.wrong(gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx"), "Kernels") == []
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    image = np.random.default_rng(4).random(state.image.shape).round(3)
+    edits: list[dict[str, Any]] = [
+        {"input": image, "kernel_choice": "custom", "custom_kernel": MINE},
+        {"input": image, "kernel_choice": "box blur"},
+    ]
+    files = [agreement.edited(path, tmp_path / f"{n}.xlsx", state, edit) for n, edit in enumerate(edits)]
+    answers = libreoffice.recalculate(files, tmp_path / "out")
+    for file, answer, edit in zip(files, answers, edits, strict=True):
+        for other in (answer, gnumeric.recalculate(file, tmp_path / f"gnumeric-{file.name}")):
+            assert agreement.differences(other, state.with_typed(edit), kernels.KERNELS) == []
 
 
-def test_a_choice_that_nothing_has_calculated_is_seen(path: Path, held: Contents, tmp_path: Path) -> None:
-    choice, *_ = kernels.settings(held.layout)
-    stale = tmp_path / "stale.xlsx"
-    patch_cells(path, stale, {choice.block.sheet: {choice.block.position(0, 0): "outline"}})
-    wrong = check(read(stale)).formulas
-    assert {difference.owner for difference in wrong} == {"Kernels"}
-    assert len(wrong) > held.network.input_shape[1] ** 2 / 2
-
-
-def test_a_kernel_without_a_name_is_refused(path: Path, held: Contents, tmp_path: Path) -> None:
-    choice, *weights = kernels.settings(held.layout)
-    edited = tmp_path / "edited.xlsx"
-    for setting, value in ((choice, "blurr"), (weights[4], "nine"), (weights[4], True)):
-        patch_cells(path, edited, {setting.block.sheet: {setting.block.position(0, 0): value}})
-        with pytest.raises(WorkbookError, match=setting.block.other()):
-            contents(read(edited))
+def test_a_kernel_without_a_name_is_none(state: WorkbookState) -> None:
+    choice, weights = kernels.inputs(state.layout, state.lesson)
+    assert choice.limits.allows("custom") and weights.limits.allows(-0.1)
+    assert not any((choice.limits.allows("blurr"), weights.limits.allows("nine"), weights.limits.allows(True)))
 
 
 def test_a_picture_too_small_for_a_kernel_is_refused() -> None:
     layer = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 2}
-    small = Network.from_spec({"input": [1, 2, 5], "sheets": ["kernels"], "layers": [layer]})
+    small = Network.from_spec({"input": [1, 2, 5], "layers": [layer]})
     with pytest.raises(ShapeError, match=r"needs a picture of 3×3 pixels at least, not 2×5"):
-        networks.contents(small).pages()
+        registry.pages(networks.state_of(small, lesson=Lesson(sheets=("kernels",))))
 
 
-def test_the_workbook_keeps_its_promises(path: Path) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in lessons.contents("kernels").network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]

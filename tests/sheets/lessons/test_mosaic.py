@@ -3,11 +3,18 @@ from itertools import product
 
 import numpy as np
 
-from conv_sheet.sheets.lessons.mosaic import COLOURS, LEVELS, codes
+from conv_sheet.cells.expr import Expr
+from conv_sheet.ops import Array
+from conv_sheet.sheets.lessons.mosaic import COLOURS, LEVELS, code
 
 
 def lights(colour: str) -> list[float]:
-    return [int(part, 16) / 255 for part in re.findall("..", colour)]
+    return [int(digits, 16) / 255 for digits in re.findall("..", colour)]
+
+
+def codes(light: Array) -> Array:
+    """Numbers of the colours (H, W) for light (3, H, W)."""
+    return np.asarray(code(*(Expr(plane, letter) for plane, letter in zip(light, "ABC", strict=True))).value)
 
 
 def test_every_colour_is_another_and_from_black_to_white() -> None:

@@ -9,20 +9,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from conv_sheet.check import check
+from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.lessons import pooling
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.state import WorkbookState
 from tests import lessons, networks
-from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.oracles import gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
 SHIFTS = list(product(range(-2, 3), repeat=2))
 
 
-held, path, book = lessons.fixtures("pooling")
+state, path, book = lessons.fixtures("pooling")
 
 
 def moved(image: Array, right: int, down: int) -> torch.Tensor:
@@ -36,8 +38,8 @@ def pooled(x: torch.Tensor) -> dict[str, Array]:
     return {name: value[0, 0].numpy() for name, value in maps.items()}
 
 
-def test_every_shift(book: Any, held: Contents) -> None:
-    before = pooled(moved(held.image, 0, 0))
+def test_every_shift(book: Any, state: WorkbookState) -> None:
+    before = pooled(moved(state.image, 0, 0))
     for right, down in SHIFTS:
         lessons.put(book, shift_right=float(right), shift_down=float(down))
         says = (
@@ -48,7 +50,7 @@ def test_every_shift(book: Any, held: Contents) -> None:
             else "Nothing has"
         )
         assert says in lessons.texts(book, "Pooling")
-        for name, expected in pooled(moved(held.image, right, down)).items():
+        for name, expected in pooled(moved(state.image, right, down)).items():
             said = f"{name} {right} {down}"
             found = lessons.numbers(book, f"pooling_{name}")
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9, err_msg=said)
@@ -84,31 +86,33 @@ def test_an_empty_picture_has_not_changed(book: Any) -> None:
     assert "Pixels have moved, and no map shows it" in lessons.texts(book, "Pooling")
 
 
-def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp_path: Path) -> None:
-    right, down = (setting.block.other() for setting in pooling.settings(held.layout))
-    pixel = held.layout.input.blocks[0].other(9, 9)
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", {right: -1, down: 2, pixel: 0.375})
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    image = np.random.default_rng(4).random(state.image.shape).round(3)
+    changes: dict[str, InputValue] = {pooling.RIGHT: -1.0, pooling.DOWN: 2.0, "input": image}
+    edited = agreement.edited(path, tmp_path / "edited.xlsx", state, changes)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert check(read(answer)).formulas == ()
-    assert lessons.wrong(gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx"), "Pooling") == []
+    for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+        assert agreement.differences(file, state.with_typed(changes), pooling.POOLING) == []
+
+
+def pooled_alone(shape: list[int]) -> WorkbookState:
+    network = Network.from_spec({"input": shape, "layers": [{"kind": "ReLU"}]})
+    return networks.state_of(network, lesson=Lesson(sheets=("pooling",)))
 
 
 def test_a_picture_too_small_is_refused() -> None:
-    small = Network.from_spec({"input": [1, 7, 9], "sheets": ["pooling"], "layers": [{"kind": "ReLU"}]})
     with pytest.raises(ShapeError, match=r"needs a picture of 8×8 pixels at least, not 7×9"):
-        networks.contents(small).pages()
+        registry.pages(pooled_alone([1, 7, 9]))
 
 
-@pytest.mark.parametrize("shape", [[1, 9, 12], [2, 8, 11]])
-def test_odd_sizes_and_more_channels(shape: list[int], tmp_path: Path) -> None:
-    network = Network.from_spec({"input": shape, "sheets": ["pooling"], "layers": [{"kind": "ReLU"}]})
-    written = networks.written(tmp_path, networks.contents(network))
-    bare = cells.set_cells(written, tmp_path / "bare.xlsx", {})
-    (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
-    assert check(read(answer)).ok
+def test_odd_sizes_and_more_channels(tmp_path: Path) -> None:
+    states = [pooled_alone(shape) for shape in ([1, 9, 12], [2, 8, 11])]
+    files = [networks.written(tmp_path, state, f"{n}.xlsx") for n, state in enumerate(states)]
+    for answer, state in zip(libreoffice.recalculate(files, tmp_path / "out"), states, strict=True):
+        assert agreement.differences(answer, state, pooling.POOLING) == []
 
 
-def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]

@@ -11,21 +11,22 @@ import torch.nn.functional as F
 from openpyxl.formula.translate import Translator
 from torch import nn
 
-from conv_sheet.check import check
 from conv_sheet.errors import SpecError
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.lessons import field
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.state import WorkbookState
 from tests import lessons, networks
 from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
 FAR = 200
 """Rows below everything on the sheet."""
 
 
-held, path, book = lessons.fixtures("receptive-field")
+state, path, book = lessons.fixtures("receptive-field")
 
 
 def test_both_ways_make_the_same_map_whatever_the_kernels(book: Any) -> None:
@@ -107,31 +108,36 @@ def test_a_value_that_the_map_does_not_have_is_told(book: Any, name: str, value:
     assert "There is no such value: row 1 to 10, column 1 to 10." in lessons.texts(book, "Field")
 
 
-def test_other_programs_agree_after_changes(path: Path, held: Contents, tmp_path: Path) -> None:
-    typed = networks.changed(held)[1] | {s.block.other(): s.high for s in field.settings(held.layout)}
-    edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    changed, _ = networks.changed(state)
+    highest = {item.name: item.limits.high for item in field.inputs(state.layout, state.lesson)}
+    changes = {**changed.typed, **highest}
+    edited = agreement.edited(path, tmp_path / "edited.xlsx", state, changes)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
-    assert check(read(answer)).formulas == ()
-    assert lessons.wrong(gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx"), "Field") == []
+    for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
+        assert agreement.differences(file, state.with_typed(changes), field.FIELD) == []
 
 
-def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]
+
+
+LESSON = Lesson(sheets=("field",))
 
 
 def network(*kernels: int, **options: object) -> Network:
     layers = [{"kind": "Conv2d", "out_channels": 1, "kernel_size": k, "bias": False} | options for k in kernels]
-    return Network.from_spec({"input": [1, 14, 12], "sheets": ["field"], "layers": layers})
+    return Network.from_spec({"input": [1, 14, 12], "layers": layers})
 
 
 @pytest.mark.parametrize("kernels", [(3, 3), (2, 5), (3, 1, 3, 2)])
 def test_other_kernels(kernels: tuple[int, ...], tmp_path: Path) -> None:
-    written = networks.written(tmp_path, networks.contents(network(*kernels)))
-    bare = cells.set_cells(written, tmp_path / "bare.xlsx", {})
+    state = networks.state_of(network(*kernels), lesson=LESSON)
+    bare = cells.set_cells(networks.written(tmp_path, state), tmp_path / "bare.xlsx", {})
     (answer,) = libreoffice.recalculate([bare], tmp_path / "out")
-    assert check(read(answer)).ok
+    assert agreement.differences(answer, state, field.FIELD) == []
 
 
 @pytest.mark.parametrize(
@@ -139,4 +145,4 @@ def test_other_kernels(kernels: tuple[int, ...], tmp_path: Path) -> None:
 )
 def test_a_network_that_no_single_kernel_replaces_is_told(made: Network) -> None:
     with pytest.raises(SpecError, match="needs two or more Conv2d layers and no others"):
-        networks.contents(made).pages()
+        registry.pages(networks.state_of(made, lesson=LESSON))

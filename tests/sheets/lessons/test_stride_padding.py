@@ -1,10 +1,9 @@
 """The lesson `stride-padding`: every setting compared with PyTorch, in NumPy and in LibreOffice's cells."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import openpyxl
@@ -15,17 +14,24 @@ from openpyxl.formula.translate import Translator
 
 from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block
-from conv_sheet.check import check
-from conv_sheet.errors import WorkbookError
-from conv_sheet.layers import Array
+from conv_sheet.cells.inputs import InputValue
 from conv_sheet.office.libreoffice import connect
+from conv_sheet.ops import Array
 from conv_sheet.sheets.lessons import stride
-from conv_sheet.sheets.lessons.stride import Choice
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.package import patch_cells
-from conv_sheet.xlsx.reader import contents, read
+from conv_sheet.state import WorkbookState
 from tests import lessons
 from tests.oracles import cells, gnumeric, libreoffice, validator
+from tests.sheets import agreement
+
+
+class Choice(NamedTuple):
+    """Kernel size, stride, padding and dilation."""
+
+    kernel_size: int
+    stride: int
+    padding: int
+    dilation: int
+
 
 EVERY = [Choice(*options) for options in product(range(1, 6), range(1, 4), range(4), range(1, 3))]
 IMPOSSIBLE = [Choice(5, s, 0, 2) for s in range(1, 4)]
@@ -33,7 +39,7 @@ IMPOSSIBLE = [Choice(5, s, 0, 2) for s in range(1, 4)]
 PICTURE, WEIGHT = (np.random.default_rng(7).integers(-9, 10, size).astype(float) for size in ((7, 7), (5, 5)))
 
 
-held, path, _ = lessons.fixtures("stride-padding")
+state, path, _ = lessons.fixtures("stride-padding")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,7 @@ def book(path: Path) -> Iterator[Any]:
 
 def by_torch(picture: Array, weight: Array, choice: Choice) -> Array | None:
     """What PyTorch makes of it; None where it refuses the options."""
-    size, step, padding, dilation = astuple(choice)
+    size, step, padding, dilation = choice
     kernel = torch.tensor(weight[:size, :size])[None, None]
     try:
         maps = F.conv2d(torch.tensor(picture)[None, None], kernel, stride=step, padding=padding, dilation=dilation)
@@ -55,35 +61,33 @@ def by_torch(picture: Array, weight: Array, choice: Choice) -> Array | None:
     return answer
 
 
-def chosen(choice: Choice) -> dict[str, float | str]:
-    names = (stride.KERNEL_SIZE, stride.STEP, stride.PADDING, stride.DILATION)
-    return dict(zip(names, map(float, astuple(choice)), strict=True))
+def chosen(choice: Choice) -> dict[str, InputValue]:
+    return {name: float(value) for name, value in choice._asdict().items()}
 
 
-def typed() -> dict[str, float | str]:
-    tables = {stride.PICTURE: PICTURE, stride.WEIGHT: WEIGHT}
-    return {f"{name}_{y + 1}_{x + 1}": float(v) for name, t in tables.items() for (y, x), v in np.ndenumerate(t)}
+TYPED: dict[str, InputValue] = {"stride_picture": PICTURE, "stride_weight": WEIGHT}
 
 
-def place(held: Contents, name: str) -> Block:
-    return next(setting.block for setting in stride.settings(held.layout) if setting.name == name)
-
-
-def test_engine_and_formula_of_the_size_are_pytorchs_for_every_setting(held: Contents) -> None:
+def test_the_page_is_pytorchs_for_every_setting(state: WorkbookState) -> None:
     refused = []
     for choice in EVERY:
-        now = replace(held, settings=chosen(choice) | typed())
+        page = agreement.page(state.with_typed(chosen(choice) | TYPED), stride.STRIDE)
+        shown = {at: cell.value for at, cell in page.cells()}
+        block = page.names["stride_output"]
+        found = np.array([shown[at] for at in block.positions()], dtype=object).reshape(block.shape)
         expected = by_torch(PICTURE, WEIGHT, choice)
+        size = 0 if expected is None else len(expected)
+        assert [shown[at] for at in page.names["stride_size"].positions()] == [size], choice
+        assert (found[size:] == "").all() and (found[:, size:] == "").all(), choice
         if expected is None:
             refused.append(choice)
-            assert choice.out == 0
         else:
-            assert (choice.out, choice.out) == expected.shape
-            np.testing.assert_allclose(stride.output(now), expected, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(found[:size, :size].astype(float), expected, rtol=0, atol=1e-12)
     assert refused == IMPOSSIBLE
 
 
 def test_cells_follow_every_setting(book: Any) -> None:
+    """The output; and the rows in no window, which are those on which no output depends."""
     for choice in EVERY:
         lessons.put(book, **chosen(choice))
         found = np.array(lessons.shown(book, "stride_output"), dtype=float)
@@ -95,6 +99,12 @@ def test_cells_follow_every_setting(book: Any) -> None:
         assert np.array_equal(~np.isnan(found), there), choice
         if expected is not None:
             np.testing.assert_allclose(found[:size, :size], expected, rtol=0, atol=1e-9, err_msg=str(choice))
+            missed, says = unseen(choice), lessons.texts(book, "Stride")
+            assert lessons.numbers(book, "stride_unseen").item() == missed.sum(), choice
+            assert ("are in no window" in says) == missed.any(), choice
+            span = choice.dilation * (choice.kernel_size - 1) + 1
+            at_the_end = (7 + 2 * choice.padding - span) % choice.stride - choice.padding
+            assert ("rounds down" in says) == (at_the_end > 0 and missed[-1]), choice
 
 
 @pytest.mark.parametrize("choice", IMPOSSIBLE, ids=str)
@@ -133,22 +143,11 @@ def test_words_fit_the_numbers(choice: Choice, says: str, book: Any) -> None:
 def unseen(choice: Choice) -> Array:
     """Which rows of the picture no output depends on: by PyTorch's gradient."""
     picture = torch.zeros(1, 1, 7, 7, dtype=torch.float64, requires_grad=True)
-    size, step, padding, dilation = astuple(choice)
+    size, step, padding, dilation = choice
     ones = torch.ones(1, 1, size, size, dtype=torch.float64)
     (slopes,) = torch.autograd.grad(F.conv2d(picture, ones, None, step, padding, dilation).sum(), picture)
     missed: Array = (slopes[0, 0] == 0).all(dim=1).numpy()
     return missed
-
-
-def test_rows_in_no_window_are_those_on_which_no_output_depends(book: Any) -> None:
-    for choice in EVERY:
-        lessons.put(book, **chosen(choice))
-        if choice not in IMPOSSIBLE:
-            missed, says = unseen(choice), lessons.texts(book, "Stride")
-            assert lessons.numbers(book, "stride_unseen").item() == missed.sum() == choice.unseen, choice
-            assert ("are in no window" in says) == missed.any(), choice
-            at_the_end = (choice.padded - choice.span) % choice.stride - choice.padding
-            assert ("rounds down" in says) == (at_the_end > 0 and missed[-1]), choice
 
 
 ODD_ONES: list[tuple[dict[str, Any], str]] = [
@@ -180,10 +179,11 @@ def test_an_output_cell_that_is_none_is_told(name: str, value: Any, book: Any) -
     assert lessons.shown(book, "stride_value") == [[None]]
 
 
-def test_no_cell_shows_an_error_whatever_is_typed(path: Path, held: Contents, tmp_path: Path) -> None:
+def test_no_cell_shows_an_error_whatever_is_typed(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    items = {item.name: item for item in stride.inputs(state.layout, state.lesson)}
     edited: list[Path] = []
     for odd in (*(odd for odd, _ in ODD_ONES), {"stride_row": None}, {"stride_column": "one"}):
-        at = {place(held, name).other(): value for name, value in odd.items()}
+        at = {items[name].at.other(): value for name, value in odd.items()}
         edited.append(cells.set_cells(path, tmp_path / f"{len(edited)}.xlsx", at))
     answers = libreoffice.recalculate(edited, tmp_path / "out")
     answers += [gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}") for one in edited]
@@ -219,9 +219,9 @@ LOOKED_AT = [
 ]
 
 
-def test_amber_is_what_the_output_depends_on(path: Path, held: Contents, tmp_path: Path) -> None:
+def test_amber_is_what_the_output_depends_on(path: Path, tmp_path: Path) -> None:
     """The rule of the conditional format, as a formula in cells of its own beside the sheet."""
-    padded = place(held, f"{stride.PICTURE}_1_1").part(-3, -3, 13, 13)
+    padded = stride.PICTURE.at.part(-3, -3, 13, 13)
     beside = Block(padded.sheet, padded.row, 100, 13, 13)
     rules = openpyxl.load_workbook(path)["Stride"].conditional_formatting
     (rule,) = (r for area in rules if str(area.sqref) == padded.relative for r in area.rules if amber(r))
@@ -247,36 +247,30 @@ def amber(rule: Any) -> bool:
     return bool(rule.dxf and rule.dxf.fill and rule.dxf.fill.bgColor.rgb == f"FF{style.AMBER}")
 
 
-def test_what_was_chosen_is_read_back_and_agrees(path: Path, held: Contents, tmp_path: Path) -> None:
-    edited = []
-    for choice in (Choice(3, 2, 1, 2), Choice(5, 1, 0, 2)):
-        options = chosen(choice) | {f"{stride.PICTURE}_2_3": -4.5}
-        typed_in = {place(held, name).other(): value for name, value in options.items()}
-        edited.append(cells.set_cells(path, tmp_path / f"{choice.kernel_size}.xlsx", typed_in))
-    answers = libreoffice.recalculate(edited, tmp_path / "out")
-    assert contents(read(answers[0])).chosen[f"{stride.PICTURE}_2_3"] == -4.5
-    for one, answer in zip(edited, answers, strict=True):
-        assert check(read(answer)).ok
-        assert lessons.wrong(gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}"), "Stride") == []
+def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
+    edits = [chosen(choice) | TYPED for choice in (Choice(3, 2, 1, 2), Choice(5, 1, 0, 2))]
+    files = [agreement.edited(path, tmp_path / f"{n}.xlsx", state, edit) for n, edit in enumerate(edits)]
+    answers = libreoffice.recalculate(files, tmp_path / "out")
+    for file, answer, edit in zip(files, answers, edits, strict=True):
+        for other in (answer, gnumeric.recalculate(file, tmp_path / f"gnumeric-{file.name}")):
+            assert agreement.differences(other, state.with_typed(edit), stride.STRIDE) == []
 
 
-def test_settings_out_of_range_are_refused(path: Path, held: Contents, tmp_path: Path) -> None:
-    for name, value in ((stride.STEP, 0), (stride.PADDING, 4), (stride.DILATION, 1.5), (stride.KERNEL_SIZE, "three")):
-        block, edited = place(held, name), tmp_path / "edited.xlsx"
-        patch_cells(path, edited, {block.sheet: {block.position(0, 0): value}})
-        with pytest.raises(WorkbookError, match=rf"^{block.other()} holds .*{name}: A whole number from"):
-            contents(read(edited))
+def test_what_is_out_of_range_is_none() -> None:
+    for item, value in ((stride.STEP, 0), (stride.PADDING, 4), (stride.DILATION, 1.5), (stride.KERNEL_SIZE, "three")):
+        assert not item.limits.allows(value)
+        assert item.limits.hint.startswith("A whole number from")
 
 
-def test_the_four_layers_show_one_option_each(held: Contents) -> None:
-    image = torch.tensor(held.image)[None]
+def test_the_four_layers_show_one_option_each(state: WorkbookState) -> None:
+    image = torch.tensor(state.image)[None]
     plain = image[..., 1:-1, 1:-1]
     expected = {"plain": plain, "padded": plain, "strided": plain[..., ::2, ::2], "dilated": plain[..., ::2, ::2]}
     for name, maps in expected.items():
-        np.testing.assert_array_equal(held.activations[name], maps.numpy())
+        np.testing.assert_array_equal(state.activations[name], maps.numpy())
 
 
-def test_the_workbook_keeps_its_promises(path: Path, held: Contents) -> None:
+def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
     assert validator.findings(path) == []
     assert lessons.strange_formulas(path) == []
-    assert list(lessons.tries(path)) == [item.at for item in held.network.tries]
+    assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]

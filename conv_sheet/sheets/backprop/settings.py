@@ -1,0 +1,120 @@
+"""What the user chooses on the sheet `Backprop`, and the engine's numbers that follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.learning.step import ForwardPass, forward_pass, gradients, updated
+from conv_sheet.network.layout import Layout
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
+from conv_sheet.sheets.addresses import TARGET
+from conv_sheet.sheets.backprop.layout import BACKPROP, CHECK, LOSS, MAX_NUMBERS, STEP, BackpropLayout, backprop_layout
+from conv_sheet.state import WorkbookState
+
+RATE, BLOCK, ROW, COLUMN, H = "learning_rate", "check_block", "check_row", "check_column", "check_h"
+MAX_RATE = 1e3
+_SMALLEST_H, _LARGEST_H = 1e-5, 1.0
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """What the sheet is told.
+
+    `target` is the number of a class. The weight whose gradient is checked stands in the block number `block` (from 0)
+    at `row` and `column` (from 1), and is changed by `h`.
+    """
+
+    target: int
+    rate: float
+    block: int
+    row: int
+    column: int
+    h: float
+
+
+@dataclass(frozen=True)
+class Learning:
+    """All numbers of the sheets that show how a network learns from one picture."""
+
+    settings: StepSettings
+    now: ForwardPass
+    gradients: Mapping[str, Array]
+    after: ForwardPass
+    plus: ForwardPass
+    minus: ForwardPass
+    inside: bool
+    """Whether there is a weight at the row and column that were chosen."""
+
+
+def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+    """Target, learning rate, and the weight whose gradient is checked: at first the middle one of the first block."""
+    made = backprop_layout(layout)
+    blocks, (height, width) = tuple(one.name for one in made.weight_blocks), made.weight_blocks[0].block.shape
+    shown = lesson.picture or "7"
+    first = shown if shown in made.labels else made.labels[0]
+    at = f"A whole number from 1 to {MAX_NUMBERS:,}: where the weight stands in its block."
+    place = Limits(1, MAX_NUMBERS, whole=True, hint=at)
+    target = Limits(choices=made.labels, hint="The class that the picture shows. Choose one from the list.")
+    rate = Limits(
+        0, MAX_RATE, hint=f"A number from 0 to {MAX_RATE:g}: how far a step goes. Too far, and the loss rises."
+    )
+    small = Limits(_SMALLEST_H, _LARGEST_H, hint=f"A number from {_SMALLEST_H:g} to {_LARGEST_H:g}.")
+    block = Limits(choices=blocks, hint="Choose one from the list.")
+    classes = Block(BACKPROP, made.goal.row, made.last.label_column(), len(made.labels), 1)
+    return (
+        Input.cell(TARGET, made.value(LOSS, 0), first, target, classes),
+        Input.cell(RATE, made.value(STEP, 0), 0.1, rate),
+        Input.cell(BLOCK, made.value(CHECK, 0), blocks[0], block, made.listed("block")),
+        Input.cell(ROW, made.value(CHECK, 1), float((height + 1) // 2), place),
+        Input.cell(COLUMN, made.value(CHECK, 2), float((width + 1) // 2), place),
+        Input.cell(H, made.value(CHECK, 3), 1e-4, small),
+    )
+
+
+def settings(state: WorkbookState) -> StepSettings:
+    """What the user has chosen."""
+    made = backprop_layout(state.layout)
+    target, rate, block, row, column, h = inputs(state.layout, state.lesson)
+    names = [one.name for one in made.weight_blocks]
+    return StepSettings(
+        made.labels.index(state.text(target)),
+        state.number(rate),
+        names.index(state.text(block)),
+        int(state.number(row)),
+        int(state.number(column)),
+        state.number(h),
+    )
+
+
+@lru_cache(maxsize=2)
+def learning(state: WorkbookState) -> Learning:
+    """Everything that the sheets show of a state."""
+    made, chosen, network = backprop_layout(state.layout), settings(state), state.network
+    block = made.weight_blocks[chosen.block].block
+    inside = chosen.row <= block.height and chosen.column <= block.width
+
+    def with_change(h: float) -> ForwardPass:
+        tensors = _changed(made, state.tensors, chosen, h) if inside else state.tensors
+        return forward_pass(network, state.image, tensors, chosen.target)
+
+    now = forward_pass(network, state.image, state.tensors, chosen.target)
+    after = forward_pass(network, state.image, updated(network, now, chosen.rate), chosen.target)
+    return Learning(chosen, now, gradients(network, now), after, with_change(chosen.h), with_change(-chosen.h), inside)
+
+
+def chosen_value(made: BackpropLayout, values: Mapping[str, Array], chosen: StepSettings) -> float:
+    """The value that belongs to the chosen weight, of the tensors or of their gradients."""
+    one = made.weight_blocks[chosen.block]
+    planes = made.gradients[one.tensor].planes(values[one.tensor])
+    return float(planes[one.index, chosen.row - 1, chosen.column - 1])
+
+
+def _changed(made: BackpropLayout, tensors: Mapping[str, Array], chosen: StepSettings, h: float) -> dict[str, Array]:
+    one = made.weight_blocks[chosen.block]
+    placed = made.gradients[one.tensor]
+    planes = placed.planes(tensors[one.tensor]).copy()
+    planes[one.index, chosen.row - 1, chosen.column - 1] += h
+    return dict(tensors) | {one.tensor: placed.tensor(planes)}

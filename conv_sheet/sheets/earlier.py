@@ -1,0 +1,57 @@
+"""Workbooks of the first version: what is in them is found by their defined names, wherever it stands."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input, InputValue
+from conv_sheet.errors import WorkbookError
+from conv_sheet.network.graph import INPUT
+from conv_sheet.network.layout import Layout, plan
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.sheets import images, registry
+from conv_sheet.sheets.entries import value_of
+from conv_sheet.sheets.reading import Source, spec_of
+from conv_sheet.state import WorkbookState
+
+
+def state_of(source: Source) -> WorkbookState:
+    """Picture, weights and choices of a workbook of the first version, found by their defined names.
+
+    Raises WorkbookError where a name is gone or a cell holds what it may not.
+    """
+    spec = spec_of(source)
+    layout = plan(spec.network, fold=not spec.lesson.backprop)
+    inputs = registry.inputs(layout, spec.lesson)
+    typed: dict[str, InputValue] = {}
+    for item in inputs:
+        blocks = _named(source, item, layout)
+        if blocks is not None:
+            placed = replace(item.placed, blocks=blocks)
+            typed[item.name] = value_of(source, replace(item, placed=placed))
+    missing = [name for name in (INPUT, *spec.network.parameters) if name not in typed]
+    if missing:
+        raise WorkbookError(f"{source.name}: the cells of {missing[0]} have lost their name, so it cannot be read")
+    typed |= _gallery(source, layout, spec.lesson)
+    return WorkbookState(spec.network, typed, spec.lesson)
+
+
+def _named(source: Source, item: Input, layout: Layout) -> tuple[Block, ...] | None:
+    """Where the blocks of an input stand by their names; None where one has none, or another size."""
+    found: list[Block] = []
+    for (name, _), built in zip(item.placed.names(), item.placed.blocks, strict=False):
+        stands = source.refers(name)
+        if stands is None or stands.shape != built.span:
+            return None
+        found.append(replace(built, sheet=stands.sheet, row=stands.row, column=stands.column))
+    return tuple(found) if len(found) == len(item.placed.blocks) else None
+
+
+def _gallery(source: Source, layout: Layout, lesson: Lesson) -> Iterator[tuple[str, InputValue]]:
+    """The pictures on `Images` that stand below their label where they do today."""
+    if images.NAME not in lesson.sheets or images.IMAGES not in source.titles:
+        return
+    for label, item in images.gallery(layout, lesson).items():
+        ((caption,),) = source.block(item.at.part(-1, 0, 1, 1))
+        if caption == label:
+            yield item.name, value_of(source, item)

@@ -1,0 +1,209 @@
+"""What each value of a network is made of, and where that stands on `Network`.
+
+Of every stage a few numbers say which window of which maps a value sees; lists say where these maps, the kernels that
+weigh them, biases and the values themselves stand. Formulas can work with both.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import gcd, prod
+
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.layers import Field, Site
+from conv_sheet.layers.base import PADDED
+from conv_sheet.network.layout import Layout, Stage
+
+TILE = 12
+"""Rows and columns of a window that are looked at together; a larger one is cut into tiles."""
+SMALL = 5
+"""Rows and columns of a small window."""
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A row and a column on `Network`, and the defined name of what stands there; empty where it has none."""
+
+    row: int
+    column: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the values of a stage are made of.
+
+    `rows` and `columns` are the windows, in which `low` and `high` are the first and the last index that there is, the
+    border included. A vector that every value sees whole is looked at as a table of `across` columns; for maps that is
+    0. `reads` are the corners of the maps that values see, or of the values of a vector: `each` of them a value, the
+    same for as many outputs in a row as `sharing` says.
+    """
+
+    stage: Stage
+    rows: Field
+    columns: Field
+    low: tuple[int, int]
+    high: tuple[int, int]
+    across: int
+    reads: tuple[Corner, ...]
+    frames: tuple[Block, ...]
+    """What is read, as rectangles: the maps, or the columns of a vector."""
+    each: int
+    map_shape: tuple[int, int]
+    """Rows and columns of each map that is read."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Maps, rows and columns of the output; a vector is one column."""
+        out = self.stage.out.shape
+        return (out[0], out[1], out[2]) if len(out) == 3 else (1, out[0], 1)
+
+    @property
+    def vector(self) -> bool:
+        """Whether the output is a vector: then its values are numbered by row alone."""
+        return len(self.stage.out.shape) == 1
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a value is a sum of products with weights."""
+        return "weight" in self.stage.own and len(self.stage.own["weight"].shape) > 1
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether a value is computed from the values in its place."""
+        return not self.weighted and self.rows == self.columns == Field()
+
+    @property
+    def sharing(self) -> int:
+        """Outputs (maps, or values of a vector) in a row that see the same input maps."""
+        outputs = self.stage.out.shape[0]
+        return outputs if self.across else max(1, outputs * self.each // len(self.reads))
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        """Into how many tiles a window is cut, down and across."""
+        return -(-self.rows.size // TILE), -(-self.columns.size // TILE)
+
+    @property
+    def panels(self) -> int:
+        """Tiles of all maps that one value sees."""
+        return self.each * prod(self.tiles)
+
+    @property
+    def small(self) -> bool:
+        """Whether a window is as small as kernels mostly are, and not a whole map."""
+        return max(self.rows.size, self.columns.size) <= SMALL
+
+    def panel_shape(self, panel: int) -> tuple[int, int]:
+        """Rows and columns of one tile of one map."""
+        tile, across = panel % prod(self.tiles), self.tiles[1]
+        return min(TILE, self.rows.size - tile // across * TILE), min(TILE, self.columns.size - tile % across * TILE)
+
+    @property
+    def apart(self) -> tuple[int, int]:
+        """Rows and columns between neighbours of a window that there are, as they stand on the sheet."""
+        if self.across:
+            return 1, 1
+        down, right = (f.dilation // gcd(f.dilation, f.spread) for f in (self.rows, self.columns))
+        return down, right
+
+    @cached_property
+    def weights(self) -> tuple[Corner, ...]:
+        """Where the weight stands that a window's first value meets: `each` for every output."""
+        if not self.weighted:
+            return ()
+        weight, layer = self.stage.own["weight"], self.stage.layer
+        if weight.transposed:
+            block = weight.blocks[0]
+            return tuple(Corner(*block.position(0, output)) for output in range(block.width))
+        planes = [plane for of_one in layer.kernels(self.stage.in_shape) for plane in of_one]
+        blocks = [weight.blocks[plane] for plane in planes] or list(weight.blocks)
+        height, width = blocks[0].shape if layer.turned else (1, 1)
+        return tuple(Corner(*block.position(height - 1, width - 1)) for block in blocks)
+
+    @property
+    def weight_step(self) -> tuple[int, int]:
+        """Rows and columns to the weight that the next row's and the next column's value meets."""
+        if not self.weighted:
+            return 0, 0
+        down, right = self.stage.own["weight"].blocks[0].step
+        return (-down, -right) if self.stage.layer.turned else (down, right)
+
+    @cached_property
+    def own(self) -> dict[str, Placed]:
+        """Tensors, by short name, of which a value has a number of its own: biases, settings, what is on the way."""
+        short = {name for name, placed in self.stage.own.items() if len(placed.shape) < 2 and name != "out"}
+        if not self.weighted:
+            short |= set(self.stage.layer.intermediates(self.stage.in_shape)) - {PADDED}
+        return {name: placed for name, placed in self.stage.own.items() if name in short}
+
+    def formula(self, windows: Sequence[Block], total: Block, own: Sequence[Block]) -> str:
+        """Formula of a value, before the activation, over cells that hold what it sees in each panel, the sum of all
+        products, and what the value has of its own.
+        """
+        cells = dict(zip(self.own, own, strict=False))
+        if self.weighted:
+            return "+".join(cell.cell() for cell in (total, *cells.values()))
+        if not self.elementwise:
+            return self.stage.layer.over([w.relative for w in windows], {k: cell.cell() for k, cell in cells.items()})
+        rank = len(self.stage.out.shape)
+        alone = tuple(Placed("", (1,) * rank, (window.part(0, 0, 1, 1),)) for window in windows)
+        tensors = {short: Placed("", (1,) * len(self.own[short].shape), (cell,)) for short, cell in cells.items()}
+        return self.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
+
+
+def corners(placed: Placed, count: int = 0) -> tuple[Corner, ...]:
+    """Where the maps of a tensor stand, or the values of a vector; a setting stands there for `count` outputs alike."""
+    if not placed.shape:
+        return (Corner(placed.blocks[0].row, placed.blocks[0].column),) * count
+    if len(placed.shape) == 3:
+        return tuple(Corner(block.row, block.column) for block in placed.blocks)
+    return tuple(Corner(row, column) for block in placed.blocks for row, column in block.positions())
+
+
+def reaches(layout: Layout) -> Iterator[Reach]:
+    """The reach of every stage whose values are all computed alike."""
+    names = {block: name for name, block in layout.names()}
+    for stage in layout.stages:
+        if stage.nodes and stage.layer.uniform(stage.in_shape):
+            yield _reach(layout, stage, names)
+
+
+def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
+    own = PADDED if PADDED in stage.own else stage.layer.sees
+    sources = (stage.own[own],) if own else layout.site(stage).sources
+    fields = stage.layer.fields(stage.in_shape)
+    as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1
+    if fields is None and not as_maps:
+        return _whole_vector(stage, sources[0], fields)
+    planes = [_named(source, as_maps, names) for source in sources]
+    reads = tuple(corner for together in zip(*planes, strict=True) for corner in together)
+    height, width = sources[0].blocks[0].shape if as_maps else (1, 1)
+    each = len(sources)
+    if fields is None:
+        fields = Field(height, stride=0), Field(width, stride=0)
+        each = len(reads) if "weight" in stage.own or not as_maps else 1
+    elif "weight" in stage.own and len(stage.own["weight"].shape) > 1:
+        each = len(stage.layer.kernels(stage.in_shape)[0])
+    border = stage.layer.border()
+    low, high = (-border.top, -border.left), (height - 1 + border.bottom, width - 1 + border.right)
+    if own == PADDED:
+        low, high = (0, 0), (height - 1, width - 1)
+        fields = replace(fields[0], before=0), replace(fields[1], before=0)
+    frames = tuple(block for source in sources for block in source.blocks)
+    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width))
+
+
+def _named(source: Placed, as_maps: bool, names: dict[Block, str]) -> list[Corner]:
+    if as_maps:
+        return [Corner(block.row, block.column, names.get(block, source.name)) for block in source.blocks]
+    return [replace(corner, name=source.name) for corner in corners(source)]
+
+
+def _whole_vector(stage: Stage, source: Placed, fields: None) -> Reach:
+    """Of a stage whose values see a whole vector."""
+    length = source.shape[0]
+    across = max(n for n in range(1, TILE + 1) if length % n == 0)
+    rows, columns = Field(length // across, dilation=across, stride=0), Field(across, stride=0)
+    reads = tuple(replace(corner, name=source.name) for corner in corners(source))
+    return Reach(stage, rows, columns, (0, 0), (length - 1, across - 1), across, reads, source.blocks, 1, (length, 1))

@@ -1,0 +1,60 @@
+"""A sheet after edits: what another program calculates, against what the page says of the same state."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from conv_sheet.cells.grid import column_letters
+from conv_sheet.cells.inputs import InputValue
+from conv_sheet.cells.page import Page
+from conv_sheet.sheets import registry
+from conv_sheet.state import WorkbookState
+from tests.oracles import cells
+
+TOLERANCE = 1e-9
+"""Largest distance of two numbers, relative to values above 1."""
+
+
+def page(state: WorkbookState, title: str) -> Page:
+    """The page of one sheet."""
+    (sheet,) = (s for s in registry.sheets(state.layout, state.lesson) if s.title == title)
+    return sheet.page(registry.settled(state))
+
+
+def typed(state: WorkbookState, changes: Mapping[str, InputValue]) -> dict[str, cells.Value | None]:
+    """What to type where, as `{"Network!B9": 0.5}`, so that the inputs of these names hold other values."""
+    items = {item.name: item for item in registry.inputs_of(state)}
+    return {
+        f"{block.sheet}!{column_letters(column)}{row}": value
+        for name, changed in changes.items()
+        for block, plane in items[name].planes(changed)
+        for (row, column), value in block.items(plane)
+    }
+
+
+def edited(path: Path, out: Path, state: WorkbookState, changes: Mapping[str, InputValue]) -> Path:
+    """The workbook `path` as `out`, with other values in the inputs of these names, and no formula calculated."""
+    return cells.set_cells(path, out, typed(state, changes))
+
+
+def differences(path: Path, state: WorkbookState, title: str) -> list[str]:
+    """Cells of a recalculated sheet that do not show what the page of a state says: each with both."""
+    shown = cells.values(path, title)
+    expected = {f"{column_letters(column)}{row}": cell.value for (row, column), cell in page(state, title).cells()}
+    return [
+        f"{title}!{at} shows {shown.get(at)!r}, not {expected.get(at)!r}"
+        for at in shown.keys() | expected.keys()
+        if not same(shown.get(at), expected.get(at))
+    ]
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two cells show the same; an empty text is as good as nothing.
+
+    >>> same(None, ""), same(1.0, 1.0 + 1e-12), same(1.0, "1"), same(True, 1.0)
+    (True, True, False, False)
+    """
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= TOLERANCE * max(1.0, abs(other))
+    return (one or None) == (other or None) and isinstance(one or "", type(other or ""))
