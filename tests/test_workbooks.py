@@ -37,7 +37,7 @@ def assert_same(built: Path, kept: Path) -> None:
 def test_a_built_lesson_is_current(name: str, tmp_path: Path) -> None:
     lesson = lessons.load(name)
     built = tmp_path / f"{name}.xlsm"
-    build(lessons.first_contents(lesson.network, lesson.lesson, lesson.tensors()), built)
+    build(lessons.first_state(lesson.network, lesson.lesson, lesson.tensors()), built)
     assert_same(built, FOLDER / built.name)
 
 
@@ -46,7 +46,7 @@ def test_a_changed_weight_is_seen(tmp_path: Path) -> None:
     tensors = lesson.tensors()
     tensors["fc.bias"] = tensors["fc.bias"] + 1e-6
     built = tmp_path / "fastai.xlsm"
-    build(lessons.first_contents(lesson.network, lesson.lesson, tensors), built)
+    build(lessons.first_state(lesson.network, lesson.lesson, tensors), built)
     with pytest.raises(AssertionError, match="stale"):
         assert_same(built, FOLDER / built.name)
 
