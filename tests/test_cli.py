@@ -244,7 +244,7 @@ def test_a_model_of_pytorch_is_a_workbook_with_its_weights() -> None:
     assert "agree with NumPy" in done("check", "mine.xlsx", "--recalculate")
     state = read(Path("mine.xlsx"))
     wanted = module(x)[0].detach().numpy()
-    np.testing.assert_allclose(state.activations[state.network.output].reshape(-1), wanted, atol=1e-6)
+    np.testing.assert_allclose(state.output.reshape(-1), wanted, atol=1e-6)
 
 
 def test_a_model_that_cannot_be_read_says_the_way_out(tmp_path: Path) -> None:
