@@ -17,7 +17,7 @@ const POOLS = { MAX: "largest", MIN: "smallest", AVERAGE: "mean" };
 
 /** @param {Formula} formula @returns {Account} */
 function accountOf(formula) {
-  const { compiler, tree, sources } = formula.pattern;
+  const { compiler, tree, named } = formula.pattern;
   const { inner, activation } = activated(chosenBranch(tree, formula));
   const whole = chosenBranch(inner, formula);
   /** @type {Account} */
@@ -33,7 +33,7 @@ function accountOf(formula) {
     added: [],
     sum: null,
     activation: "",
-    used: sources.map((source) => source(formula)),
+    used: named.map((area) => area(formula)),
   };
 }
 

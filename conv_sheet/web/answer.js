@@ -9,6 +9,8 @@ class Answer {
   constructor(page) {
     this.page = page;
     this.place = element("answer");
+    this.best = made("b");
+    this.sure = made("span");
     this.data = page.data.answer ?? null;
     /** @type {number[]} */
     this.now = [];
@@ -28,9 +30,11 @@ class Answer {
   build(data) {
     const values = listOf(this.page.book, data.values);
     this.labels = data.labels ? listOf(this.page.book, data.labels).map(toText) : values.map((_, k) => String(k + 1));
-    this.said = made("div", "", "said");
+    const said = made("div", "", "said");
+    said.append(this.best, this.sure);
     this.then = made("div", "", "then");
-    this.place.append(made("h2", data.title), this.said, this.then);
+    this.place.append(made("h2", data.title));
+    if (data.labels) this.place.append(said, this.then);
     this.list = made("div", "", "bars");
     if (data.labels || values.length <= LISTED) this.rows = this.labels.map((label) => this.bar(label));
     this.place.append(this.list);
@@ -73,16 +77,17 @@ class Answer {
     const most = data.shares ? 1 : Math.max(1e-9, ...now.map(Math.abs), ...(before ?? []).map(Math.abs));
     const best = largest(now);
     this.rows.forEach(({ row, share }, k) => {
-      row.style.setProperty("--share", String(Math.abs(now[k] ?? 0) / most));
-      row.style.setProperty("--before", String(Math.abs(before?.[k] ?? now[k] ?? 0) / most));
+      setLength(row, "--share", Math.abs(now[k] ?? 0) / most);
+      setLength(row, "--before", Math.abs(before?.[k] ?? now[k] ?? 0) / most);
       row.classList.toggle("best", k === best && Boolean(data.labels));
       row.classList.toggle("moved", Math.abs((before?.[k] ?? now[k] ?? 0) - (now[k] ?? 0)) / most > 0.004);
-      share.textContent = this.text(data, now[k] ?? 0);
+      write(share, this.text(data, now[k] ?? 0));
     });
-    if (!data.labels || !this.said || !this.then) return;
-    this.said.replaceChildren(made("b", this.labels?.[best] ?? ""), made("span", this.text(data, now[best] ?? 0)));
+    if (!data.labels || !this.then) return;
+    write(this.best, this.labels?.[best] ?? "");
+    write(this.sure, this.text(data, now[best] ?? 0));
     const then = before ? largest(before) : -1;
-    this.then.textContent = before ? `before: ${this.labels?.[then]}, ${this.text(data, before[then] ?? 0)}` : "";
+    write(this.then, before ? `before: ${this.labels?.[then]}, ${this.text(data, before[then] ?? 0)}` : "");
     this.then.classList.toggle("moved", then >= 0 && then !== best);
   }
 
@@ -120,6 +125,12 @@ class Answer {
   text(data, value) {
     return format(value, data.shares ? "0.0%" : "0.00");
   }
+}
+
+/** @param {HTMLElement} row @param {string} property @param {number} share */
+function setLength(row, property, share) {
+  const text = share.toFixed(3);
+  if (row.style.getPropertyValue(property) !== text) row.style.setProperty(property, text);
 }
 
 /** Place of the largest of some numbers. @param {number[]} values */

@@ -125,8 +125,18 @@ class Book {
    * @param {Sheet} sheet @param {string} text @param {Shift} at @param {number} key */
   formula(sheet, text, at, key) {
     const formula = new Formula(sheet, this.pattern(sheet, text), at, key);
-    for (const source of formula.pattern.sources) this.listen(source(formula), formula);
+    const { sources, named } = formula.pattern;
+    for (const source of key < 0 ? named : sources) this.listen(source(formula), formula);
     return formula;
+  }
+
+  /** Let a formula hear of the cell that INDEX has chosen for it. @param {Formula} formula @param {Area} area */
+  choose(formula, area) {
+    const id = `${area.sheet.number}!${area.address}`;
+    formula.chosen ??= new Set();
+    if (formula.chosen.has(id)) return;
+    formula.chosen.add(id);
+    this.listen(area, formula);
   }
 
   /** A formula that stands in no cell, but follows what it reads, as that of a colour.

@@ -29,6 +29,7 @@ class Brush {
 
   /** @param {Point} point @param {boolean} erases */
   begin(point, erases) {
+    this.page.say("");
     this.page.history.begin();
     this.erases = erases;
     this.last = point;
@@ -50,6 +51,7 @@ class Brush {
     this.last = null;
     this.page.history.end();
     this.page.tell("stroke");
+    this.page.request();
   }
 
   /** @param {Point} from @param {Point} to @param {Map<string, Spot & {after: Content}>} wanted */
@@ -90,10 +92,9 @@ class Brush {
 
   /** @param {Point} point */
   radius({ row, column }) {
-    const rule = this.page.rules.of({ sheet: this.page.sheet, row, column });
-    const block = rule?.blocks
-      .map(spread)
-      .find((b) => row >= b.row && row <= b.bottom && column >= b.column && column <= b.right);
+    const { rules, sheet } = this.page;
+    const blocks = rules.pictures(sheet).flat().map(spread);
+    const block = blocks.find((b) => row >= b.row && row <= b.bottom && column >= b.column && column <= b.right);
     const rows = block?.height ?? STROKE.rows;
     return rows <= FINE ? 0.5 : Math.max(1, (STROKE.radius * rows) / STROKE.rows);
   }

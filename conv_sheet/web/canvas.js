@@ -6,13 +6,15 @@ const FONTS = {
   mono: 'Consolas, "DejaVu Sans Mono", Menlo, monospace',
 };
 /** Texts smaller than this are not drawn: the cells are a picture then. */
-const LEAST_TEXT = 4.5;
+const LEAST_TEXT = 5.5;
 /** @typedef {{row: number, column: number, value: Value, look: Look, texts: boolean}} Drawn what was drawn in a cell */
 
 class View extends Sight {
-  /** @param {HTMLElement} frame what scrolls @param {HTMLCanvasElement} canvas @param {Book} book */
-  constructor(frame, canvas, book) {
+  /** @param {HTMLElement} frame what scrolls @param {HTMLCanvasElement} canvas @param {Book} book
+   * @param {Rules} rules */
+  constructor(frame, canvas, book, rules) {
     super(frame, book);
+    this.rules = rules;
     this.canvas = canvas;
     this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
     this.colours = new Colours();
@@ -162,18 +164,40 @@ class View extends Sight {
     pen.fillRect(left, top, right - left, thin);
     pen.fillRect(left, top, thin, bottom - top);
     const alone = (/** @type {number} */ r, /** @type {number} */ c) => line || !sheet.style(r, c)?.line;
-    if (alone(row, column + 1)) pen.fillRect(right - thin, top, thin, bottom - top);
-    if (alone(row + 1, column)) pen.fillRect(left, bottom - thin, right - left, thin);
+    const whole = this.geometry.whole(row, column);
+    if (alone(row, whole.right + 1)) pen.fillRect(right - thin, top, thin, bottom - top);
+    if (alone(whole.bottom + 1, column)) pen.fillRect(left, bottom - thin, right - left, thin);
   }
 
   /** @param {Drawn} cell */
   drawText({ row, column, value, look }) {
+    const box = this.cellBox(row, column);
+    if (this.rules.of({ sheet: this.sheet, row, column })?.choices) this.drawArrow(box);
     if (value === null || value === "") return;
     const style = this.sheet.style(row, column) ?? USUAL;
     if ((style.size * 4 * this.zoom) / 3 < LEAST_TEXT) return;
-    const box = this.cellBox(row, column);
     const reach = typeof value === "string" && !style.wrap ? this.reach(row, column, box) : box.right;
-    this.writer.write(value, style, box, reach, this.zoom, look.color || this.colours.of(style.color));
+    this.writer.write(
+      value,
+      style,
+      box,
+      reach,
+      this.zoom,
+      this.colours.over(look.color || this.colours.of(style.color), look.fill),
+    );
+  }
+
+  /** The sign of a cell that is a choice. @param {Box} box */
+  drawArrow({ top, left, bottom, right }) {
+    const { pen, zoom } = this;
+    if (right - left < 40 * zoom) return;
+    const [x, y, half] = [right - 10 * zoom, (top + bottom) / 2, 4 * zoom];
+    pen.fillStyle = this.colours.of(SHEET.edit);
+    pen.beginPath();
+    pen.moveTo(x - half, y - half / 2);
+    pen.lineTo(x + half, y - half / 2);
+    pen.lineTo(x, y + half / 2 + zoom);
+    pen.fill();
   }
 
   /** Up to where a text may reach over empty cells. @param {number} row @param {number} column @param {Box} box */

@@ -4,6 +4,8 @@
 /** @typedef {[number, number, number]} Rgb */
 
 const STEPS = 255;
+/** What is white by day. @type {Rgb} */
+const NIGHT = [24, 28, 36];
 const SHEET = {
   paper: "FFFFFF",
   head: "F7F9FC",
@@ -28,6 +30,8 @@ class Colours {
     this.toned = new Map();
     /** @type {Map<string, string[]>} */
     this.ramps = new Map();
+    /** @type {Map<string, string>} */
+    this.readable = new Map();
   }
 
   /** @param {boolean} dark */
@@ -50,8 +54,16 @@ class Colours {
     const rgb = fromHex(hex);
     if (!this.dark) return rgb;
     const turn = Math.min(...rgb) + Math.max(...rgb) - 255;
-    const [floor, room] = [24, 0.86];
-    return /** @type {Rgb} */ (rgb.map((part) => Math.round(floor + Math.max(0, part - turn) * room)));
+    return /** @type {Rgb} */ (rgb.map((part, k) => Math.round((NIGHT[k] ?? 0) + Math.max(0, part - turn) * 0.85)));
+  }
+
+  /** The colour of a text over a fill: its own by day, at night whichever can be read. @param {string} text
+   * @param {string} fill */
+  over(text, fill) {
+    if (!this.dark || !fill) return text;
+    let readable = this.readable.get(fill);
+    if (!readable) this.readable.set(fill, (readable = brightness(fill) > 105 ? "#10141c" : "#eef1f7"));
+    return readable;
   }
 
   /** From paper to a colour, `share` of the way. @param {string} hex @param {number} share 0 … 1 */
@@ -82,6 +94,12 @@ class Colours {
 function fromHex(hex) {
   const part = (/** @type {number} */ at) => parseInt(hex.slice(at, at + 2), 16);
   return [part(0), part(2), part(4)];
+}
+
+/** How bright a colour of the canvas is, from 0 to 255. @param {string} colour */
+function brightness(colour) {
+  const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map(Number);
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
 }
 
 /** @param {Rgb} rgb @returns {Rgb} */

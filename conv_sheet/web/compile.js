@@ -130,7 +130,17 @@ class Compiler {
       name === "SUMPRODUCT" ? this.cells(tree) : known.whole ? this.any(tree) : this.one(tree),
     );
     const { run } = known;
+    if (name === "INDEX") return this.chosen(parts);
     return (at) => run(parts.map((part) => part(at)));
+  }
+
+  /** INDEX: a formula in a cell hears of what is chosen for it. @param {Run[]} parts @returns {Run} */
+  chosen(parts) {
+    return (at) => {
+      const area = index(parts.map((part) => part(at)));
+      if (area instanceof Area && at instanceof Formula && at.key >= 0) this.book.choose(at, area);
+      return area;
+    };
   }
 
   /** @param {string} name @param {Tree[]} given @returns {Run} */

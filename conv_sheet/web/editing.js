@@ -191,11 +191,9 @@ class Editing {
         : "";
     const value = cursor.sheet.value(cursor.row, cursor.column);
     const style = cursor.sheet.style(cursor.row, cursor.column);
-    const kind = cursor.sheet.formula(cursor.row, cursor.column)
-      ? "calculated"
-      : page.rules.of(cursor)
-        ? "yours to change"
-        : "";
+    const target = page.rules.target(cursor);
+    const calculated = cursor.sheet.formula(cursor.row, cursor.column) ? "calculated" : "";
+    const kind = target && page.rules.of(target) ? "yours to change" : calculated;
     const shown =
       value === null ? "empty" : format(value, style?.format === ";;;" ? "General" : (style?.format ?? "General"));
     element("heard").textContent = [placeText(page, cursor), shown, kind].filter(Boolean).join(", ");

@@ -55,8 +55,10 @@ class Entry {
     this.fillList();
   }
 
+  /** A cell that only points to another one shows what would be typed there. */
   read() {
-    if (!this.open) this.bar.value = this.typed(this.page.cursor);
+    const { cursor, rules } = this.page;
+    if (!this.open) this.bar.value = this.typed(rules.target(cursor) ?? cursor);
     if (!this.list.hidden) this.fillList();
   }
 

@@ -1,8 +1,10 @@
 "use strict";
 // The panel that takes one value apart: its window and its kernel, their products, the sum, the bias, the activation.
 
-/** Larger windows are shown as pictures; so many products are shown one by one. */
-const MOST = { cells: 6, products: 4 };
+/** Larger windows are shown as pictures; so many products, and so many other references, are shown one by one; larger
+ * ranges are not framed. */
+const MOST = { cells: 6, products: 4, used: 8, framed: 4000 };
+const DRAW = "Draw into this picture. Then point at a number of a map: here you see what makes it.";
 
 class Explanation {
   /** @param {Page} page @param {Overlay} overlay */
@@ -16,6 +18,7 @@ class Explanation {
 
   update() {
     const { page } = this;
+    if (page.history.open) return;
     const { sheet, row, column } = page.explained;
     const value = sheet.value(row, column);
     const id = [cellId(page.explained), page.book.evaluations, toText(value), page.view.colours.dark].join();
@@ -23,10 +26,9 @@ class Explanation {
     this.shown = id;
     this.overlay.framed = [];
     const formula = sheet.formula(row, column);
-    this.place.replaceChildren(
-      made("h2", placeText(page, page.explained)),
-      ...(formula ? this.made(formula, value) : this.typed(value)),
-    );
+    const yours = !formula || page.rules.target(page.explained) !== null;
+    const parts = yours ? this.typed(value) : this.made(formula, value);
+    this.place.replaceChildren(made("h2", placeText(page, page.explained)), ...parts);
     this.overlay.draw();
   }
 
@@ -36,7 +38,7 @@ class Explanation {
     const spot = page.explained;
     const rule = page.rules.of(spot);
     if (!rule && typeof value !== "number") return [];
-    const said = rule?.draw ? "Yours: draw here, or type a number." : rule ? `Yours to change. ${rule.hint}` : "";
+    const said = rule?.draw ? DRAW : rule ? `Yours to change. ${rule.hint}` : "";
     return [made("p", said, "quiet"), made("div", value === null ? "" : format(value, "General"), "result")];
   }
 
@@ -62,8 +64,10 @@ class Explanation {
   /** Frame an area on the sheet; returns the colour. @param {Area} area @param {number} number */
   colour(area, number) {
     const colour = FRAMES[number % FRAMES.length] ?? "";
-    this.overlay.framed.push({ area, colour });
-    return this.page.view.colours.of(colour);
+    const { view, sheet } = this.page;
+    const whole = area.single && area.sheet === sheet ? view.geometry.whole(area.top, area.left) : area;
+    this.overlay.framed.push({ area: whole, colour });
+    return view.colours.of(colour);
   }
 
   /** @param {Area} window @param {Area} kernel @param {(string | undefined)[]} colours */
@@ -102,7 +106,8 @@ class Explanation {
 
   /** @param {Account} account @returns {HTMLElement[]} */
   used({ used }) {
-    const few = used.filter((area) => area.height * area.width <= 4000).slice(0, 8);
+    const distinct = [...new Map(used.map((area) => [area.sheet.title + area.address, area])).values()];
+    const few = distinct.filter((area) => area.height * area.width <= MOST.framed).slice(0, MOST.used);
     return few.map((area, k) => {
       const value = area.single ? ` = ${shortText(area.sheet.value(area.top, area.left))}` : "";
       const line = made("p", nameOf(this.page, area) + value, "term");
@@ -121,6 +126,7 @@ class Explanation {
     const drawn =
       height > MOST.cells || width > MOST.cells ? picture(height, width, (y, x) => fill(value(y, x))) : made("table");
     if (drawn instanceof HTMLTableElement) {
+      drawn.style.width = `${28 * width}px`;
       for (let y = 0; y < height; y++) {
         const row = drawn.insertRow();
         for (let x = 0; x < width; x++) {

@@ -20,6 +20,12 @@ function made(tag, text = "", kind = "") {
   return created;
 }
 
+/** Let an element show a text; the browser has nothing to do where it does already. @param {HTMLElement} place
+ * @param {string} text */
+function write(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 /** A button that does something. @param {string} text @param {string} title @param {() => void} act */
 function button(text, title, act) {
   const created = made("button", text);
@@ -38,9 +44,11 @@ class Page extends EventTarget {
     this.rules = new Rules(this.book);
     this.history = new EditHistory(this.book, this.rules);
     this.frame = element("view");
-    this.view = new View(this.frame, /** @type {HTMLCanvasElement} */ (element("cells")), this.book);
+    this.view = new View(this.frame, /** @type {HTMLCanvasElement} */ (element("cells")), this.book, this.rules);
     /** Zooms of sheets that were seen. @type {Map<Sheet, number>} */
     this.zooms = new Map();
+    /** Selections of sheets that were seen. @type {Map<Sheet, Area>} */
+    this.selections = new Map();
     this.sheet = /** @type {Sheet} */ (this.book.sheet(data.open ?? "") ?? this.book.sheets[0]);
     this.selected = new Area(this.sheet, 1, 1, 1, 1);
     /** The cell that keyboard and formula bar are about. @type {Spot} */
@@ -48,6 +56,7 @@ class Page extends EventTarget {
     /** The cell under the pointer, or that a walk has come to. @type {Spot | null} */
     this.pointed = null;
     this.queued = false;
+    this.quiet = 0;
     /** Milliseconds from the first request to the painted frame. @type {number[]} */
     this.lags = [];
   }
@@ -64,9 +73,11 @@ class Page extends EventTarget {
 
   /** Say something: to be seen, and to be heard by a screen reader. @param {string} text @param {boolean} [alarm] */
   say(text, alarm = false) {
-    element("says").textContent = text;
-    element("says").classList.toggle("alarm", alarm && text !== "");
-    if (text) element("heard").textContent = text;
+    const says = element("says");
+    says.textContent = text;
+    says.classList.toggle("alarm", alarm);
+    clearTimeout(this.quiet);
+    this.quiet = window.setTimeout(() => (says.textContent = ""), alarm ? 9000 : 5000);
   }
 
   /** The cell that is explained: where the pointer is, or else the cursor. @returns {Spot} */
@@ -95,6 +106,7 @@ class Page extends EventTarget {
   show(sheet) {
     if (sheet !== this.view.sheet || !this.zooms.has(sheet)) {
       this.zooms.set(this.view.sheet, this.view.zoom);
+      this.selections.set(this.sheet, this.selected);
       this.sheet = sheet;
       this.pointed = null;
       this.view.show(sheet, this.zooms.get(sheet) ?? this.firstZoom(sheet));
@@ -102,17 +114,20 @@ class Page extends EventTarget {
       this.fit();
       this.frame.scrollTo(0, 0);
       this.tell("sheet");
+      this.select(this.selections.get(sheet) ?? this.view.geometry.whole(1, 1));
     }
     this.request();
   }
 
-  /** The zoom of the data; smaller on a small screen, so that a picture of 28 columns is seen whole.
-   * @param {Sheet} sheet */
+  /** The zoom of the data; a little smaller where the whole sheet fits then, and on a small screen so small that a
+   * picture of 28 columns is seen whole. @param {Sheet} sheet */
   firstZoom(sheet) {
     const usual = (sheet.data.zoom ?? 100) / 100;
     const { x } = this.view.geometryOf(sheet);
     const room = this.frame.clientWidth - HEAD.width;
-    return Math.min(usual, Math.max(0.4, room / (x[Math.min(30, sheet.filledColumns)] ?? 1)));
+    const fits = room / (x[sheet.filledColumns] ?? 1);
+    const picture = Math.max(0.4, room / (x[Math.min(30, sheet.filledColumns)] ?? 1));
+    return Math.min(usual, picture, fits > 0.8 * usual ? fits : usual);
   }
 
   /** @param {number} zoom @param {{x: number, y: number}} [around] the point of the canvas that stays */
@@ -242,7 +257,7 @@ class Page extends EventTarget {
     const [first] = changes ?? [];
     if (!changes || !first) return;
     this.changed(changes);
-    if (!first.sheet.data.hidden) this.select(new Area(first.sheet, first.row, first.column, first.row, first.column));
+    if (first.sheet === this.sheet) this.select(this.view.geometry.whole(first.row, first.column));
   }
 
   /** Let everybody know that cells have changed. @param {Spot[]} spots */

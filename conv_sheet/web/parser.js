@@ -154,6 +154,16 @@ function references(tree, found = []) {
   return found;
 }
 
+/** The references that INDEX chooses a cell from: a formula need not hear of the others. Where INDEX is one end of a
+ * range,
+ * it must. @param {Tree} tree @param {Set<Tree>} [found] @returns {Set<Tree>} */
+function chosenFrom(tree, found = new Set()) {
+  const [first] = tree.kind === "call" && tree.name === "INDEX" ? tree.given : [];
+  if (first) found.add(first);
+  if (tree.kind !== "span") for (const part of partsOf(tree)) chosenFrom(part, found);
+  return found;
+}
+
 /** What a tree is made of. @param {Tree} tree @returns {Tree[]} */
 function partsOf(tree) {
   if (tree.kind === "call") return tree.given;

@@ -9,6 +9,8 @@ class Rules {
     this.book = book;
     /** Cells that the user has typed into. @type {Set<string>} */
     this.typed = new Set();
+    /** @type {Map<Sheet, Place[][]>} */
+    this.drawn = new Map();
     /** @type {Map<Sheet, Map<number, RuleData>>} */
     this.bySheet = new Map();
     for (const sheet of book.sheets) {
@@ -79,6 +81,23 @@ class Rules {
     const listed = [];
     if (area) eachValue(area, (value) => void (value !== null && listed.push(value)));
     return listed;
+  }
+
+  /** The pictures of a sheet that can be drawn into, each with a block for a channel: those that are typed there, and
+   * those whose formulas only point to such. @param {Sheet} sheet @returns {Place[][]} */
+  pictures(sheet) {
+    let pictures = this.drawn.get(sheet);
+    if (!pictures) {
+      const typed = (sheet.data.validations ?? []).filter((rule) => rule.draw).map((rule) => rule.blocks);
+      const pointing = sheet.blocks.filter(({ at, formula }) => {
+        const { row, column, height, width } = spread(at);
+        const target = formula && height > 1 && width > 1 && !this.of({ sheet, row, column })?.draw;
+        const source = target ? this.target({ sheet, row, column }) : null;
+        return source !== null && this.isDrawn(source);
+      });
+      this.drawn.set(sheet, (pictures = [...typed, ...pointing.map(({ at }) => [at])]));
+    }
+    return pictures;
   }
 
   /** Whether a cell is part of a picture to draw into. @param {Spot} spot */

@@ -20,8 +20,12 @@ class Pattern {
     this.text = text;
     this.compiler = compiler;
     this.tree = parse(text);
-    /** What the formula reads. */
-    this.sources = references(this.tree).map((reference) => compiler.area(reference));
+    const chosen = chosenFrom(this.tree);
+    const all = references(this.tree).map((reference) => ({ reference, area: compiler.area(reference) }));
+    /** All that the formula names, and what of it always counts: of what INDEX chooses from, only the chosen cell
+     * does. */
+    this.named = all.map(({ area }) => area);
+    this.sources = all.filter(({ reference }) => !chosen.has(reference)).map(({ area }) => area);
     /** @type {Run | null} */
     this.compiled = null;
   }
@@ -47,6 +51,8 @@ class Formula {
     this.state = STALE;
     /** @type {Value} */
     this.value = null;
+    /** The cells that INDEX has chosen so far. @type {Set<string> | null} */
+    this.chosen = null;
   }
 
   /** Its text where it stands, without `=`. */

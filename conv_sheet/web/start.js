@@ -61,6 +61,20 @@ function narrate(page, answer) {
   });
 }
 
+/** What is seen first: the picture to draw into, or else where the first try is. @param {Page} page */
+function welcome(page) {
+  const picture = (page.sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
+  const [row = 1, column = 1] = picture ?? [];
+  const first = page.data.tries?.[0]?.at;
+  if (picture || !(first && page.go(first))) page.select(page.view.geometry.whole(row, column));
+  page.frame.scrollTo(0, 0);
+  const { y, frozenRows } = page.view.geometry;
+  const [top, edge] = [(y[row - 1] ?? 0) - (y[frozenRows] ?? 0), page.frame.clientHeight - HEAD.height];
+  const height = picture ? spread(picture).height : 0;
+  const below = ((y[row - 1 + height] ?? 0) + 20) * page.view.zoom - edge;
+  if (below > 0) page.frame.scrollTo(0, Math.min(below, Math.max(0, top - 24) * page.view.zoom));
+}
+
 /** @param {Data} data */
 function assemble(data) {
   document.title = data.title;
@@ -91,11 +105,10 @@ async function start() {
   document.body.classList.remove("waiting");
   element("old").remove();
   page.show(page.sheet);
-  const first = data.tries?.[0]?.at;
-  if (!(first && page.go(first))) page.select(new Area(page.sheet, 1, 1, 1, 1));
-  page.frame.scrollTo(0, 0);
+  welcome(page);
   await share.open();
   page.paint();
+  performance.mark("ready");
   api.start(page);
 }
 

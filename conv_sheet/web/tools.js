@@ -41,8 +41,7 @@ class Tools {
 
   /** Tools for pictures are there where the sheet shows one. */
   offer() {
-    const { page } = this;
-    const drawn = (page.sheet.data.validations ?? []).some((rule) => rule.draw);
+    const drawn = this.page.rules.pictures(this.page.sheet).length > 0;
     element("drawing").hidden = !drawn;
     element("picture").hidden = !drawn;
   }
@@ -128,29 +127,25 @@ class Tools {
     this.page.zoomTo(this.page.view.zoom * Math.exp(-event.deltaY / 300), fixedPoint);
   }
 
-  /** All pixels of the picture that the sheet shows. @returns {Spot[]} */
+  /** All pixels of the picture that the cursor is in, or else of the first one. @returns {Spot[]} */
   pixels() {
     const { page } = this;
+    const { sheet, cursor } = page;
+    const inside = (/** @type {Place} */ place) => {
+      const { row, column, bottom, right } = spread(place);
+      return cursor.row >= row && cursor.row <= bottom && cursor.column >= column && cursor.column <= right;
+    };
+    const pictures = page.rules.pictures(sheet);
+    const picture = pictures.find((blocks) => blocks.some(inside)) ?? pictures[0] ?? [];
     /** @type {Spot[]} */
     const pixels = [];
-    const add = (/** @type {RuleData} */ rule) => {
-      for (const block of rule.draw ? this.pictureOf(rule) : []) {
-        eachPlace(block, (row, column) => {
-          const target = page.rules.target({ sheet: page.sheet, row, column });
-          if (target && page.rules.isDrawn(target)) pixels.push(target);
-        });
-      }
-    };
-    const rules = page.sheet.data.validations ?? [];
-    const rule = page.rules.of(page.cursor);
-    const chosen = rule?.draw && page.cursor.sheet === page.sheet ? rule : rules.find((each) => each.draw);
-    if (chosen) add(chosen);
+    for (const block of picture) {
+      eachPlace(block, (row, column) => {
+        const target = page.rules.target({ sheet, row, column });
+        if (target && page.rules.isDrawn(target)) pixels.push(target);
+      });
+    }
     return pixels;
-  }
-
-  /** @param {RuleData} rule */
-  pictureOf(rule) {
-    return rule.blocks;
   }
 
   clear() {

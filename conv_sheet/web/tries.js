@@ -108,12 +108,12 @@ class Tries {
     if (!current) return;
     if (current.see && this.seen) {
       const area = page.book.find(current.see, page.sheet);
-      this.seen.textContent = area ? `Now: ${shortText(area.sheet.value(area.top, area.left))}` : "";
+      write(this.seen, area ? `Now: ${shortText(area.sheet.value(area.top, area.left))}` : "");
     }
     if (!current.check || !this.check) return;
     if (this.holds(current.check) && page.history.done.length) this.reached.add(this.number);
     const reached = this.reached.has(this.number);
-    this.check.textContent = reached ? "✓ It has happened." : "Not yet.";
+    write(this.check, reached ? "✓ It has happened." : "Not yet.");
     this.check.classList.toggle("reached", reached);
   }
 
