@@ -2,6 +2,14 @@
 // Buttons of a lesson: a step of training, whose new weights are formulas already; random kernels; everything as it
 // was.
 
+/** @typedef {{steps: string, losses: string, loss: string}} Curve */
+
+/** @type {Record<string, string>} */
+const DONE = {
+  random: "Random kernels, drawn by this page: every time others. Undo takes them back.",
+  reset: "Everything is as the lesson had it. Undo takes that back.",
+};
+
 class Actions {
   /** @param {Page} page */
   constructor(page) {
@@ -16,6 +24,7 @@ class Actions {
   /** @param {ActionData} action */
   run(action) {
     const { page } = this;
+    const before = this.loss(action);
     page.history.begin();
     if (action.kind === "reset") this.reset();
     for (let time = 0; time < (action.times ?? 1); time++) {
@@ -24,11 +33,14 @@ class Actions {
     }
     page.history.end();
     page.tell("stroke");
-    page.say(
-      action.kind === "random"
-        ? "Random kernels, drawn by this page; every time others. Undo takes them back."
-        : `${action.title}: done.`,
-    );
+    const after = this.loss(action);
+    page.say(DONE[action.kind] ?? `${action.title}: ${before ? `loss ${before} → ${after}` : "done"}.`);
+  }
+
+  /** What the curve of an action shows now. @param {ActionData} action */
+  loss({ curve }) {
+    const [spot] = curve ? this.spots(curve.loss) : [];
+    return spot ? format(this.value(spot), "0.0000") : "";
   }
 
   reset() {
@@ -38,6 +50,7 @@ class Actions {
 
   /** All values are read before the first is written. @param {ActionData} action */
   copy({ pairs = [], curve }) {
+    if (curve && !this.rows(curve).length) this.append(curve);
     const changes = pairs.flatMap(([to, from]) => {
       const [targets, sources] = [this.spots(to), this.spots(from)];
       return targets.map((spot, k) => ({ ...spot, after: { value: this.value(sources[k]), formula: null } }));
@@ -46,22 +59,28 @@ class Actions {
     if (curve) this.append(curve);
   }
 
-  /** Write the next step and its number into the first free row of two columns; the oldest goes where there is none.
-   * @param {{steps: string, losses: string, loss: string}} curve */
-  append({ steps, losses, loss }) {
-    const [stepCells, lossCells, [source]] = [this.spots(steps), this.spots(losses), this.spots(loss)];
-    const rows = stepCells
-      .map((spot, k) => [this.value(spot), this.value(lossCells[k])])
-      .filter(([step]) => step !== null);
-    const last = rows.at(-1)?.[0];
-    rows.push([typeof last === "number" ? last + 1 : 1, this.value(source)]);
+  /** The steps that were taken, each with its number. @param {Curve} curve */
+  rows({ steps, losses }) {
+    const lossCells = this.spots(losses);
+    const all = this.spots(steps).map((spot, k) => ({ step: this.value(spot), loss: this.value(lossCells[k]) }));
+    return all.filter(({ step }) => step !== null);
+  }
+
+  /** Write the next step and its number below the others; the first goes where there is no room.
+   * @param {Curve} curve */
+  append(curve) {
+    const [stepCells, lossCells] = [this.spots(curve.steps), this.spots(curve.losses)];
+    const [source] = this.spots(curve.loss);
+    const rows = this.rows(curve);
+    const last = rows.at(-1)?.step;
+    rows.push({ step: typeof last === "number" ? last + 1 : 0, loss: this.value(source) });
     const kept = rows.slice(-stepCells.length);
-    const changes = kept.flatMap(([step = null, value = null], k) =>
-      [stepCells[k], lossCells[k]].flatMap((spot, n) =>
-        spot ? [{ ...spot, after: { value: n ? value : step, formula: null } }] : [],
-      ),
-    );
-    this.page.apply(changes);
+    const written = (/** @type {Spot[]} */ cells, /** @type {"step" | "loss"} */ part) =>
+      kept.flatMap((row, k) => {
+        const spot = cells[k];
+        return spot ? [{ ...spot, after: { value: row[part], formula: null } }] : [];
+      });
+    this.page.apply([...written(stepCells, "step"), ...written(lossCells, "loss")]);
   }
 
   /** @param {string[]} blocks */

@@ -1,6 +1,11 @@
 "use strict";
 // The data of a page: everything that a lesson's sheets hold, as one JSON object. Python writes it, `Book` reads it.
 //
+// A page is page.html with its slots filled: `{{title}}`; `{{style}}`, page.css; `{{script}}`, the files that
+// modules.json names, in its order, inside `(() => {` and `})();`, without their comments; `{{style-hash}}` and
+// `{{script-hash}}`, `sha256-` and the hash of exactly these texts in Base64; `{{data}}`, the JSON, gzipped, in
+// Base64.
+//
 // Rows and columns count from 1. A place is `[row, column, height, width]`, with `rowStep, columnStep` behind it where
 // a block's values stand further apart than one cell (a kernel with dilation 2: steps of 2). Colours are `RRGGBB`. A
 // formula is its text without `=`, within the closed list of functions; a text that begins with `=` is only a text.

@@ -16,7 +16,7 @@ class Editing {
     element("redo").addEventListener("click", () => page.redo());
     page.on("step", ({ down, right }) => this.step(down, right, false));
     page.on("select", () => this.tellSelection());
-    page.on("change", () => this.tellSteps());
+    for (const kind of ["change", "stroke"]) page.on(kind, () => this.tellSteps());
     this.tellSteps();
   }
 

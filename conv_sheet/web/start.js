@@ -50,12 +50,11 @@ function narrate(page, answer) {
   page.on("change", ({ cells }) => {
     clearTimeout(timer);
     timer = window.setTimeout(() => {
-      const [first] = cells;
+      const [first] = page.history.done.at(-1) ?? cells;
+      const count = page.history.done.at(-1)?.length ?? cells.length;
       const value = first ? format(first.sheet.value(first.row, first.column), "General") : "";
       const what =
-        cells.length === 1 && first
-          ? `${placeText(page, first)} is now ${value || "empty"}.`
-          : `${cells.length} cells changed.`;
+        count === 1 && first ? `${placeText(page, first)} is now ${value || "empty"}.` : `${count} cells changed.`;
       element("heard").textContent = `${what} ${answer.sentence}`;
     }, 500);
   });

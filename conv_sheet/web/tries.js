@@ -91,6 +91,7 @@ class Tries {
   reveal() {
     this.revealed.add(this.number);
     this.build();
+    this.place.lastElementChild?.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {[string, Plain][]} things */
