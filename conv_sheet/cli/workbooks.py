@@ -69,9 +69,10 @@ def build(
 
         out = out or old.with_name(f"{old.stem}-new{old.suffix}")
         check_output(out, force, page=True)
-        state = read_any(old)
+        name, state = old.stem, read_any(old)
     else:
         chosen = lessons.load(lesson)
+        name = chosen.name
         out = out or Path(f"{chosen.name}.xlsm")
         check_output(out, force, page=True)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
@@ -80,7 +81,7 @@ def build(
     if out.suffix.lower() == PAGE:
         from conv_sheet.web import page
 
-        page.write(state, out)
+        page.write(state, out, name)
     else:
         builder.build(state, out)
     click.echo(f"wrote {out}" + (f": the network says {state.prediction}" if state.prediction else ""))

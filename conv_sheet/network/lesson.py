@@ -46,8 +46,9 @@ class Try:
 class Lesson:
     """Everything that a workbook shows beside its network.
 
-    >>> Lesson.from_spec({"title": "Edges", "try": [{"text": "Turn the kernel.", "at": "conv1_weight"}]}).tries
-    (Try(text='Turn the kernel.', at='conv1_weight'),)
+    >>> lesson = Lesson.from_spec({"title": "Edges", "try": [{"text": "Turn the kernel.", "at": "conv1_weight"}]})
+    >>> [(item.text, item.at) for item in lesson.tries]
+    [('Turn the kernel.', 'conv1_weight')]
     """
 
     title: str = "A convolutional network"

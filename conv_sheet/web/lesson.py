@@ -49,7 +49,7 @@ def _answer(state: WorkbookState, pages: Sequence[Page], names: Names) -> Json:
         block = _name(names, name)
     else:
         name = next((known for known, own in names.items() if own == block), block.sheet)
-    return {"title": name, "values": [block.sheet, *place(block)]}
+    return {"title": name.replace("_", " "), "values": [block.sheet, *place(block)]}
 
 
 def _try(item: Try, names: Names, forms: Forms) -> Json:

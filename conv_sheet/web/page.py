@@ -19,23 +19,26 @@ from conv_sheet.web.data import data
 SUFFIX = ".html"
 _FOLDER = Path(__file__).parent
 _SLOT = re.compile(r"\{\{([a-z-]+)\}\}")
+_TYPE = re.compile(r"/\*\* @[^*]*\*/ ?")
 _STRICT = '"use strict";'
 _GZIP_HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 255])
 """Of a stream without a name, a time and a system: the same wherever it is written."""
 
 
-def write(state: WorkbookState, path: Path, workbook: str | None = None) -> None:
-    """Write the page of a state, whole or not at all; `workbook` is the address of the same as a workbook.
+def write(state: WorkbookState, path: Path, name: str, workbook: str | None = None) -> None:
+    """Write the page of a state, whole or not at all.
+
+    `name` is the lesson's, which shared states carry; `workbook` is the address of the same as a workbook.
 
     Raises WorkbookError where the page cannot calculate a formula, or the file cannot be written.
     """
-    text = render(state, path.stem, workbook)
+    text = render(state, name, workbook)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def render(state: WorkbookState, name: str, workbook: str | None = None) -> str:
-    """The page of a state as a text; `name` is what states that are shared call the lesson."""
+    """The page of a state as a text."""
     held = json.dumps(data(state, name, workbook), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return filled(
         "page.html",
@@ -73,12 +76,14 @@ def script() -> str:
 
 
 def stripped(module: str) -> str:
-    r"""A module without comments that stand on lines of their own, empty lines and indentation.
+    r"""A module without empty lines, indentation, comments on lines of their own and types.
 
     >>> print(stripped('"use strict";\n// Why.\nif (x) {\n  /** @type {number} */\n  y = "// no comment";\n}'))
     if (x) {
     y = "// no comment";
     }
+    >>> stripped("const x = /** @type {Data} */ (y);")
+    'const x = (y);'
     """
     kept, inside = [], False
     for line in map(str.strip, module.splitlines()):
@@ -86,7 +91,7 @@ def stripped(module: str) -> str:
         if inside or opens:
             inside = not line.endswith("*/")
         elif line and line != _STRICT and not line.startswith("//"):
-            kept.append(line)
+            kept.append(_TYPE.sub("", line))
     return "\n".join(kept)
 
 

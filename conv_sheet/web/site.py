@@ -21,8 +21,8 @@ _PAPER = "#ffffff"
 def write(folder: Path, workbooks: bool = False, force: bool = False) -> Iterator[Path]:
     """Write every lesson and the first page into a folder, and yield each file when it is there.
 
-    With `workbooks`, each lesson is also written as .xlsx, and its page has a link to that. Raises WorkbookError where a
-    file is there already and `force` is off, before anything is written.
+    With `workbooks`, each lesson is also written as .xlsx, and its page has a link to that. Raises WorkbookError where
+    a file is there already and `force` is off, before anything is written.
     """
     names = lessons.in_order()
     targets = [folder / f"{name}{page.SUFFIX}" for name in names]
@@ -36,8 +36,8 @@ def write(folder: Path, workbooks: bool = False, force: bool = False) -> Iterato
         if workbooks:
             builder.build(state, target.with_suffix(".xlsx"))
             yield target.with_suffix(".xlsx")
-        page.write(state, target, f"{name}.xlsx" if workbooks else None)
-        items.append(_item(name, state))
+        page.write(state, target, name, f"{name}.xlsx" if workbooks else None)
+        items.append(item(name, state))
         yield target
     with atomic_write(folder / INDEX) as temporary:
         temporary.write_text(index(items), encoding="utf-8", newline="\n")
@@ -54,7 +54,7 @@ def _state(name: str) -> WorkbookState:
     return lessons.first_state(source.network, source.lesson, source.tensors())
 
 
-def _item(name: str, state: WorkbookState) -> str:
+def item(name: str, state: WorkbookState) -> str:
     """A lesson on the first page: its picture, its title, and what it asks."""
     asks = lessons.QUESTIONS.get(name, state.lesson.description)
     said = html.escape(asks[:1].upper() + asks[1:], quote=False)
