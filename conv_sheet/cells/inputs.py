@@ -57,7 +57,7 @@ class Limits:
         """
         if self.choices:
             return " or ".join(map(str, self.choices))
-        return f"a {'whole ' if self.whole else ''}number from {self.low:,g} to {self.high:,g}"
+        return f"a {'whole ' if self.whole else ''}number from {self.low:,.15g} to {self.high:,.15g}"
 
 
 @dataclass(frozen=True)

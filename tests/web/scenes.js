@@ -99,11 +99,11 @@ async function presses({ file, sheet, button, names }) {
 /** The pointer over some cells: the frames that are drawn, and where the cells of the formula are. */
 async function hovers({ file, over }) {
   return withBrowser(async (browser) => {
-    const { page, complaints } = await open(browser, pathToFileURL(file).href);
+    const viewport = { width: 2800, height: 1500 }; // so large that nothing is out of sight
+    const { page, complaints } = await open(browser, pathToFileURL(file).href, { viewport });
     await page.evaluate(() => {
       const { prototype } = CanvasRenderingContext2D;
       const { strokeRect } = prototype;
-      window.frames = [];
       prototype.strokeRect = function (...box) {
         if (this.canvas.id === "frames") window.strokes.push(box.map(Math.round));
         return strokeRect.apply(this, box);
@@ -151,7 +151,7 @@ const ask = (id, convSheet, ...given) => frames[0].postMessage({ convSheet, id, 
 async function talks({ file }) {
   const embedding = EMBEDDING.replace("LESSON", basename(file));
   return withBrowser((browser) =>
-    serving(dirname(file), { "embedding.html": embedding }, async (base) => {
+    serving(dirname(file), { "embedding.html": embedding, "favicon.ico": "" }, async (base) => {
       const { page, context, complaints } = await open(browser, pathToFileURL(file).href);
       const seen = {};
       const get = (name) => page.evaluate((text) => window.convSheet.get(text), name);

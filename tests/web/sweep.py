@@ -117,7 +117,8 @@ def distance(shown: object, wanted: object) -> float:
     numbers = [float(v) for v in (shown, wanted) if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) == 2 and all(map(isfinite, numbers)):
         return abs(numbers[0] - numbers[1]) / max(1.0, abs(numbers[1]))
-    return 0.0 if shown == wanted or (shown == "" and wanted is None) else float("inf")
+    same = shown == wanted and isinstance(shown, bool) == isinstance(wanted, bool)
+    return 0.0 if same or (shown == "" and wanted is None) else float("inf")
 
 
 def main(seeds: Sequence[int] = (1, 2, 3)) -> int:
