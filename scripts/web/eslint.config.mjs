@@ -18,7 +18,7 @@ export default [
     },
   },
   {
-    files: ["**/tests/web/*.js"],
+    files: ["**/tests/web/*.js", "**/benchmarks/*.js"],
     languageOptions: { sourceType: "commonjs", ecmaVersion: 2023 },
     rules: { eqeqeq: "error", "max-len": ["error", { code: 120 }], "no-var": "error", "prefer-const": "error" },
   },

@@ -140,8 +140,8 @@ function framesOf(address) {
   return { text, boxes, own, strokes: window.strokes };
 }
 
-const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title><iframe src="LESSON" width="900" height="600">
-</iframe><script>
+const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title>
+<iframe src="LESSON" width="900" height="600"></iframe><script>
 const heard = [];
 addEventListener("message", ({ data }) => heard.push(data));
 const ask = (id, convSheet, ...given) => frames[0].postMessage({ convSheet, id, given }, "*");
@@ -156,7 +156,14 @@ async function talks({ file }) {
       const seen = {};
       const get = (name) => page.evaluate((text) => window.convSheet.get(text), name);
       const refusal = (...given) =>
-        page.evaluate((all) => window.convSheet.set(...all).then(() => "", ({ message }) => message), given);
+        page.evaluate(
+          (all) =>
+            window.convSheet.set(...all).then(
+              () => "",
+              ({ message }) => message,
+            ),
+          given,
+        );
       await page.fill("#name", "conv1_weight_1_1");
       await page.press("#name", "Enter");
       for (const typed of ["4", "ink", "=1/9"]) {
@@ -172,7 +179,8 @@ async function talks({ file }) {
       await page.click("#link");
       await page.waitForFunction(() => location.hash.startsWith("#s="));
       const other = await open(browser, page.url());
-      seen.shared = await other.page.evaluate(() => ["conv1_bias", "conv1_weight_1_1"].map((n) => window.convSheet.get(n)));
+      const names = ["conv1_bias", "conv1_weight_1_1"];
+      seen.shared = await other.page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
       await page.click("#undo");
       seen.undone = await get("conv1_bias");
       const outer = await open(browser, `${base}/embedding.html`);
@@ -183,7 +191,8 @@ async function talks({ file }) {
         ask(2, "set", "conv1_bias", [[0.25, 0]]);
         ask(3, "get", "conv1_bias");
         ask(4, "set", "input_1", 9);
-        while (heard.filter((data) => data.convSheet === "answer").length < 4) await new Promise((r) => setTimeout(r, 20));
+        const answers = () => heard.filter((data) => data.convSheet === "answer").length;
+        while (answers() < 4) await new Promise((resolve) => setTimeout(resolve, 20));
         return heard;
       });
       return { ...seen, complaints: [...complaints, ...other.complaints, ...outer.complaints], steps: context && 0 };
@@ -208,7 +217,11 @@ async function sweeps({ jobs, out }) {
           await page.keyboard.press("Enter");
         } else {
           const why = await page.evaluate(
-            (given) => window.convSheet.set(...given).then(() => null, ({ message }) => message),
+            (given) =>
+              window.convSheet.set(...given).then(
+                () => null,
+                ({ message }) => message,
+              ),
             [address, value],
           );
           if (why) refused.push([address, value, why]);
