@@ -8,7 +8,8 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci web web-lint web-test web-sweep workbooks pictures structure clean
+.PHONY: help lesson test lint types ci web web-lint web-test web-sweep workbooks pictures tables generated bench structure \
+	dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -50,8 +51,19 @@ workbooks: $(PACKAGE) ## build every lesson into workbooks/
 pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
 	@$(BIN)/python -m scripts.pictures
 
+tables: $(DEV) ## write the tables of the README that follow from the lessons
+	@$(BIN)/python -m scripts.tables
+
+generated: workbooks tables pictures ## everything in the repository that follows from lessons and code
+
+bench: $(DEV) ## measure what the documentation says of speed and memory, and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
 structure: $(DEV) ## print the rooms, their arrows, and how large the modules are
 	@$(BIN)/python -m scripts.structure
+
+dist: $(DEV) ## build sdist and wheel, and try the wheel with the oldest and the newest dependencies
+	@$(BIN)/python -m scripts.dist
 
 clean: ## remove what was built and cached; .venv and .tools stay
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -59,15 +59,36 @@ def peak(run: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Print the machine, then a line for each row as soon as it is measured."""
+def show(rows: Iterable[Row]) -> list[Row]:
+    """Print the machine, then a line for each row as soon as it is measured; return all rows."""
     torch.set_num_threads(1)
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    sys.stdout.write(f"{_processor()}, one thread; {versions}\n")
+    measured = []
+    sys.stdout.write(f"{machine()}\n")
     sys.stdout.write(f"{'what':<52}{'peer':<18}{'ratio':>8}{'wanted':>9}\n")
     for row in rows:
         sys.stdout.write(f"{row.what:<52}{row.peer:<18}{row.ratio:>8.2f}{'≤ ' + format(row.wanted, 'g'):>9}\n")
         sys.stdout.flush()
+        measured.append(row)
+    return measured
+
+
+def machine() -> str:
+    """On what was measured: the processor, and the versions."""
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
+    return f"{_processor()}, one thread; {versions}"
+
+
+def as_table(rows: Iterable[Row]) -> str:
+    """The rows as a page of the documentation."""
+    lines = [f"| {row.what} | {row.peer} | {row.ratio:.2f} | {row.wanted:g} |" for row in rows]
+    head = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. A ratio is one of medians, both measured in one run in turns.",
+        "",
+    ]
+    table = ["| what | peer or unit | measured | wanted |", "|---|---|---|---|", *lines]
+    return "\n".join([*head, machine(), "", *table, ""])
 
 
 def _processor() -> str:

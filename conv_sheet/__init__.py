@@ -18,9 +18,9 @@ _PLACES = {
     "Network": "conv_sheet.network.graph",
     "WorkbookState": "conv_sheet.state",
     "build": "conv_sheet.builder",
-    "check": "conv_sheet.check",
+    "check": "conv_sheet.checks",
     "load": "conv_sheet.lessons",
-    "read": "conv_sheet.xlsx.opening",
+    "read": "conv_sheet.opening",
     "summary": "conv_sheet.network.summary",
     "train": "conv_sheet.learning.recipe",
 }
@@ -30,13 +30,13 @@ __all__ = ["Network", "WorkbookState", "__version__", "build", "check", "load", 
 
 if TYPE_CHECKING:
     from conv_sheet.builder import build
-    from conv_sheet.check import check
+    from conv_sheet.checks import check
     from conv_sheet.learning.recipe import train
     from conv_sheet.lessons import load
     from conv_sheet.network.graph import Network
     from conv_sheet.network.summary import summary
+    from conv_sheet.opening import read
     from conv_sheet.state import WorkbookState
-    from conv_sheet.xlsx.opening import read
 
 
 def __getattr__(name: str) -> Any:

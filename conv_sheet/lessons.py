@@ -17,19 +17,6 @@ from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.state import WorkbookState
 
 DEFAULT = "fastai"
-QUESTIONS = {
-    "fastai": "how does a network read a digit?",
-    "kernels": "what does a kernel do to a picture, and what does my own?",
-    "stride-padding": "why are two rows lost, and what do stride, padding and dilation do?",
-    "channels": "how do three colours become one map, and where do four maps come from?",
-    "pooling": "what is kept when a picture moves by a pixel?",
-    "receptive-field": "why three small kernels in place of a large one?",
-    "dropout": "how can values be dropped and the sum stay what it was?",
-    "lenet": "what does a network look like that reads 99 % of unseen handwriting?",
-    "cs231n": "what do 32 filters look for in a colour picture?",
-    "backprop": "how did the weights get there: which way is down, and how far?",
-}
-"""What each lesson asks, in the order in which they are taught: what builds on what."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +50,19 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
-def in_order() -> list[str]:
-    """Names of the lessons in the order in which they are taught; those without a question come last.
+_TAUGHT = (
+    *("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n"),
+    "backprop",
+)
 
-    >>> in_order()[:2]
-    ['fastai', 'kernels']
+
+def order() -> list[str]:
+    """Names of the lessons in the order in which they are taught; new ones last.
+
+    >>> order()[0]
+    'fastai'
     """
-    order = list(QUESTIONS)
-    return sorted(names(), key=lambda name: (order.index(name) if name in order else len(order), name))
+    return sorted(names(), key=lambda name: (_TAUGHT.index(name) if name in _TAUGHT else len(_TAUGHT), name))
 
 
 def load(lesson: str) -> Source:

@@ -116,7 +116,8 @@ class WorkbookState:
     @property
     def output(self) -> Array:
         """What the network makes of the picture in the end, without the batch axis."""
-        return self.activations[self.network.output.name][0]
+        output: Array = self.activations[self.network.output.name][0]
+        return output
 
     @property
     def prediction(self) -> str | None:

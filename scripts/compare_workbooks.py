@@ -1,4 +1,4 @@
-"""Compares two workbooks cell by cell, and says what differs: python -m scripts.compare_workbooks OLD NEW
+"""Compares two workbooks cell by cell, and says what differs: python -m scripts.compare_workbooks OLD NEW.
 
 Values, formulas (shared ones written out), styles, merged cells, sizes, validations, conditional formats, defined names
 and the names of the parts. The exit status is 1 where something differs.

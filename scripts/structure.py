@@ -1,4 +1,4 @@
-"""Prints the rooms of the package, what each imports of the others, and how large the modules are: make structure"""
+"""Prints the rooms of the package, what each imports of the others, and how large the modules are: make structure."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "conv_sheet"
 ROOMS = (
-    *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "builder", "engine"),
+    *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "opening", "builder", "engine"),
     *("actions", "sheets", "xlsx", "state", "learning", "models", "network", "layers", "cells", "ops", "pictures"),
     *("files", "errors"),
 )
@@ -35,7 +35,7 @@ def modules(package: Path = PACKAGE) -> dict[str, Path]:
 
 def room(module: str) -> str:
     """The room in which a module stands; the package itself is the public face of all, and none of them."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def arrows(found: Mapping[str, Path]) -> set[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from filelock import FileLock
@@ -11,6 +12,8 @@ from hypothesis import settings
 os.environ["MPLBACKEND"] = "Agg"
 # xlwings asks when it is first imported; its remote engine is there for noncommercial use, as these tests are.
 os.environ["XLWINGS_LICENSE_KEY"] = "noncommercial"
+
+pytest.register_assert_rewrite("tests.books")
 
 # How long an example takes says nothing about whether it is right, and the first one pays for every import.
 base = settings.get_profile("ci" if "CI" in os.environ else "default")
@@ -38,3 +41,26 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return path
 
     return make
+
+
+PROGRAMS = {
+    *("tests.oracles.libreoffice", "tests.oracles.gnumeric", "tests.oracles.validator"),
+    *("conv_sheet.office.libreoffice", "conv_sheet.office.uno_engine"),
+}
+"""Modules that run other programs."""
+
+
+def asks_programs(module: ModuleType) -> bool:
+    """Whether a module of tests imports a module that runs other programs, or something out of one."""
+    return any(
+        getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None) in PROGRAMS
+        for value in vars(module).values()
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs other programs, by module, so that it can be left out where they are not: -m "not programs"."""
+    for item in items:
+        module = getattr(item, "module", None)
+        if module is not None and asks_programs(module):
+            item.add_marker("programs")

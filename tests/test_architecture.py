@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.structure import LONGEST, PACKAGE, arrows, imports, lines, modules, room, upwards
+from scripts.structure import LONGEST, arrows, imports, lines, modules, room, upwards
 
 MODULES = modules()
 PURE = ("ops", "layers", "network", "learning", "cells", "state")
@@ -93,7 +93,7 @@ def test_build_does_not_pay_for_xlwings(tmp_path: Path) -> None:
     code = "from conv_sheet.cli import main; main(['build', '-o', 'a.xlsx'], standalone_mode=False)"
     found = loaded(code, tmp_path)
     assert (tmp_path / "a.xlsx").exists()
-    assert not {"xlwings", "matplotlib", "pyopenvba", "PIL"} & found
+    assert not {"xlwings", "matplotlib", "pyopenvba", "olefile", "torch"} & found
 
 
 def test_these_tests_can_fail(tmp_path: Path) -> None:

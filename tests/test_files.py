@@ -445,7 +445,8 @@ def test_what_another_program_wrote_meanwhile_is_not_lost(tmp_path: Path) -> Non
 def test_a_lock_that_was_deleted_while_it_was_taken_is_taken_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken, lock = [], files._lock
+    taken: list[int] = []
+    lock = files._lock
 
     def late(descriptor: int) -> None:
         """Take the lock just after the process that had it has deleted it."""

@@ -1,16 +1,18 @@
 """What is installed from a wheel is what a checkout has."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 import conv_sheet
-from conv_sheet.check import check
-from conv_sheet.xlsx.reader import read
+from conv_sheet.checks import check
+from scripts import dist
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,8 +44,49 @@ def test_the_wheel_has_every_module_and_every_lesson(wheel: Path) -> None:
 def test_the_wheel_installs_the_command_and_nothing_beside_the_package(wheel: Path) -> None:
     metadata = wheel / f"conv_sheet-{conv_sheet.__version__}.dist-info"
     assert set(wheel.iterdir()) == {wheel / "conv_sheet", metadata}
-    assert "conv-sheet = conv_sheet.cli:main" in (metadata / "entry_points.txt").read_text()
+    assert "conv-sheet = conv_sheet.terminal:main" in (metadata / "entry_points.txt").read_text()
     assert (metadata / "licenses" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_what_pypi_shows_leads_to_nothing_beside_it(wheel: Path) -> None:
+    """There are no files there: pictures and links are whole addresses, or were left out."""
+    metadata = wheel / f"conv_sheet-{conv_sheet.__version__}.dist-info" / "METADATA"
+    shown = metadata.read_text(encoding="utf-8").partition("\n\n")[2]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = r"\]\((?!https?:)[^)]*\)"
+    assert re.search(targets, readme)
+    assert re.findall(targets, shown) == []
+    assert "![" not in shown
+    for heading in re.findall("^## .*$", readme, re.MULTILINE):
+        assert heading in shown
+
+
+def test_pre_commit_has_the_ruff_of_this_project() -> None:
+    pinned = re.findall(r"ruff==[\d.]+", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hooks = re.findall(r"ruff==[\d.]+", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert hooks
+    assert set(hooks) == set(pinned)
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [needed for group in project["optional-dependencies"].values() for needed in group]
+    oldest = dist.lower_bounds(project["dependencies"] + extras)
+    assert len(oldest) == len(project["dependencies"]) + len(extras)
+    with pytest.raises(SystemExit, match="no lower bound in"):
+        dist.lower_bounds(["numpy<3"])
+
+
+def test_workflows_try_every_python_that_is_promised() -> None:
+    """The targets of make that they name are there, too."""
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
+    versions = {name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)}
+    matrices = re.findall(r"python: \[(.*)\]", text)
+    assert len(matrices) == 2
+    assert all(set(re.findall(r"[\d.]+", matrix)) == versions for matrix in matrices)
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"run: make (\w+)", text)) <= targets
 
 
 def test_the_wheel_builds_its_lesson_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
@@ -53,4 +96,4 @@ def test_the_wheel_builds_its_lesson_in_an_empty_folder(wheel: Path, tmp_path: P
     assert Path(used.strip()).is_relative_to(wheel)
     command = [sys.executable, "-m", "conv_sheet", "build"]
     subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, env=environment)
-    assert check(read(tmp_path / "fastai.xlsm")).ok
+    assert check(tmp_path / "fastai.xlsm").ok

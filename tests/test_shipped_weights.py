@@ -8,14 +8,15 @@ from click.testing import CliRunner
 
 from conv_sheet import lessons
 from conv_sheet.cli import main
-from conv_sheet.layers import Array
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import evaluate, prepared
 from conv_sheet.network.graph import Network
 from conv_sheet.office.libreoffice import connect
+from conv_sheet.ops import Array
+from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets.images import CHOICE, DRAWING, IMAGES, gallery
-from tests.lessons import contents, numbers, put, shown
+from tests.lessons import numbers, put, shown, state_of
 from tests.networks import written
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
@@ -29,7 +30,7 @@ without_data = pytest.mark.skipif(
 
 def samples(network: Network) -> Dataset:
     """The ten digits that the project draws itself."""
-    images = np.stack([lessons.sample(n, network.input_shape) for n in range(10)])
+    images = np.stack([sample(f"digit {n}", network.input_shape) for n in range(10)])
     return Dataset(images, np.arange(10), network.classes, "the sample digits")
 
 
@@ -66,10 +67,10 @@ def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:
 
 def read_by_libreoffice(name: str, images: Array, folder: Path) -> tuple[Array, list[object]]:
     """Probabilities (N, classes) and answers that a lesson's workbook has after each picture was drawn into it."""
-    held = contents(name)
-    drawing = gallery(held.layout, held.lesson)[DRAWING].blocks[0]
+    state = state_of(name)
+    drawing = gallery(state.layout, state.lesson)[DRAWING].at
     probabilities, answers = [], []
-    with connect(written(folder, held)) as book:
+    with connect(written(folder, state)) as book:
         put(book, **{CHOICE: DRAWING})
         for image in images:
             book.sheets[IMAGES].range(drawing.relative).value = image[0].tolist()

@@ -27,17 +27,17 @@ def assert_same(built: Path, kept: Path) -> None:
     assert fresh.keys() == old.keys()
     for name, content in fresh.items():
         assert VALUE.sub(b"<v/>", content) == VALUE.sub(b"<v/>", old[name]), (
-            f"{kept.name}: {name} is stale: make workbooks"
+            f"{kept.name}: {name} is stale: make generated"
         )
         now, then = (np.array(VALUE.findall(part)).astype(float) for part in (content, old[name]))
-        np.testing.assert_allclose(then, now, rtol=1e-9, atol=1e-9, err_msg=f"{kept.name} is stale: make workbooks")
+        np.testing.assert_allclose(then, now, rtol=1e-9, atol=1e-9, err_msg=f"{kept.name} is stale: make generated")
 
 
 @pytest.mark.parametrize("name", lessons.names())
 def test_a_built_lesson_is_current(name: str, tmp_path: Path) -> None:
     lesson = lessons.load(name)
     built = tmp_path / f"{name}.xlsm"
-    build(lessons.first_contents(lesson.network, lesson.lesson, lesson.tensors()), built)
+    build(lessons.first_state(lesson.network, lesson.lesson, lesson.tensors()), built)
     assert_same(built, FOLDER / built.name)
 
 
@@ -46,7 +46,7 @@ def test_a_changed_weight_is_seen(tmp_path: Path) -> None:
     tensors = lesson.tensors()
     tensors["fc.bias"] = tensors["fc.bias"] + 1e-6
     built = tmp_path / "fastai.xlsm"
-    build(lessons.first_contents(lesson.network, lesson.lesson, tensors), built)
+    build(lessons.first_state(lesson.network, lesson.lesson, tensors), built)
     with pytest.raises(AssertionError, match="stale"):
         assert_same(built, FOLDER / built.name)
 

@@ -27,8 +27,9 @@ FUNCTIONS = frozenset(
 class Formula:
     """Formulas of a tensor on a sheet: that of the value at (plane, row, column), without the equals sign.
 
-    With `shared`, the formula at (plane, y, x) is that at (plane, 0, 0) with its relative addresses moved down by y
-    rows and right by x columns, as a spreadsheet program moves them when it copies a cell: one text does for a plane.
+    With `shared`, the formula at (plane, y, x) is that at (plane, 0, 0) with its relative addresses moved as far as the
+    cells are apart, as a spreadsheet program moves them when it copies a cell: one text does for a plane. In a solid
+    block these are y rows and x columns.
 
     >>> double = Formula(lambda plane, y, x: f"2*A{y + 1}", shared=True)
     >>> double(0, 3, 0)

@@ -40,3 +40,19 @@ for command in (
     *(training.train, training.evaluate),
 ):
     main.add_command(command)
+
+
+def run() -> int:
+    """Run the command line with the arguments of the process, and return its exit code.
+
+    Errors of its user are printed. What is none is raised: Ctrl-C as KeyboardInterrupt, of which click would make
+    `Aborted!` and 1; a file that ends too early, of which it would make the same, as the EOFError that it is.
+    """
+    try:
+        status = main.main(prog_name="conv-sheet", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        raise error.__cause__ or KeyboardInterrupt() from None
+    return status if isinstance(status, int) else 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 BOOKS = (".xlsx", ".xlsm")
 PAGE = ".html"
+PICTURES = "PNG, JPEG, GIF, BMP, TIFF, WebP; HEIC with the extra heic"
 
 
 def echo(lines: Iterable[str]) -> None:

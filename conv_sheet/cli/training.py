@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conv_sheet.cli.common import FILE, check_output, echo, tensors
+from conv_sheet.cli.common import FILE, PICTURES, check_output, echo, tensors
 from conv_sheet.errors import DataError
 
 if TYPE_CHECKING:
     from conv_sheet.learning.train import Progress
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
-_DATA_HELP = "Folder with a pair of IDX files as MNIST's, or with one folder of pictures for each class."
+_DATA_HELP = f"Folder with a pair of IDX files as MNIST's, or with one folder for each class, of pictures ({PICTURES})."
 _DATA = click.option("--data", type=FILE, required=True, help=_DATA_HELP)
 
 

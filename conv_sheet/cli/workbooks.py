@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conv_sheet.cli.common import BOOKS, FILE, PAGE, check_output, echo, tensors
+from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors
 
 if TYPE_CHECKING:
     from conv_sheet.ops import Array
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     type=FILE,
     help="Where to write; .xlsx has no macros, .html is a page for a browser. [default: LESSON.xlsm]",
 )
-@click.option("--image", type=FILE, help="A picture, or a .npy file with exact values, as input.")
+@click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
 @click.option("--weights", type=FILE, help="Weights as .npz, named and shaped as in PyTorch.")
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
@@ -65,7 +65,7 @@ def build(
         given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
         if given or backprop or any(option is not None for option in (image, digit, weights, seed)):
             raise click.UsageError("--from takes everything from the workbook: give only --output, --force and --open")
-        from conv_sheet.xlsx.opening import read_any
+        from conv_sheet.opening import read_any
 
         out = out or old.with_name(f"{old.stem}-new{old.suffix}")
         check_output(out, force, page=True)
@@ -153,7 +153,7 @@ def show(what: str) -> None:
     from conv_sheet.network.summary import as_text
 
     if Path(what).suffix.lower() in BOOKS:
-        from conv_sheet.xlsx.opening import read_spec
+        from conv_sheet.opening import read_spec
 
         spec = read_spec(Path(what))
         network, lesson = spec.network, spec.lesson
@@ -177,7 +177,7 @@ def check(workbook: Path, recalculate: bool) -> None:
       conv-sheet check fastai.xlsx
       conv-sheet check fastai.xlsx --recalculate
     """
-    from conv_sheet.check import check as compare
+    from conv_sheet.checks import check as compare
 
     with contextlib.ExitStack() as stack:
         source = workbook

@@ -190,8 +190,7 @@ class Conv2d(Kernels):
             window = blocks[o // outs_in_group * each + i].part(*corner, *grads.shape)
             return f"SUMPRODUCT({window.foreign},{grads.absolute})"
 
-        shared = (rows.dilation, columns.dilation) == (1, 1)
-        return formulas | {"weight": Formula(weight, shared)} if self._moves(site.source.shape) else formulas
+        return formulas | {"weight": Formula(weight, shared=True)} if self._moves(site.source.shape) else formulas
 
     def words(self, shape: Shape) -> str:
         return self._words("window × kernel", "", shape)

@@ -11,8 +11,9 @@ from conv_sheet import ops
 from conv_sheet.cells.expr import Expr, Operand, integer, of
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Layer, Limits, Shape, Site, Tensors
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 

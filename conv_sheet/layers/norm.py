@@ -9,8 +9,9 @@ import numpy as np
 from conv_sheet import ops
 from conv_sheet.cells.formula import Formula, number
 from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Layer, Limits, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, maps
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import flag, real
 

@@ -7,7 +7,7 @@ from typing import Any
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 
-KEYS = ("title", "description", "picture", "backprop", "sheets", "answer", "try")
+KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "try")
 """What of a spec is the lesson's."""
 
 
@@ -52,6 +52,8 @@ class Lesson:
     """
 
     title: str = "A convolutional network"
+    question: str = ""
+    """What a learner should be able to answer behind it."""
     description: str = ""
     tries: tuple[Try, ...] = ()
     sheets: tuple[str, ...] = ()
@@ -71,6 +73,7 @@ class Lesson:
             raise SpecError(f"backprop = {backprop!r} is neither true nor false")
         return cls(
             title=_text("title", spec.get("title", cls.title)),
+            question=_text("question", spec.get("question", "")),
             description=_text("description", spec.get("description", "")),
             tries=_tries(spec.get("try", [])),
             sheets=texts("sheets", spec.get("sheets", [])),
@@ -82,7 +85,8 @@ class Lesson:
     def spec(self) -> dict[str, Any]:
         """The lesson as a spec says it; what is empty is left out, but for the title."""
         tries = [item.spec() for item in self.tries]
-        says = (self.title, self.description, self.picture, self.backprop, list(self.sheets), self.answer, tries)
+        sheets = list(self.sheets)
+        says = (self.title, self.question, self.description, self.picture, self.backprop, sheets, self.answer, tries)
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from conv_sheet.actions import Action
 from conv_sheet.cells.grid import column_letters, quote
 from conv_sheet.cells.page import Page
-from conv_sheet.check import FormulaCell, formula_cells
+from conv_sheet.checks import FormulaCell, formula_cells
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import require_closed
 from conv_sheet.office.writes import status_text, writes

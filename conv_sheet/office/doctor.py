@@ -248,7 +248,8 @@ def _drawn(package: Package, title: str) -> set[str]:
     sheet = package.worksheet(title)
     kinds = ("vmlDrawing", "drawing", "ctrlProp", "control")
     parts = [sheet, *(link.target for kind in kinds for link in package.related(sheet, kind))]
-    text = "\n".join(package.read(part).decode(errors="replace") for part in dict.fromkeys(parts))
+    there = (part for part in dict.fromkeys(parts) if part in package.names)  # openpyxl leaves links to lost drawings
+    text = "\n".join(package.read(part).decode(errors="replace") for part in there)
     return set(_MACRO.findall(text))
 
 

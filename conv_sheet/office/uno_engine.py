@@ -1,13 +1,13 @@
 """An xlwings engine over LibreOffice's UNO: names, sheets and blocks of values, as xlwings has them in Excel.
 
-What `xlwings.Book` asks of an engine to read and write values and formulas, and no more. `api` is the UNO object itself, of the modules ``com.sun.star.sheet`` and ``com.sun.star.table`` in
-LibreOffice's API reference. LibreOffice has no type for booleans: they are read and written as 0 and 1.
+What `xlwings.Book` asks of an engine to read and write values and formulas, and no more. `api` is the UNO object, of
+the modules ``com.sun.star.sheet`` and ``com.sun.star.table`` in LibreOffice's API reference. LibreOffice has no type
+for booleans: they are read and written as 0 and 1.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from conv_sheet.cells.grid import column_letters, quote
 from conv_sheet.cells.values import CellError
 from conv_sheet.errors import WorkbookError
 from conv_sheet.office.uno_formulas import excel, native
+from conv_sheet.office.uno_ranges import rectangles_between
 
 EXPORT_FILTERS = {
     ".xlsx": "Calc MS Excel 2007 XML",
@@ -274,7 +275,7 @@ class Range:
         height, width = self.shape
         rows = value if isinstance(value, list | tuple) else [[value] * width] * height
         noted = self._noted()
-        for top, left, bottom, right in _rectangles_between(noted, height, width):
+        for top, left, bottom, right in rectangles_between(noted, height, width):
             data = tuple(tuple(row[left:right]) for row in rows[top:bottom])
             self.api.getCellRangeByPosition(left, top, right - 1, bottom - 1).setDataArray(data)
         for row, column in noted:
@@ -381,20 +382,3 @@ def _corners(cells: Range | tuple[int, ...]) -> tuple[tuple[int, int], tuple[int
     place = cells if isinstance(cells, tuple) else (cells.row, cells.column, *cells.shape)
     row, column, height, width = (*place, 1, 1)[:4]
     return (row, column), (row + height - 1, column + width - 1)
-
-
-def _rectangles_between(cells: set[tuple[int, int]], height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cover a block but for some cells by rectangles (top, left, bottom, right), the last two excluded.
-
-    >>> list(_rectangles_between({(1, 1)}, height=3, width=3))
-    [(0, 0, 1, 3), (1, 0, 2, 1), (1, 2, 2, 3), (2, 0, 3, 3)]
-    """
-    top = 0
-    for row in sorted({row for row, _ in cells}):
-        if top < row:
-            yield top, 0, row, width
-        edges = [-1, *sorted(column for other, column in cells if other == row), width]
-        yield from ((row, left + 1, row + 1, right) for left, right in pairwise(edges) if left + 1 < right)
-        top = row + 1
-    if top < height:
-        yield top, 0, height, width

@@ -1,7 +1,9 @@
 """Workbooks of the first version: what is in them is found by their defined names, wherever it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, InputValue
@@ -14,6 +16,9 @@ from conv_sheet.sheets.entries import value_of
 from conv_sheet.sheets.reading import Source, spec_of
 from conv_sheet.state import WorkbookState
 
+_FOLLOWS = f"INDEX({images.IMAGES}!"
+"""How the formulas of pixels begin that follow the choice on `Images`."""
+
 
 def state_of(source: Source) -> WorkbookState:
     """Picture, weights and choices of a workbook of the first version, found by their defined names.
@@ -23,16 +28,16 @@ def state_of(source: Source) -> WorkbookState:
     spec = spec_of(source)
     layout = plan(spec.network, fold=not spec.lesson.backprop)
     inputs = registry.inputs(layout, spec.lesson)
-    typed: dict[str, InputValue] = {}
-    for item in inputs:
+    typed: dict[str, InputValue] = dict(_gallery(source, layout, spec.lesson))
+    for item in sorted(inputs, key=lambda item: item.name == INPUT):  # the picture may follow another input
         blocks = _named(source, item, layout)
         if blocks is not None:
-            placed = replace(item.placed, blocks=blocks)
-            typed[item.name] = value_of(source, replace(item, placed=placed))
+            found = replace(item, placed=replace(item.placed, blocks=blocks))
+            follows = _followed(source, found, typed) if item.name == INPUT else None
+            typed[item.name] = value_of(source, found, follows)
     missing = [name for name in (INPUT, *spec.network.parameters) if name not in typed]
     if missing:
         raise WorkbookError(f"{source.name}: the cells of {missing[0]} have lost their name, so it cannot be read")
-    typed |= _gallery(source, layout, spec.lesson)
     return WorkbookState(spec.network, typed, spec.lesson)
 
 
@@ -45,6 +50,21 @@ def _named(source: Source, item: Input, layout: Layout) -> tuple[Block, ...] | N
             return None
         found.append(replace(built, sheet=stands.sheet, row=stands.row, column=stands.column))
     return tuple(found) if len(found) == len(item.placed.blocks) else None
+
+
+def _followed(source: Source, picture: Input, typed: Mapping[str, InputValue]) -> dict[tuple[int, int], float]:
+    """Pixels that formulas take from the chosen picture, by row and column: what is stored with them may be stale."""
+    chosen = typed.get(images.image_name(str(typed.get(images.CHOICE, ""))))
+    if chosen is None:
+        return {}
+    planes = picture.placed.planes(np.asarray(chosen, dtype=float))
+    return {
+        block.position(y, x): float(planes[plane, y, x])
+        for plane, block in enumerate(picture.placed.blocks)
+        for y, row in enumerate(source.formulas(block))
+        for x, text in enumerate(row)
+        if text is not None and text.startswith(_FOLLOWS)
+    }
 
 
 def _gallery(source: Source, layout: Layout, lesson: Lesson) -> Iterator[tuple[str, InputValue]]:

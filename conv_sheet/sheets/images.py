@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import integer, match
+from conv_sheet.cells.expr import integer
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import match
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.words import Words
 from conv_sheet.network.graph import Network

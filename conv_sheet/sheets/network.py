@@ -263,4 +263,16 @@ def _largest(sheet: Page, owner: str, parts: Sequence[tuple[Block, Array]]) -> B
     return Block(sheet.title, SCALE_ROW, column, 1, 1)
 
 
+def outputs(sheet: Page, block: Block, state: WorkbookState, look: Style) -> None:
+    """The first outputs of a network, below each other, wherever they stand on `Network`."""
+    done = 0
+    for source in state.layout.output.blocks:
+        count = min(source.height, block.height - done)
+        if count > 0:
+            values = state.output[done : done + count, np.newaxis]
+            shown = sheet.each(source.part(0, 0, count, 1), values)
+            sheet.fill(block.part(done, 0, count, 1), shown, look, state.network.output.name)
+            done += count
+
+
 SHEET = Sheet(NETWORK, page, inputs=inputs)

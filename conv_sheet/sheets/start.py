@@ -1,24 +1,25 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, index, largest, match, where
+from conv_sheet.cells.expr import Expr, largest, where
 from conv_sheet.cells.grid import Block, around
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Bars, Page, Verdict
 from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border, Field
-from conv_sheet.network.graph import Network
-from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.graph import INPUT, Network
+from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.network.summary import Row, seen, summary
-from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, images
 from conv_sheet.sheets.addresses import DISTANCE, SEED, START, STATUS, STATUS_LABEL, TOLERANCE
+from conv_sheet.sheets.network import outputs
 from conv_sheet.sheets.numpy import distance_cell, largest_distance
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
@@ -64,7 +65,7 @@ def seed(layout: Layout, lesson: Lesson) -> Input:
 def page(state: WorkbookState) -> Page:
     """The sheet."""
     network = state.network
-    torch = max(len(node.layer.torch(node.in_shape)) for node in network.nodes)
+    torch = max(len(node.torch) for node in network.nodes)
     classes = max(map(len, network.classes), default=0)
     sheet = Page(START, widths=_WIDTHS | {4: max(_WIDTHS[4], classes + 1.0), _RIGHT: max(_WIDTHS[_RIGHT], torch + 2.0)})
     sheet.span(1, _LEFT, _RIGHT, state.lesson.title, style.TITLE)
@@ -83,41 +84,36 @@ def page(state: WorkbookState) -> Page:
 
 def _answer(sheet: Page, state: WorkbookState, row: int) -> int:
     """The predicted class with a bar chart of the probabilities, or the plain output where there are no classes."""
-    network, last, output = state.network, state.layout.stages[-1], state.output
-    if not network.classes or len(last.out.shape) != 1:
-        return _plain_output(sheet, last, output, row)
+    network, out, output = state.network, state.layout.output, state.output
+    if not network.classes or len(out.shape) != 1:
+        return _plain_output(sheet, state, row)
     sheet.put(row, _LEFT, "The network says", style.HEADING)
     count = len(network.classes)
     labels, values = Block(START, row + 2, 4, count, 1), Block(START, row + 2, 5, count, 1)
     names = np.array(network.classes, dtype=object)
-    outputs = sheet.range(values, output)
-    said = index(sheet.range(labels, names), match(largest(outputs), outputs))
-    sheet.merged(Block(START, row + 2, _LEFT, 4, 2), said, style.ANSWER, owner=last.name)
+    shares = sheet.range(values, output)
+    said = index(sheet.range(labels, names), match(largest(shares), shares))
+    sheet.merged(Block(START, row + 2, _LEFT, 4, 2), said, style.ANSWER, owner=network.output.name)
     sheet.names["prediction"] = Block(START, row + 2, _LEFT, 1, 1)
-    sure = last.last_layer.probabilities
+    sure = network.output.layer.probabilities
     sheet.put(row + 1, 4, "class", style.HEAD_LEFT)
     sheet.put(row + 1, 5, "probability" if sure else "output", style.HEAD)
     sheet.fill(labels, names[:, np.newaxis], style.LINE)
-    _outputs(sheet, values, last, output, style.PERCENT if sure else style.DECIMAL)
+    outputs(sheet, values, state, style.PERCENT if sure else style.DECIMAL)
     height = 0.53 * (count + 2)
     sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, sure))
     return row + count + 4
 
 
-def _outputs(sheet: Page, block: Block, last: Stage, output: Array, look: style.Style) -> None:
-    """The first outputs of a network, below each other."""
-    shown = output[: block.height, np.newaxis]
-    sheet.fill(block, sheet.each(last.out.blocks[0].part(0, 0, *block.shape), shown), look, last.name)
-
-
-def _plain_output(sheet: Page, last: Stage, output: Array, row: int) -> int:
+def _plain_output(sheet: Page, state: WorkbookState, row: int) -> int:
+    out = state.layout.output
     sheet.put(row, _LEFT, "The network's output", style.HEADING)
-    if len(last.out.shape) == 3:
-        count = "1 map" if len(last.out.blocks) == 1 else f"{len(last.out.blocks)} maps"
+    if len(out.shape) == 3:
+        count = "1 map" if out.shape[0] == 1 else f"{out.shape[0]} maps"
         sheet.put(row + 1, _LEFT, f"{count}, at the right end of the sheet Network", style.LINE)
         return row + 3
-    block = Block(START, row + 1, _LEFT, min(len(output), 16), 1)
-    _outputs(sheet, block, last, output, style.DECIMAL)
+    block = Block(START, row + 1, _LEFT, min(out.shape[0], 16), 1)
+    outputs(sheet, block, state, style.DECIMAL)
     return block.last_row + 2
 
 
@@ -176,7 +172,7 @@ _WORDS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Se
 def _general_tries(layout: Layout) -> list[Try]:
     """Suggestions for a network that comes without its own."""
     conv = next((s for s in layout.stages if s.nodes and s.layer.kernels(s.in_shape)), None)
-    first, last = next(layout.input.names())[0], layout.stages[-1]
+    first, names = next(layout.input.names())[0], {block: name for name, block in layout.names()}
     tries = [
         Try("Draw: type 1 into some pixels and 0 into others. Everything to the right follows at once.", first),
         Try("Clear the whole picture (0 everywhere). What is left comes from the biases alone.", first),
@@ -191,7 +187,10 @@ def _general_tries(layout: Layout) -> list[Try]:
                 browser="Point at any number of this map: the window and the kernel that make it are framed.",
             ),
         ]
-    return [*tries, Try("Watch this output while you change one weight far to the left.", next(last.out.names())[0])]
+    return [
+        *tries,
+        Try("Watch this output while you change one weight far to the left.", names[layout.output.blocks[0]]),
+    ]
 
 
 def _lines(sheet: Page, heading: str, lines: tuple[str, ...], row: int) -> int:
@@ -234,9 +233,11 @@ class _Line:
     """Addresses of one row of the table."""
 
     row: int
+    item: Row
 
-    def shape(self, rank: int) -> tuple[str, ...]:
-        return tuple(f"{letter}{self.row}" for letter in "DEF"[:rank])
+    @property
+    def shape(self) -> tuple[str, ...]:
+        return tuple(f"{letter}{self.row}" for letter in "DEF"[: len(self.item.shape)])
 
 
 def _table(sheet: Page, network: Network, row: int) -> None:
@@ -246,8 +247,9 @@ def _table(sheet: Page, network: Network, row: int) -> None:
     for column, head in enumerate(_HEADS, _LEFT):
         sheet.put(row + 1, column, head, style.HEAD_LEFT if column in (2, 3, 12) else style.HEAD)
     top = row + 2
-    for number, item in enumerate(rows):
-        _table_row(sheet, item, _Line(top + number), _Line(top), rows[number - 1] if number else None, square)
+    lines = {item.name: _Line(row, item) for row, item in enumerate(rows, top)}
+    for item in rows:
+        _table_row(sheet, lines, item, square)
     bottom = top + len(rows)
     sheet.put(bottom, _LEFT, "total", style.HEAD_LEFT)
     for column in (*range(3, 7), *range(9, _RIGHT + 1)):
@@ -264,27 +266,25 @@ def _table(sheet: Page, network: Network, row: int) -> None:
         sheet.span(bottom + number, _LEFT, _RIGHT, note, style.NOTE)
 
 
-def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | None, square: bool) -> None:
+def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool) -> None:
+    line = lines[item.name]
     row = line.row
     sheet.put(row, 2, item.name, style.LINE)
     sheet.put(row, 3, item.kind or "picture", style.LINE)
-    rank = len(item.shape)
-    if before is None or item.node is None:
+    if item.node is None:
         for column, size in enumerate(item.shape, 4):
             sheet.put(row, column, size, style.NUMBER)
         for column in (9, 10):
             sheet.put(row, column, 1 if square else "1×1", style.NUMBER)
         return
-    node, above = item.node, _Line(row - 1)
-    cells = above.shape(len(before.shape))
-    for column, (size, formula) in enumerate(
-        zip(item.shape, node.layer.size_formulas(node.in_shape, cells), strict=True), start=4
-    ):
+    node, read = item.node, [lines[name] for name in item.node.inputs]
+    sizes = node.layer.joined_size_formulas(node.in_shape, [source.shape for source in read])
+    for column, (size, formula) in enumerate(zip(item.shape, sizes, strict=True), start=4):
         sheet.put(row, column, Expr(size, formula), style.NUMBER)
     shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
     counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
     sheet.put(row, 7, Expr(item.parameters, counted), style.NUMBER)
-    work = node.layer.multiply_adds_formula(node.in_shape, cells, line.shape(rank))
+    work = node.layer.multiply_adds_formula(node.in_shape, read[0].shape, line.shape)
     sheet.put(row, 8, Expr(item.multiply_adds, work), style.NUMBER)
     fields = node.layer.fields(node.in_shape)
     if not square:
@@ -292,19 +292,29 @@ def _table_row(sheet: Page, item: Row, line: _Line, first: _Line, before: Row | 
         sheet.put(row, 10, "×".join(map(str, item.field)), style.NUMBER)
     elif fields is None or item.sees_all:
         sheet.put(row, 9, "all", style.NUMBER)
-        sheet.put(row, 10, Expr(item.field[0], first.shape(3)[1]), style.NUMBER)
+        sheet.put(row, 10, Expr(item.field[0], lines[INPUT].shape[1]), style.NUMBER)
     else:
-        _field(sheet, item, fields[0], row)
-    sheet.put(row, 12, node.layer.torch(node.in_shape), style.CODE)
+        _field(sheet, item, fields[0], row, read)
+    sheet.put(row, 12, node.torch, style.CODE)
 
 
-def _field(sheet: Page, item: Row, window: Field, row: int) -> None:
-    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row."""
+def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line]) -> None:
+    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row.
+
+    What joins several layers sees as much as the one of them that sees most, unless they see different places.
+    """
     step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
     apart = f"/{window.spread}" if window.spread > 1 else ""
-    sheet.put(row, 9, Expr(float(step), f"I{row - 1}*{window.stride}{apart}"), look)
-    extent = f"J{row - 1}+({seen([window])}-1)*I{row - 1}"
-    sheet.put(row, 10, item.field[0] if item.upsampled else Expr(item.field[0], extent), style.NUMBER)
+    steps, fields = ([f"{column}{line.row}" for line in read] for column in "IJ")
+    if len(read) > 1:
+        sheet.put(row, 9, Expr(float(step), f"MAX({','.join(steps)})"), look)
+        most = max(line.item.field[0] for line in read) == item.field[0]
+        widest = Expr(item.field[0], f"MAX({','.join(fields)})")
+        sheet.put(row, 10, widest if most else item.field[0], style.NUMBER)
+        return
+    sheet.put(row, 9, Expr(float(step), f"{steps[0]}*{window.stride}{apart}"), look)
+    extent = Expr(item.field[0], f"{fields[0]}+({seen([window])}-1)*{steps[0]}")
+    sheet.put(row, 10, item.field[0] if item.upsampled else extent, style.NUMBER)
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:

@@ -24,7 +24,7 @@ def write(folder: Path, workbooks: bool = False, force: bool = False) -> Iterato
     With `workbooks`, each lesson is also written as .xlsx, and its page has a link to that. Raises WorkbookError where
     a file is there already and `force` is off, before anything is written.
     """
-    names = lessons.in_order()
+    names = lessons.order()
     targets = [folder / f"{name}{page.SUFFIX}" for name in names]
     books = [folder / f"{name}.xlsx" for name in names] if workbooks else []
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def _state(name: str) -> WorkbookState:
 
 def item(name: str, state: WorkbookState) -> str:
     """A lesson on the first page: its picture, its title, and what it asks."""
-    asks = lessons.QUESTIONS.get(name, state.lesson.description)
+    asks = state.lesson.question or state.lesson.description
     said = html.escape(asks[:1].upper() + asks[1:], quote=False)
     title = html.escape(state.lesson.title, quote=False)
     return (

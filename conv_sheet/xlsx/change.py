@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.xlsx.package import Package, relationships_part
-from conv_sheet.xlsx.patch import CellValue, Formula, Typed, with_values
+from conv_sheet.xlsx.patch import CellValue, Formula, Typed, start_tag, with_values
 
 _BEFORE_CALCULATION = frozenset(
     {
@@ -100,8 +100,9 @@ def _children(xml: bytes) -> list[tuple[str, int, int]]:
     def end(name: str) -> None:
         begun = starts.pop()
         if len(starts) == 1:
-            closed = parser.CurrentByteIndex
-            found.append((name, begun, xml.index(b">", begun if closed == begun else closed) + 1))
+            tag = start_tag(xml, begun)
+            empty = tag[0].endswith(b"/>")
+            found.append((name, begun, tag.end() if empty else xml.index(b">", parser.CurrentByteIndex) + 1))
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     try:

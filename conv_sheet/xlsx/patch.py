@@ -77,26 +77,27 @@ class _Element:
     children: list["_Element"] = field(default_factory=list)
 
     def tag(self, xml: bytes) -> bytes:
-        return _tag(xml, self.start)[0]
+        return start_tag(xml, self.start)[0]
 
     def end(self, xml: bytes) -> int:
         return self.close if self.tag(xml).endswith(b"/>") else xml.index(b">", self.close) + 1
 
     def text(self, xml: bytes) -> str:
         """What stands inside an element without children."""
-        tag = _tag(xml, self.start)
+        tag = start_tag(xml, self.start)
         inside = b"" if tag[0].endswith(b"/>") else xml[tag.end() : self.close]
         return encode.decoded(ElementTree.fromstring(b"<f>%s</f>" % inside).text or "")
 
     def prefix(self, xml: bytes) -> bytes:
         """``x:`` of ``<x:row>``, or nothing."""
-        return b"".join(_tag(xml, self.start)[1].rpartition(b":")[:2])
+        return b"".join(start_tag(xml, self.start)[1].rpartition(b":")[:2])
 
 
-def _tag(xml: bytes, start: int) -> re.Match[bytes]:
+def start_tag(xml: bytes, start: int) -> re.Match[bytes]:
+    """The start tag of an element at this byte, and in the first group the element's name."""
     tag = _TAG.match(xml, start)
     if tag is None:
-        raise WorkbookError(f"the sheet's XML is damaged at byte {start}")
+        raise WorkbookError(f"the XML is damaged at byte {start}")
     return tag
 
 
@@ -258,7 +259,7 @@ def _cell_edits(
 ) -> list[_Edit]:
     stored = [child for child in cell.children if child.name in ("v", "is")]
     kind, content = _content(cell.prefix(xml), row, column, value, formula is not None)
-    old = _tag(xml, cell.start)
+    old = start_tag(xml, cell.start)
     tag = _typed(old[0], kind)
     if tag.endswith(b"/>"):
         return _appended(xml, cell, tag, content)
@@ -280,14 +281,14 @@ def _widened(xml: bytes, dimension: _Element, values: Mapping[tuple[int, int], C
     wide = first if first == last else f"{first}:{last}"
     if wide == dimension.attributes["ref"]:
         return []
-    old = _tag(xml, dimension.start)
+    old = start_tag(xml, dimension.start)
     tag = _ATTRIBUTE.sub(lambda found: b' ref="%s"' % wide.encode() if found[1] == b"ref" else found[0], old[0])
     return [(old.start(), old.end(), tag)]
 
 
 def _appended(xml: bytes, element: _Element, tag: bytes, content: bytes) -> list[_Edit]:
     """Edits that give ``element`` the start tag ``tag`` and end it with ``content``, even in ``<row/>``."""
-    old = _tag(xml, element.start)
+    old = start_tag(xml, element.start)
     if tag.endswith(b"/>") and content:
         return [(old.start(), old.end(), tag[:-2] + b">" + content + b"</" + old[1] + b">")]
     return [(old.start(), old.end(), tag), (element.close, element.close, content)]

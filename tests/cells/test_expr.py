@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conv_sheet.cells import expr, style
+from conv_sheet.cells import expr, lookup, style
 from conv_sheet.cells.expr import Expr, text, where
 from conv_sheet.cells.formula import FUNCTIONS, functions_in, mover
 from conv_sheet.cells.grid import Block
@@ -58,11 +58,11 @@ EXPRESSIONS: dict[str, Callable[[Cells], Expr]] = {
     "means": lambda s: expr.average(s.area) + expr.total(s.top, s.a, 1),
     "weighted": lambda s: expr.sumproduct(s.top, s.below) + expr.sumproduct((s.top - s.below) ** 2),
     "conditions": lambda s: expr.sumproduct((s.area > 2) * s.area),
-    "index": lambda s: expr.index(s.area, 2, s.page.cell(GRID.part(3, 4, 1, 1), s.numbers[3, 4])),
-    "index of a row": lambda s: expr.index(s.words, 3),
-    "match": lambda s: expr.match("c", s.words) + expr.match(s.word, s.words),
-    "choose": lambda s: expr.choose(s.page.cell(GRID.part(3, 4, 1, 1), s.numbers[3, 4]), s.a, s.b, s.c, s.d),
-    "choose of many": lambda s: expr.choose(expr.of(31), *(s.a + n for n in range(40))),
+    "index": lambda s: lookup.index(s.area, 2, s.page.cell(GRID.part(3, 4, 1, 1), s.numbers[3, 4])),
+    "index of a row": lambda s: lookup.index(s.words, 3),
+    "match": lambda s: lookup.match("c", s.words) + lookup.match(s.word, s.words),
+    "choose": lambda s: lookup.choose(s.page.cell(GRID.part(3, 4, 1, 1), s.numbers[3, 4]), s.a, s.b, s.c, s.d),
+    "choose of many": lambda s: lookup.choose(expr.of(31), *(s.a + n for n in range(40))),
 }
 ARRAYS: dict[str, Callable[[Cells], Expr]] = {
     "cell by cell": lambda s: s.page.each(GRID, s.numbers) * s.a + s.page.row(GRID.part(0, 0, 1, 5), s.numbers[0]),
@@ -71,7 +71,7 @@ ARRAYS: dict[str, Callable[[Cells], Expr]] = {
     ),
     "windows": lambda s: expr.sumproduct(
         s.page.windows(GRID, (2, 2), s.numbers), s.page.range(GRID.part(0, 0, 2, 2), s.numbers[:2, :2])
-    ),  # fmt: skip
+    ),
     "largest of windows": lambda s: expr.largest(0, s.page.windows(GRID, (2, 3), s.numbers)),
     "where": lambda s: where(s.page.each(GRID, s.numbers) > 2, s.page.each(GRID, s.numbers), 0),
     "texts": lambda s: where(s.page.each(GRID, s.numbers) > 2, text("n", s.page.each(GRID, s.numbers)), ""),

@@ -195,7 +195,11 @@ def test_named_pipes_are_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
     save(tmp_path / "pictures" / "0" / "a.png", PIXELS[0])
     os.mkfifo(tmp_path / "pictures" / "0" / "b.png")
-    for path, name in ((tmp_path, pipe), (pipe, pipe), (tmp_path / "pictures", tmp_path / "pictures" / "0" / "b.png")):
+    (tmp_path / "sound").mkdir()
+    beside = write_pair(tmp_path / "sound") / "pipe"
+    os.mkfifo(beside)
+    picture = tmp_path / "pictures" / "0" / "b.png"
+    for path, name in ((tmp_path, pipe), (beside, beside), (tmp_path / "pictures", picture)):
         with refused(f"^{re.escape(str(name))}: this is a named pipe, not a file$"):
             load_data(path)
 
@@ -227,7 +231,7 @@ def test_folders_called_by_numbers_stand_for_these_labels(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("0", "999999999"), r"holds a folder called 999999999: the limit is 1,000 classes, called 0 to 999$"),
+        (("0", "1000000"), r"holds a folder called 1000000: the limit is 1,000 classes, called 0 to 999$"),
         (("0", "1000"), r"holds a folder called 1000: the limit"),
         (("1", "2", "01"), r"holds several folders for the label 1, one of them 01: keep one$"),
     ],

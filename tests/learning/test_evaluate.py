@@ -56,7 +56,7 @@ kind = "Softmax"
 
 
 def network() -> Network:
-    return Network.from_toml(SPEC)
+    return parse(SPEC)
 
 
 def noisy(count: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +122,7 @@ def test_a_network_without_a_mistake_and_classes_without_a_picture() -> None:
 
 
 def test_classes_are_the_same_where_they_have_the_same_name() -> None:
-    net = Network.from_toml(SPEC.replace('"0", "1", "2", "3"', '"dog", "cat", "fox", "owl"'))
+    net = parse(SPEC.replace('"0", "1", "2", "3"', '"dog", "cat", "fox", "owl"'))
     images = np.zeros((3, 1, SIZE, SIZE))
     folders = Dataset(images, np.array([0, 1, 2]), ("cat", "fox", "owl"), "zoo")
     assert prepared(folders, net).labels.tolist() == [1, 2, 3]
@@ -133,7 +133,7 @@ def test_classes_are_the_same_where_they_have_the_same_name() -> None:
 
 
 def test_a_network_that_ends_in_maps_does_not_classify() -> None:
-    maps = Network.from_toml(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', ""))
+    maps = parse(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', ""))
     with pytest.raises(ShapeError, match=r"'conv1' gives \(2, 10, 10\)"):
         prepared(Dataset(np.zeros((1, 1, SIZE, SIZE)), np.array([0]), ("0",), "zoo"), maps)
 
@@ -185,7 +185,7 @@ def test_train_then_evaluate(folder: Path) -> None:
     ]
     with Image.open("curves.png") as curves:
         assert curves.size == (1200, 480)
-    weights = lessons.load_weights(Path("mine.npz"))
+    weights = weights.load(Path("mine.npz"))
     assert {name: value.shape for name, value in weights.items()} == network().parameters
     report = done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data", "--hold-out", "0.2")
     _, unseen = split(load_data(Path("data")), 0.2, seed=0)
@@ -207,7 +207,7 @@ def test_the_same_command_gives_the_same_weights(folder: Path) -> None:
 def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: str) -> None:
     often = ("--epochs", "60", "--batch-size", "8", "--no-augment", "--freeze", "conv1")
     done("train", "mine.toml", "--data", "data", "--optimizer", optimizer, *often)
-    weights, start = lessons.load_weights(Path("mine.npz")), network().initial(0)
+    weights, start = weights.load(Path("mine.npz")), network().initial(0)
     for name in ("conv1.weight", "conv1.bias"):
         np.testing.assert_array_equal(weights[name], start[name])
     assert (weights["fc.weight"] != start["fc.weight"]).any()
@@ -221,7 +221,7 @@ def test_a_complete_training_writes_the_weights_of_its_last_epoch(folder: Path) 
     run = fit(network(), network().initial(0), training, validation, Settings(SGD(2.0), epochs=6, batch_size=5))
     assert run.best_epoch < 6, "this test needs a training whose best epoch was another"
     assert "wrote mine.npz: epoch 6, " in said
-    written = lessons.load_weights(Path("mine.npz"))
+    written = weights.load(Path("mine.npz"))
     for name, value in written.items():
         np.testing.assert_allclose(value, run.tensors[name], rtol=0, atol=1e-4, err_msg=name)
     assert np.abs(written["fc.bias"] - run.best["fc.bias"]).max() > 1e-3
@@ -247,7 +247,7 @@ def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(folder: Path) -> None:
 
 
 def test_mistakes_are_told_by_their_places_in_the_data(folder: Path) -> None:
-    lessons.save_weights(Path("w.npz"), network().initial(0))
+    weights.save(Path("w.npz"), network().initial(0))
     judged = "evaluate", "mine.toml", "--weights", "w.npz", "--data", "data", "--hold-out", "0.5"
     report = done(*judged, "--workbook", "mistakes.xlsx")
     labels = load_data(Path("data")).labels
@@ -327,7 +327,7 @@ def test_damaged_data_is_named(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
     for command in ("train", "evaluate"):
         extra = ("--weights", "w.npz") if command == "evaluate" else ()
-        lessons.save_weights(Path("w.npz"), network().initial(0))
+        weights.save(Path("w.npz"), network().initial(0))
         assert re.search(
             r"train-images-idx3-ubyte is truncated", refused(command, "mine.toml", "--data", "data", *extra)
         )

@@ -11,13 +11,14 @@ from openpyxl.chart import LineChart, Reference
 from openpyxl.comments import Comment
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.cells.inputs import InputValue
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.network.graph import Network
 from conv_sheet.office.closed import press
+from conv_sheet.opening import read
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.package import Package
 from conv_sheet.xlsx.reader import Stored
 from tests.networks import changed, small, state_of, written
@@ -136,8 +137,8 @@ def numbers(path: Path) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in registry.restorable(read(path)).items()}
 
 
-def equal(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
-    return all(np.array_equal(one[name], other[name]) for name in one)
+def equal(one: Mapping[str, np.ndarray], other: Mapping[str, InputValue]) -> bool:
+    return all(np.array_equal(value, np.asarray(other[name])) for name, value in one.items())
 
 
 def test_reset_brings_the_lesson_back_and_reset_again_what_was_there(edited: Path, state: WorkbookState) -> None:

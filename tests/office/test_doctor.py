@@ -4,12 +4,15 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.workbook.defined_name import DefinedName
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import file_in_use
 from conv_sheet.office.doctor import BAD, GOOD, Finding, Machine, bind, examine
+from conv_sheet.office.libreoffice import recalculate
+from conv_sheet.opening import read
+from conv_sheet.sheets.conf import settings
 from conv_sheet.xlsx.change import patch_cells
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.package import Package
 from tests.networks import small, state_of, written
 from tests.oracles import libreoffice
@@ -93,11 +96,69 @@ def test_an_interpreter_without_the_packages_is_found(book: Path, tmp_path: Path
     assert "No module named 'xlwings'" in found.found
 
 
+def test_the_interpreter_of_a_received_workbook_is_not_run_unasked(book: Path, tmp_path: Path) -> None:
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.touch()
+    mine.touch()
+    bind(book, machine("win32", str(theirs)))
+    ran: list[list[str]] = []
+
+    def run(command: list[str]) -> tuple[int, str]:
+        ran.append(command)
+        return 0, ""
+
+    here = Machine("win32", str(mine), {}, Path("/nowhere"), run)
+    (found,) = [f for f in examine(book, here) if f.check == "interpreter"]
+    assert (found.state, ran) == ("note", [])
+    assert str(theirs) in found.found
+    assert "--run" in found.remedy
+    assert state(examine(book, here, run=True), "interpreter") == GOOD
+    assert [command[0] for command in ran] == [str(theirs)]
+    assert state(examine(book, Machine("win32", str(theirs), {}, Path("/nowhere"), run)), "interpreter") == GOOD
+
+
+def test_conda_is_named_by_its_environment_and_not_by_its_interpreter(book: Path) -> None:
+    conda = {"CONDA_PREFIX": "C:/Users/x/miniconda3/envs/fastai", "CONDA_DEFAULT_ENV": "fastai"}
+    windows = machine("win32", "C:/Users/x/miniconda3/envs/fastai/python.exe", (0, ""), **conda)
+    assert "conda environment fastai" in bind(book, windows)
+    rows = {row[0]: row[1] for row in openpyxl.load_workbook(book)["xlwings.conf"].iter_rows(values_only=True)}
+    assert (rows["CONDA PATH"], rows["CONDA ENV"]) == ("C:\\Users\\x\\miniconda3", "fastai")
+    assert not rows["INTERPRETER_WIN"]
+    assert state(examine(book, windows), "interpreter") == GOOD
+    base = settings(
+        "win32", "C:/conda/python.exe", {"CONDA_PREFIX": "C:/conda", "CONDA_EXE": "C:/conda/Scripts/conda.exe"}
+    )
+    assert (base["CONDA PATH"], base["CONDA ENV"]) == ("C:\\conda", "base")
+    assert "CONDA ENV" not in settings("win32", "C:/Python/python.exe", conda)
+    assert "CONDA ENV" not in settings("darwin", "/opt/conda/bin/python", {"CONDA_PREFIX": "/opt/conda"})
+
+
+def test_buttons_that_a_library_has_lost_are_told(book: Path, tmp_path: Path) -> None:
+    assert state(examine(book, machine()), "buttons") == GOOD
+    openpyxl.load_workbook(book, keep_vba=True).save(tmp_path / "bare.xlsm")
+    (found,) = [f for f in examine(tmp_path / "bare.xlsm", machine()) if f.check == "buttons"]
+    assert found.state == BAD
+    assert "no button left on Start and Network" in found.found
+    recalculate(book, tmp_path / "saved.xlsm")
+    assert state(examine(tmp_path / "saved.xlsm", machine()), "buttons") == GOOD
+
+
+def test_a_copy_of_a_sheet_is_no_fault(book: Path) -> None:
+    workbook = openpyxl.load_workbook(book, keep_vba=True)
+    copy = workbook.copy_worksheet(workbook["Network"])
+    copy.defined_names["input_1"] = DefinedName("input_1", attr_text=f"'{copy.title}'!$B$10:$G$16")
+    workbook.save(book)
+    assert state(examine(book, machine()), "names") == GOOD
+
+
 def test_moved_names_are_found(book: Path) -> None:
     workbook = openpyxl.load_workbook(book, keep_vba=True)
     workbook.defined_names["input_1"].attr_text = "Network!$C$11:$H$17"
     workbook.save(book)
-    assert state(examine(book, machine()), "names") == BAD
+    assert state(examine(book, machine()), "places") == BAD
+    workbook.defined_names["input_1"].attr_text = state_of(small()).layout.input.blocks[0].reference
+    workbook.save(book)
+    assert state(examine(book, machine()), "names") == GOOD
     del workbook.defined_names["input_1"]
     workbook.save(book)
     assert state(examine(book, machine()), "names") == BAD

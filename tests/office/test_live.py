@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press

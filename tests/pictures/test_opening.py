@@ -8,8 +8,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image, ImageFile
 
+from conv_sheet.cli import main
 from conv_sheet.errors import DataError
 from conv_sheet.learning.data import load_data
 from conv_sheet.pictures import opening
@@ -91,6 +93,12 @@ def test_a_format_is_known_by_its_content(tmp_path: Path, form: str) -> None:
     path = tmp_path / "picture.eps"
     Image.linear_gradient("L").save(path, form)
     assert load_image(path, (1, 256, 256))[0].std() > 0.2
+
+
+@pytest.mark.parametrize("command", ["build", "train", "evaluate"])
+def test_the_help_names_the_formats(command: str) -> None:
+    said = CliRunner().invoke(main, [command, "--help"]).output
+    assert all(form in said.upper() for form in opening.FORMATS)
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"

@@ -11,19 +11,6 @@ import openpyxl
 import pytest
 import torch
 from click.testing import CliRunner
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from conv_sheet import actions
-from conv_sheet.cells.grid import Block, Placed
-from conv_sheet.check import check
-from conv_sheet.cli import main
-from conv_sheet.errors import SpecError, WorkbookError
-from conv_sheet.layers import Array
-from conv_sheet.network.graph import Network
-from conv_sheet.network.spec import from_tables, parse
-from conv_sheet.office.libreoffice import connect
-from conv_sheet.recompute import press, press_closed
 from conv_sheet.sheets.backprop.board import (
     BACKPROP,
     COLUMN,
@@ -38,6 +25,19 @@ from conv_sheet.sheets.backprop.board import (
     H,
     board,
 )
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conv_sheet import actions
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.checks import check
+from conv_sheet.cli import main
+from conv_sheet.errors import SpecError, WorkbookError
+from conv_sheet.layers import Array
+from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import from_tables, parse
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.recompute import press, press_closed
 from conv_sheet.state import Contents
 from conv_sheet.xlsx.reader import contents as read_contents
 from conv_sheet.xlsx.reader import read

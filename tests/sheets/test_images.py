@@ -7,7 +7,7 @@ import pytest
 
 from conv_sheet import actions, lessons
 from conv_sheet.cells import style
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.network.spec import from_tables
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.pictures.digits import digit

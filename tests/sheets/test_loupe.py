@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from conv_sheet.cells import style
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.cells.grid import Lattice, Placed
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.network.layout import NETWORK, Layout, Stage
 from conv_sheet.network.spec import from_tables
 from conv_sheet.sheets.loupe.loupe import LOUPE, Frame, settings

@@ -7,13 +7,13 @@ import openpyxl
 import pytest
 
 from conv_sheet import actions
-from conv_sheet.check import check
+from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect
+from conv_sheet.opening import read
 from conv_sheet.sheets.standing import MovedError
 from conv_sheet.xlsx.change import patch_cells
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.reader import Stored
 from tests.networks import small, state_of, written
 

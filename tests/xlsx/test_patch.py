@@ -129,6 +129,30 @@ def test_a_sheet_longer_than_one_chunk() -> None:
     assert patched(rows, {(9001, 1): 5}) == rows + '<row r="9001"><c r="A9001"><v>5</v></c></row>'
 
 
+def test_cells_that_share_a_formula_get_their_own_when_its_first_cell_loses_it() -> None:
+    def row(number: int, first: str, second: str) -> str:
+        return f'<row r="{number}"><c r="A{number}">{first}<v>1</v></c><c r="B{number}">{second}<v>2</v></c></row>'
+
+    child = '<f t="shared" si="0"/>'
+    before = row(1, '<f t="shared" ref="A1:B2" si="0">D1&amp;"x"</f>', child) + row(2, child, child)
+    own = [f'<f>{column}{number}&amp;"x"</f>' for number in (1, 2) for column in "DE"]
+    for value, instead in ((Typed(1.0), ""), (Formula("1/9", 1.0), "<f>1/9</f>")):
+        assert patched(before, {(1, 1): value}) == row(1, instead, own[1]) + row(2, own[2], own[3])
+    assert patched(before, {(1, 2): Typed(2.0)}) == before.replace(child, "", 1)
+    assert patched(before, {(1, 1): Typed(1.0), (2, 1): Typed(1.0)}) == row(1, "", own[1]) + row(2, "", own[3])
+
+
+def test_cells_with_one_array_formula_stay() -> None:
+    with pytest.raises(WorkbookError, match="cell A1 is one of several with one array formula"):
+        patched('<row r="1"><c r="A1"><f t="array" ref="A1:A2">B1:B2</f></c></row>', {(1, 1): Typed(1.0)})
+
+
+def test_the_size_of_the_sheet_grows_with_it() -> None:
+    xml = f'<worksheet xmlns="{MAIN}"><dimension ref="B2"/><sheetData/></worksheet>'
+    assert '<dimension ref="A2:C7"/>' in with_values(xml.encode(), {(7, 1): 1.0, (3, 3): 1.0}).decode()
+    assert '<dimension ref="B2"/>' in with_values(xml.encode(), {(2, 2): 1.0}).decode()
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

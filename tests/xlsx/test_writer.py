@@ -11,41 +11,47 @@ import pytest
 from openpyxl.utils.cell import coordinate_from_string
 
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
 from conv_sheet.network.weights import checked
-from conv_sheet.state import Contents
-from tests.networks import REFERENCE, changed, contents, fastai, small, written
+from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
+from conv_sheet.state import WorkbookState
+from tests.networks import REFERENCE, changed, fastai, small, state_of, written
 from tests.oracles import cells, gnumeric, libreoffice, validator
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[Contents, Path]:
-    held = fastai()
-    return held, written(tmp_path_factory.mktemp("lesson"), held, "fastai.xlsx")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[WorkbookState, Path]:
+    state = fastai()
+    return state, written(tmp_path_factory.mktemp("lesson"), state, "fastai.xlsx")
 
 
-def shown(path: Path, held: Contents) -> dict[str, Array]:
+def engine(state: WorkbookState) -> dict[str, Array]:
+    """What the engine makes of every tensor on `Network`."""
+    return {placed.name: value for title, placed, value in registry.engine_blocks(state) if title == "NumPy"}
+
+
+def shown(path: Path, state: WorkbookState) -> dict[str, Array]:
     """Every computed tensor as another program's copy of the file shows it, by tensor name."""
     values = cells.values(path, "Network")
     return {
         placed.name: placed.tensor(np.stack([cells.array(values, block.relative) for block in placed.blocks]))
-        for stage in held.layout.stages
+        for stage in state.layout.stages
         for _, placed in stage.computed()
     }
 
 
-def assert_agree(path: Path, held: Contents) -> None:
-    for name, value in shown(path, held).items():
-        np.testing.assert_allclose(value, held.engine[name], rtol=0, atol=1e-9, err_msg=name)
+def assert_agree(path: Path, state: WorkbookState) -> None:
+    for name, value in shown(path, state).items():
+        np.testing.assert_allclose(value, engine(state)[name], rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_libreoffice_agrees_after_pixels_and_weights_were_changed(
-    lesson: tuple[Contents, Path], tmp_path: Path
+    lesson: tuple[WorkbookState, Path], tmp_path: Path
 ) -> None:
-    held, path = lesson
-    other, typed = changed(held)
-    assert not np.allclose(other.engine["softmax_out"], held.engine["softmax_out"])
+    state, path = lesson
+    other, typed = changed(state)
+    assert not np.allclose(engine(other)["softmax_out"], engine(state)["softmax_out"])
     edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
     assert_agree(answer, other)
@@ -54,17 +60,19 @@ def test_libreoffice_agrees_after_pixels_and_weights_were_changed(
     assert "You changed something" in " ".join(str(v) for v in start.values())
 
 
-def test_gnumeric_agrees_after_pixels_and_weights_were_changed(lesson: tuple[Contents, Path], tmp_path: Path) -> None:
-    held, path = lesson
-    other, typed = changed(held, seed=6)
+def test_gnumeric_agrees_after_pixels_and_weights_were_changed(
+    lesson: tuple[WorkbookState, Path], tmp_path: Path
+) -> None:
+    state, path = lesson
+    other, typed = changed(state, seed=6)
     edited = cells.set_cells(path, tmp_path / "edited.xlsx", typed)
     assert_agree(gnumeric.recalculate(edited, tmp_path / "out.xlsx"), other)
 
 
-def test_a_broken_formula_is_seen(lesson: tuple[Contents, Path], tmp_path: Path) -> None:
-    held, path = lesson
-    other, typed = changed(held)
-    cell = held.layout.by_name["conv2"].out.blocks[1].cell(9, 9)
+def test_a_broken_formula_is_seen(lesson: tuple[WorkbookState, Path], tmp_path: Path) -> None:
+    state, path = lesson
+    other, typed = changed(state)
+    cell = state.layout.by_name["conv2"].out.blocks[1].cell(9, 9)
     formula = openpyxl.load_workbook(path)["Network"][cell].value
     broken = formula.replace("SUMPRODUCT", "SUM", 1)
     assert broken != formula
@@ -75,9 +83,9 @@ def test_a_broken_formula_is_seen(lesson: tuple[Contents, Path], tmp_path: Path)
 
 
 def test_small_networks_with_texts_that_look_like_formulas(tmp_path: Path) -> None:
-    held = contents(small())
-    other, typed = changed(held)
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "edited.xlsx", typed)
+    state = state_of(small())
+    other, typed = changed(state)
+    path = cells.set_cells(written(tmp_path, state), tmp_path / "edited.xlsx", typed)
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
     assert_agree(answer, other)
     assert "=1+1" in cells.values(answer, "Start").values()
@@ -101,19 +109,19 @@ def test_the_famous_sheet(tmp_path: Path) -> None:
         }
     )
     weights = {f"{name}.weight": numbers[f"{name}_weight"] for name in ("conv1", "conv2", "linear")}
-    held = Contents(network, numbers["image"][np.newaxis], checked(network, weights))
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "bare.xlsx", {})
+    state = WorkbookState.of(network, numbers["image"][np.newaxis], checked(network, weights))
+    path = cells.set_cells(written(tmp_path, state), tmp_path / "bare.xlsx", {})
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
-    planes = shown(answer, held)
+    planes = shown(answer, state)
     for name in ("conv1", "conv2", "pool"):
         np.testing.assert_allclose(planes[f"{name}_out"], numbers[name], rtol=0, atol=1e-9, err_msg=name)
     np.testing.assert_allclose(planes["linear_out"], 258.73762671075724, rtol=0, atol=1e-9)
 
 
 def test_every_formula_cell_carries_a_number_for_programs_that_do_not_calculate(
-    lesson: tuple[Contents, Path],
+    lesson: tuple[WorkbookState, Path],
 ) -> None:
-    held, path = lesson
+    state, path = lesson
     formulas, stored = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
     frames = pd.read_excel(path, sheet_name=None, header=None)
     count = 0
@@ -125,11 +133,11 @@ def test_every_formula_cell_carries_a_number_for_programs_that_do_not_calculate(
                     assert value is not None, f"{sheet.title}!{cell.coordinate}"
                     assert frames[sheet.title].iloc[cell.row - 1, cell.column - 1] == value
                     count += 1
-    maps = sum(placed.area.height > 0 for stage in held.layout.stages for _, placed in stage.computed())
-    assert count > sum(held.engine[s.out.name].size for s in held.layout.stages[1:]) >= maps
+    maps = sum(placed.area.height > 0 for stage in state.layout.stages for _, placed in stage.computed())
+    assert count > sum(engine(state)[s.out.name].size for s in state.layout.stages[1:]) >= maps
 
 
-def test_formulas_use_only_functions_that_every_program_has(lesson: tuple[Contents, Path]) -> None:
+def test_formulas_use_only_functions_that_every_program_has(lesson: tuple[WorkbookState, Path]) -> None:
     for sheet in openpyxl.load_workbook(lesson[1]):
         for row in sheet.iter_rows():
             for cell in row:
@@ -138,72 +146,72 @@ def test_formulas_use_only_functions_that_every_program_has(lesson: tuple[Conten
                     assert functions_in(cell.value) <= FUNCTIONS, f"{sheet.title}!{cell.coordinate} {cell.value}"
 
 
-def test_the_formula_of_a_convolution_is_the_one_that_learners_read(lesson: tuple[Contents, Path]) -> None:
-    held, path = lesson
-    conv = held.layout.by_name["conv1"]
+def test_the_formula_of_a_convolution_is_the_one_that_learners_read(lesson: tuple[WorkbookState, Path]) -> None:
+    state, path = lesson
+    conv = state.layout.by_name["conv1"]
     kernel, bias = conv.own["weight"].blocks[0], conv.own["bias"].blocks[0]
-    window = held.layout.input.blocks[0].window(0, 0, 3, 3)
+    window = state.layout.input.blocks[0].window(0, 0, 3, 3)
     formula = openpyxl.load_workbook(path)["Network"][conv.out.blocks[0].cell()].value
     assert formula == f"=MAX(0,SUMPRODUCT({window},{kernel.absolute})+{bias.fixed()})"
 
 
 @pytest.mark.parametrize("name", ["small.xlsx", "fastai.xlsx", "fastai.xlsm"])
 def test_the_open_xml_sdk_finds_nothing(name: str, tmp_path: Path) -> None:
-    held = fastai() if name.startswith("fastai") else contents(small())
-    assert validator.findings(written(tmp_path, held, name)) == []
+    state = fastai() if name.startswith("fastai") else state_of(small())
+    assert validator.findings(written(tmp_path, state, name)) == []
 
 
-def test_the_same_contents_give_the_same_bytes(lesson: tuple[Contents, Path], tmp_path: Path) -> None:
+def test_the_same_contents_give_the_same_bytes(lesson: tuple[WorkbookState, Path], tmp_path: Path) -> None:
     assert written(tmp_path, fastai()).read_bytes() == lesson[1].read_bytes()
     with_macros = written(tmp_path, fastai(), "one.xlsm").read_bytes()
     assert written(tmp_path, fastai(), "two.xlsm").read_bytes() == with_macros
 
 
-def test_names_lead_to_whole_tensors(lesson: tuple[Contents, Path]) -> None:
-    held, path = lesson
+def test_names_lead_to_whole_tensors(lesson: tuple[WorkbookState, Path]) -> None:
+    state, path = lesson
     book = openpyxl.load_workbook(path, data_only=True)
 
     def named(name: str) -> Array:
         ((sheet, area),) = book.defined_names[name].destinations
         return np.array([[cell.value for cell in row] for row in book[sheet][area]], dtype=float)
 
-    np.testing.assert_array_equal(named("input_1"), held.image[0])
-    np.testing.assert_array_equal(named("conv2_weight_2_1"), held.tensors["conv2.weight"][1, 0])
-    np.testing.assert_array_equal(named("conv1_bias").ravel(), held.tensors["conv1.bias"])
-    np.testing.assert_array_equal(named("conv1_out_2"), held.engine["conv1_out"][1])
-    np.testing.assert_array_equal(named("fc_bias").ravel(), held.tensors["fc.bias"])
-    np.testing.assert_array_equal(named("fc_out").ravel(), held.engine["fc_out"])
-    tile = held.tensors["fc.weight"].reshape(10, 2, 12, 12)[3, 1]
+    np.testing.assert_array_equal(named("input_1"), state.image[0])
+    np.testing.assert_array_equal(named("conv2_weight_2_1"), state.tensors["conv2.weight"][1, 0])
+    np.testing.assert_array_equal(named("conv1_bias").ravel(), state.tensors["conv1.bias"])
+    np.testing.assert_array_equal(named("conv1_out_2"), engine(state)["conv1_out"][1])
+    np.testing.assert_array_equal(named("fc_bias").ravel(), state.tensors["fc.bias"])
+    np.testing.assert_array_equal(named("fc_out").ravel(), engine(state)["fc_out"])
+    tile = state.tensors["fc.weight"].reshape(10, 2, 12, 12)[3, 1]
     np.testing.assert_array_equal(named("fc_weight_4_2"), tile)
     ((_, area),) = book.defined_names["fc_weight"].destinations
-    assert area == held.layout.by_name["fc"].own["weight"].area.absolute
+    assert area == state.layout.by_name["fc"].own["weight"].area.absolute
 
 
-def test_no_defined_name_could_be_a_cell(lesson: tuple[Contents, Path]) -> None:
+def test_no_defined_name_could_be_a_cell(lesson: tuple[WorkbookState, Path]) -> None:
     for name in openpyxl.load_workbook(lesson[1]).defined_names:
         with pytest.raises(Exception, match=name):
             coordinate_from_string(name)
         assert not re.fullmatch(r"[Rr]\d*[Cc]?\d*", name)
 
 
-def test_typed_cells_take_numbers_only_and_say_so(lesson: tuple[Contents, Path]) -> None:
-    held, path = lesson
+def test_typed_cells_take_numbers_only_and_say_so(lesson: tuple[WorkbookState, Path]) -> None:
+    state, path = lesson
     sheet = openpyxl.load_workbook(path)["Network"]
-    pixel = held.layout.input.blocks[0].cell(3, 3)
-    weight = held.layout.by_name["fc"].own["weight"].blocks[7].cell(2, 2)
+    pixel = state.layout.input.blocks[0].cell(3, 3)
+    weight = state.layout.by_name["fc"].own["weight"].blocks[7].cell(2, 2)
     rules = {at: [v for v in sheet.data_validations.dataValidation if at in v.sqref] for at in (pixel, weight)}
     assert [(v.type, v.formula1, v.formula2) for v in rules[pixel]] == [("decimal", "0", "1")]
     assert [v.type for v in rules[weight]] == ["decimal"]
     assert all(v.showErrorMessage and v.error and not v.allow_blank for found in rules.values() for v in found)
 
 
-def test_nothing_in_the_file_depends_on_the_clock(lesson: tuple[Contents, Path]) -> None:
+def test_nothing_in_the_file_depends_on_the_clock(lesson: tuple[WorkbookState, Path]) -> None:
     with zipfile.ZipFile(lesson[1]) as archive:
         assert {entry.date_time[0] for entry in archive.infolist()} == {2020}
         assert b"2020-01-01" in archive.read("docProps/core.xml")
 
 
-def test_the_headings_stay_in_view_and_the_main_sheet_is_not_tiny(lesson: tuple[Contents, Path]) -> None:
+def test_the_headings_stay_in_view_and_the_main_sheet_is_not_tiny(lesson: tuple[WorkbookState, Path]) -> None:
     sheet = openpyxl.load_workbook(lesson[1])["Network"]
     assert sheet.freeze_panes == "A6"
     assert 60 <= sheet.sheet_view.zoomScale <= 100

@@ -8,21 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style
-from conv_sheet.cells.expr import (
-    Expr,
-    absolute,
-    all_of,
-    any_of,
-    index,
-    largest,
-    logarithm,
-    match,
-    sumproduct,
-    total,
-    where,
-)
+from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, logarithm, sumproduct, total, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Line, Page, Verdict
 from conv_sheet.cells.words import Words
 from conv_sheet.learning.step import ForwardPass

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, choose, index, largest, sumproduct, where
+from conv_sheet.cells.expr import Expr, largest, sumproduct, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
+from conv_sheet.cells.lookup import choose, index
 from conv_sheet.cells.page import Page, Verdict
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Border
@@ -74,11 +75,12 @@ def _areas(layout: Layout) -> _Areas:
     matrix = pixel.part(3, 0, len(COLOURS), pixel.width)
     mix_bias = _behind(matrix, (len(COLOURS), 1))
     result = _behind(mix_bias, (len(COLOURS), 1))
-    table_height, table_width = counts.SIZE
-    table = Block(CHANNELS, mixed.row - 4, out.last_column - table_width + 1, table_height, table_width)
+    swatch = _behind(result, (3, 3))
+    table_left = max(out.last_column - counts.SIZE[1] + 1, swatch.last_column + 3)
+    table = Block(CHANNELS, mixed.row - 4, table_left, *counts.SIZE)
     picture = Block(CHANNELS, planes[1].row, 2, *size)
     one_map = border, planes, picture, kernels, products, bias, total, out
-    return _Areas(*one_map, mixed, pixel, matrix, mix_bias, result, _behind(result, (3, 3)), table)
+    return _Areas(*one_map, mixed, pixel, matrix, mix_bias, result, swatch, table)
 
 
 def _behind(block: Block, shape: Sequence[int], gap: int = 2) -> Block:
@@ -128,13 +130,14 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 def page(state: WorkbookState) -> Page:
     """The sheet: one map taken apart by colours above, the 1×1 convolution and the counts below."""
     areas = _areas(state.layout)
-    sheet = widgets.frame(CHANNELS, areas.out.last_column, zoom=60)
+    last = max(areas.out.last_column, areas.counts.last_column)
+    sheet = widgets.frame(CHANNELS, last, zoom=60)
     lines = (
         "A kernel has a slice for each colour. Every slice slides over its own colour and makes a map; the three maps "
         "are added, pixel by pixel, and the bias with them: three colours become one map.",
         "Four kernels make four maps: look at another one here. Pixels, weights and biases are typed on Network.",
     )
-    widgets.head(sheet, "How three colours become one map", lines, areas.out.last_column)
+    widgets.head(sheet, "How three colours become one map", lines, last)
     which, row, column, *sizes = inputs(state.layout, state.lesson)
     _apart(sheet, state, areas, _asked(sheet, state, which, "take apart map", 5))
     _mixture(sheet, state, areas, _asked(sheet, state, row, "row", 3), _asked(sheet, state, column, "column", 3))

@@ -6,9 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, average, choose, integer, sumproduct, total, where
+from conv_sheet.cells.expr import Expr, average, integer, sumproduct, total, where
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import choose
 from conv_sheet.cells.page import Content, Page
 from conv_sheet.errors import SpecError
 from conv_sheet.layers.dropout import Dropout, random_cell

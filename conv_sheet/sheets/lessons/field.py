@@ -6,9 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, all_of, grouped, of, rows, sumproduct, where
+from conv_sheet.cells.expr import Expr, all_of, grouped, of, sumproduct, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import rows
 from conv_sheet.cells.page import Content, Mark, Page, Verdict
 from conv_sheet.errors import SpecError
 from conv_sheet.layers.conv import Conv2d

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, choose, largest, smallest, text
+from conv_sheet.cells.expr import Expr, largest, smallest, text
 from conv_sheet.cells.grid import Block, around
 from conv_sheet.cells.inputs import Input
+from conv_sheet.cells.lookup import choose
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.errors import SpecError
 from conv_sheet.layers.conv import Conv2d

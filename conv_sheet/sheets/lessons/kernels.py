@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import absolute, index, match, sumproduct, total, where
+from conv_sheet.cells.expr import absolute, sumproduct, total, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import ShapeError

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, all_of, average, index, largest, smallest, sumproduct, text, total, where
+from conv_sheet.cells.expr import Expr, all_of, average, largest, smallest, sumproduct, text, total, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
+from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import ShapeError
 from conv_sheet.network.layout import Layout

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, all_of, any_of, count, index, integer, largest, sumproduct, text, where
+from conv_sheet.cells.expr import Expr, all_of, any_of, count, integer, largest, sumproduct, text, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Content, Mark, Page
 from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import Layout

@@ -7,23 +7,10 @@ from itertools import groupby, product
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import (
-    Expr,
-    absolute,
-    all_of,
-    any_of,
-    call,
-    choose,
-    count,
-    index,
-    largest,
-    smallest,
-    text,
-    total,
-    where,
-)
+from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, call, count, largest, smallest, text, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, around, column_letters
+from conv_sheet.cells.lookup import choose, index
 from conv_sheet.cells.page import Mark, Page, Verdict
 from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
@@ -72,7 +59,7 @@ _VERDICT = replace(style.STATUS, vertical="center")
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Where everything stands: settings and steps, and below them the panels, three screens beside each other each."""
 
     panels: tuple[Panel, ...]
@@ -139,7 +126,7 @@ class _Loupe:
         self.state = state
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
-        self.frame = _Frame(facts.panels, facts.owned)
+        self.frame = Frame(facts.panels, facts.owned)
         self.sheet = widgets.frame(LOUPE, self.frame.last[1], _ZOOM)
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
@@ -306,8 +293,8 @@ class _Loupe:
             sheet.put(bound.row, bound.column, largest(largest(*areas), -smallest(*areas)), _BOUND)
             scale = style.diverging(bound.absolute)
             sheet.scales.append((blocks, scale if number else replace(scale, high=style.RED)))
-        said = where(all_of(in_use, weighted), _SUMS, NONE)
-        sheet.put(self.frame.heads, self.frame.sum(panels[0]).column, said, style.HEADING)
+        sums = where(all_of(in_use, weighted), _SUMS, NONE)
+        sheet.put(self.frame.heads, self.frame.sum(panels[0]).column, sums, style.HEADING)
 
     def marks(self) -> None:
         """Lines around what the screens show, and nothing where they show nothing; and the frames on `Network`."""

@@ -13,21 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style
-from conv_sheet.cells.expr import (
-    Expr,
-    Operand,
-    all_of,
-    any_of,
-    count,
-    index,
-    integer,
-    largest,
-    smallest,
-    sumproduct,
-    where,
-)
+from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, integer, largest, smallest, sumproduct, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson

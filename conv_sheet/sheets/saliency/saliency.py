@@ -6,23 +6,11 @@ from math import prod
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import (
-    Expr,
-    absolute,
-    all_of,
-    exact,
-    index,
-    largest,
-    match,
-    root,
-    sumproduct,
-    text,
-    total,
-    where,
-)
+from conv_sheet.cells.expr import Expr, absolute, all_of, exact, largest, root, sumproduct, text, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Button, Content, Page, Verdict
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
@@ -33,6 +21,7 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons
 from conv_sheet.sheets.addresses import DISTANCE, TOLERANCE
+from conv_sheet.sheets.network import outputs
 from conv_sheet.sheets.numpy import largest_distance, written
 from conv_sheet.sheets.saliency.blocks import MAPS, SALIENCY, TOP, Blocks, columns
 from conv_sheet.sheets.sheet import Sheet
@@ -163,16 +152,14 @@ def _choice(sheet: Page, state: WorkbookState) -> None:
 
 def _classes(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
     """What may be chosen, how sure the network is of each class now, and a mark beside what is chosen."""
-    names, last, outputs = blocks.names, state.layout.stages[-1], state.output[:, np.newaxis]
-    sure = last.last_layer.probabilities
+    names, sure = blocks.names, state.network.output.layer.probabilities
     for column, head in enumerate(("class", "probability" if sure else "score", None), 2):
         sheet.put(names.row - 2, column, head, style.HEAD if column > 2 else style.HEAD_LEFT)
-    area = sheet.range(blocks.outputs, outputs)
+    area = sheet.range(blocks.outputs, state.output)
     sheet.put(names.row - 1, 2, PREDICTED, style.LINE)
     sheet.put(names.row - 1, 3, index(sheet.range(names, _names(state)), match(largest(area), area)), style.SAYS)
     sheet.fill(names, _names(state), style.LINE)
-    look = style.PERCENT if sure else style.DECIMAL
-    sheet.fill(blocks.outputs, sheet.each(last.out.blocks[0].part(0, 0, *names.shape), outputs), look, last.name)
+    outputs(sheet, blocks.outputs, state, style.PERCENT if sure else style.DECIMAL)
     sheet.fill(blocks.marks, _marks(sheet, state, blocks), style.MARK)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conv_sheet.check import Report, check
+from conv_sheet.checks import Report, check
 from conv_sheet.errors import WorkbookError
+from conv_sheet.opening import read
 from conv_sheet.xlsx.change import patch_cells
-from conv_sheet.xlsx.opening import read
 from conv_sheet.xlsx.patch import Formula, Typed
 from conv_sheet.xlsx.reader import Stored
 from tests.networks import changed, small, state_of, written
