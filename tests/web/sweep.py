@@ -31,17 +31,17 @@ Edit = tuple[str, float | str]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A lesson after its edits: how many formulas were compared, and where the two disagree."""
+    """A lesson after its edits: how many cells they changed, how many formulas were compared, where the two disagree."""
 
     lesson: str
-    edits: int
+    cells: int
     formulas: int
     worst: float
     differences: list[str]
 
 
 def sweep(names: Sequence[str], seed: int, folder: Path, edits: int = EDITS) -> list[Outcome]:
-    """Edit some lessons in one browser and in one LibreOffice, and compare."""
+    """Edit some lessons in one browser and in one LibreOffice, and compare; what a page refuses is a difference."""
     states = {name: state_of(name) for name in names}
     drawn = {name: drawn_edits(state, name, seed, edits) for name, state in states.items()}
     for name, state in states.items():
@@ -130,8 +130,8 @@ def main(seeds: Sequence[int] = (1, 2, 3)) -> int:
         with tempfile.TemporaryDirectory() as folder:
             for outcome in sweep(lessons.names(), seed, Path(folder)):
                 wrong += len(outcome.differences)
-                size = f"{outcome.edits:>4} cells changed, {outcome.formulas:>7,} formulas"
-                line = f"seed {seed} {outcome.lesson:<16} {size}"
+                size = f"{outcome.cells:>2} cells changed, {outcome.formulas:>7,} formulas"
+                line = f"seed {seed} {outcome.lesson:<16} {EDITS} edits, {size}"
                 sys.stdout.write(f"{line}, worst {outcome.worst:.1e}, {len(outcome.differences)} differences\n")
                 sys.stdout.writelines(f"    {line}\n" for line in outcome.differences[:5])
                 sys.stdout.flush()

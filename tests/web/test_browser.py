@@ -123,7 +123,7 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path)
 def test_formulas_equal_those_of_libreoffice_after_edits(tmp_path: Path) -> None:
     outcomes = sweep.sweep(["kernels", "stride-padding", "backprop"], 1, tmp_path)
     for outcome in outcomes:
-        assert outcome.edits >= 20
+        assert outcome.cells >= 20
         assert outcome.formulas > 1_000
         assert outcome.differences == []
 

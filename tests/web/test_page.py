@@ -6,18 +6,21 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from conv_sheet import lessons
 from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.formula import FUNCTIONS
-from conv_sheet.cells.grid import Block
+from conv_sheet.cells.grid import Block, column_number
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import PIXEL, TEXT
 from conv_sheet.cells.words import Words
+from conv_sheet.cli import main
 from conv_sheet.errors import WorkbookError
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson, Try
@@ -220,3 +223,56 @@ def test_the_first_page_has_every_lesson_in_order() -> None:
     assert re.findall(r'href="(.+?)\.html"', text) == names
     assert text.count("<svg") == len(names)
     assert all(lessons.load(name).lesson.question for name in names)
+
+
+def test_the_command_line_writes_a_page_and_says_what_it_cannot(tmp_path: Path) -> None:
+    out = tmp_path / "k.html"
+    done = CliRunner().invoke(main, ["build", "kernels", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert out.read_text(encoding="utf-8") == page.render(state_of("kernels"), "kernels")
+    again = CliRunner().invoke(main, ["build", "kernels", "-o", str(out)])
+    assert again.exit_code == 1
+    assert "give --force" in again.output
+    other = CliRunner().invoke(main, ["build", "kernels", "-o", str(tmp_path / "k.htm")])
+    assert "for a browser in .html" in other.output
+
+
+def test_all_lessons_go_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lessons, "order", lambda: ["kernels", "receptive-field"])
+    folder = tmp_path / "new" / "site"
+    done = CliRunner().invoke(main, ["web", str(folder), "--workbooks"])
+    assert done.exit_code == 0, done.output
+    pages = {"kernels.html", "receptive-field.html", "index.html"}
+    assert {path.name for path in folder.iterdir()} == pages | {"kernels.xlsx", "receptive-field.xlsx"}
+    assert inside((folder / "kernels.html").read_text(encoding="utf-8"))["workbook"] == "kernels.xlsx"
+    (folder / "index.html").unlink()
+    again = CliRunner().invoke(main, ["web", str(folder)])
+    assert again.exit_code == 1
+    assert "kernels.html exists" in again.output
+    assert not (folder / "index.html").exists()
+    assert CliRunner().invoke(main, ["web", str(folder), "--force"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_what_a_try_does_is_allowed_and_can_be_checked(name: str) -> None:
+    state = state_of(name)
+    cells = {
+        (block.sheet, *at): item
+        for item in registry.inputs_of(state)
+        for block in item.placed.blocks
+        for at in block.positions()
+    }
+    held = data(state, name)
+    for item in held["tries"]:
+        for where, value in item.get("do", ()):
+            sheet, row, column = held["names"].get(where, [])[:3] or split(where)
+            assert cells[sheet, row, column].limits.allows(value), where
+        assert not item.get("do") or item["check"]
+        assert item.get("see", "status") in held["names"]
+
+
+def split(address: str) -> tuple[str, int, int]:
+    """Title, row and column of an address."""
+    found = re.fullmatch(r"(\w+)!([A-Z]+)(\d+)", address)
+    assert found, address
+    return found[1], int(found[3]), column_number(found[2])
