@@ -44,7 +44,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 PROGRAMS = {
-    *("tests.oracles.libreoffice", "tests.oracles.gnumeric", "tests.oracles.validator"),
+    *("tests.oracles.libreoffice", "tests.oracles.gnumeric", "tests.oracles.validator", "tests.oracles.browser"),
     *("conv_sheet.office.libreoffice", "conv_sheet.office.uno_engine"),
 }
 """Modules that run other programs."""
