@@ -20,13 +20,50 @@ _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
+_UNITS = "utf-16-le"
+"""In which a spreadsheet program counts the characters of a text: a sign beyond U+FFFF is two."""
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def length(value: str) -> int:
+    """Characters of a text, as Excel counts them.
+
+    >>> length("abc"), length("🙂")
+    (3, 2)
+    """
+    return len(value.encode(_UNITS, "surrogatepass")) // 2
+
+
+def short(value: str, most: int) -> str:
+    r"""The text with what XML cannot hold escaped, cut where it is longer than a place that nobody can widen.
+
+    >>> short("bell \x07 rings", 6)
+    'bell _x0007_'
+    """
+    return escaped(value.encode(_UNITS, "surrogatepass")[: 2 * most].decode(_UNITS, "ignore"))
+
+
+def plain(value: str) -> str:
+    r"""The text without what XML cannot hold, for places that know no escapes.
+
+    >>> plain("bell \x07")
+    'bell '
+    """
+    return _NO_XML.sub("", value)
+
+
+def escaped(value: str) -> str:
+    """The text with what XML cannot hold, and what looks like an escape of it, as ``_xHHHH_``."""
+    return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value)
+
+
 def text(value: str) -> str:
     r"""Text as it stands inside an element: what XML cannot hold becomes ``_xHHHH_``.
 
     >>> text("a < b"), text("bell \x07"), text("_x0007_")
     ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
     """
-    return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value).translate(_ENTITIES)
+    return escaped(value).translate(_ENTITIES)
 
 
 def decoded(value: str) -> str:
@@ -43,8 +80,8 @@ def decoded(value: str) -> str:
 
 def checked_text(value: str, where: str) -> str:
     """The text encoded, if a cell holds one so long; `where` names the cell in the error."""
-    if len(value) > MAX_TEXT:
-        raise WorkbookError(f"{where}: {len(value):,} characters of text; a cell holds {MAX_TEXT:,}")
+    if 2 * len(value) > MAX_TEXT and (count := length(value)) > MAX_TEXT:
+        raise WorkbookError(f"{where}: {count:,} characters of text; a cell holds {MAX_TEXT:,}")
     return text(value)
 
 
