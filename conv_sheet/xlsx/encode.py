@@ -3,17 +3,15 @@
 Source: ECMA-376 part 1, sections 18.3.1.4 (`c`), 18.3.1.40 (`f`) and 22.9.2.19 (`ST_Xstring`).
 """
 
-import math
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conv_sheet.cells.values import LARGEST, SMALLEST
 from conv_sheet.errors import WorkbookError
 
 MAX_TEXT = 32_767
-SMALLEST = 2.2250738585072014e-308
-"""The smallest number that a cell holds: Excel, as most spreadsheet programs, takes a smaller one for zero."""
 
 _NEEDS_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -106,8 +104,13 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
     return [said[:-2] if said.endswith(".0") else said for said in map(repr, held)]
 
 
+def no_cell(value: float, where: str) -> WorkbookError:
+    """What to say of a number that is infinite, too large, or none."""
+    return WorkbookError(f"{where}: a cell cannot hold the number {value:g}: use smaller numbers before it")
+
+
 def checked_number(value: float, where: str) -> str:
     """The number encoded, if a cell can hold it; `where` names the cell in the error."""
-    if not math.isfinite(value):
-        raise WorkbookError(f"{where}: a cell cannot hold the number {value}")
+    if not abs(value) <= LARGEST:
+        raise no_cell(value, where)
     return number(value)

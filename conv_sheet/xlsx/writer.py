@@ -23,6 +23,8 @@ from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.charts import bar_chart, line_chart
 from conv_sheet.xlsx.parts import EPOCH, box, save
 
+_WIDEST = 255.0
+"""Characters of the widest column that there can be."""
 _MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
 """Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
 
@@ -61,7 +63,7 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         sheet.sheet_format.defaultRowHeight = page.default_height
         sheet.sheet_format.customHeight = True
     for column, width in page.widths.items():
-        sheet.column_dimensions[column_letters(column)].width = width
+        sheet.column_dimensions[column_letters(column)].width = min(width, _WIDEST)
     for block in page.merges:
         sheet.merged_cells.add(block.relative)
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
