@@ -29,9 +29,10 @@ types: $(DEV) ## check the types
 
 ci: lint types test ## all of the above, as a change must pass it
 
-workbooks: $(PACKAGE) ## build every lesson into workbooks/
+workbooks: $(PACKAGE) ## build every lesson into workbooks/, without macros and with them
 	@for spec in templates/*.toml; do name=$$(basename $$spec .toml); \
-	$(BIN)/conv-sheet build $$name -o workbooks/$$name.xlsm --force || exit 1; done
+	for kind in xlsx xlsm; do \
+	$(BIN)/conv-sheet build $$name -o workbooks/$$name.$$kind --force || exit 1; done; done
 
 pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
 	@$(BIN)/python -m scripts.pictures

@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z_\\][A-Za-z0-9_.\\?]*")
 _LIKE_A_CELL = re.compile(r"[A-Za-z]{1,3}[0-9]{1,7}|[Rr][0-9]*(?:[Cc][0-9]*)?|[Cc][0-9]*")
 _LITERAL = re.compile(r'"((?:[^"]|"")*)"')
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9._]*)\(")
-_OVER_TWO_SHEETS = re.compile(r"\b(?!SUMPRODUCT|MAX|MIN|SUM)([A-Z]+)\((?:[^()!]*![^(),]*:[^(),]*,){2,}")
+_OVER_TWO_SHEETS = re.compile(r"\bSUMXMY2\([^()]*!")
 _TARGET = re.compile(r"^(?:'((?:[^']|'')+)'|([A-Za-z0-9_.]+))!(\$?[A-Z]+\$?\d+(?::\$?[A-Z]+\$?\d+)?)$")
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _RULE_TEXTS = (("promptTitle", 32), ("errorTitle", 32), ("prompt", 255), ("error", 225))
@@ -59,10 +59,10 @@ def findings(path: Path) -> list[str]:
         found = list(_entries(archive))
         parts = {name: archive.read(name) for name in archive.namelist()}
     found += _xml(parts)
-    if found:
+    if found or (found := [*_types(parts), *_links(parts)]):
         return found
     book = _book(parts)
-    found += [*_types(parts), *_links(parts), *_workbook(book), *_strings(book), *_styles(book), *_charts(parts)]
+    found += [*_workbook(book), *_strings(book), *_styles(book), *_charts(parts)]
     for title, sheet in book.sheets.items():
         for check in (_order, _columns, _merges, _formats, _rules, _hyperlinks, _cells):
             found += [f"{title}: {line}" for line in check(sheet, book)]
