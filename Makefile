@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci workbooks pictures tables generated bench structure dist clean
+.PHONY: help lesson test lint types ci workbooks pictures tables generated bench fuzz structure dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,6 +44,9 @@ generated: workbooks tables pictures ## everything in the repository that follow
 
 bench: $(DEV) ## measure what the documentation says of speed and memory, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(DEV) ## put faults into files, kill commands, and count what does not hold; more: make fuzz ARGS="--count 2000"
+	@$(BIN)/python -m scripts.fuzz $(ARGS)
 
 structure: $(DEV) ## print the rooms, their arrows, and how large the modules are
 	@$(BIN)/python -m scripts.structure
