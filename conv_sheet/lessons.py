@@ -106,7 +106,7 @@ def _spec(path: Path) -> Spec:
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError:
-        raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file") from None
+        raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file, save it in that encoding") from None
 
 
 def default_picture(network: Network, lesson: Lesson) -> Array:
