@@ -658,11 +658,15 @@ def test_formulas_read_as_the_chain_rule_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        (TARGET, "circle", r"holds 'circle'; target: The class that the picture shows"),
-        (RATE, -1, r"holds -1; learning_rate: A number from 0 to 1000"),
-        (BLOCK, "conv_weight_9_9", r"holds 'conv_weight_9_9'; check_block: Choose one"),
-        (ROW, 1.5, r"holds 1\.5; check_row: A whole number"),
-        (H, None, r"is empty; check_h: A number from 1e-05 to 1"),
+        (
+            TARGET,
+            "circle",
+            r"holds 'circle'; target takes vertical or horizontal or cross: choose one",
+        ),
+        (RATE, -1, r"holds -1; learning_rate takes a number from 0 to 1,000: "),
+        (BLOCK, "conv_weight_9_9", r"holds 'conv_weight_9_9'; check_block takes conv_weight_1_1 or .*: choose one"),
+        (ROW, 1.5, r"holds 1\.5; check_row takes a whole number from 1"),
+        (H, None, r"is empty, .*; check_h takes a number from 1e-05 to 1"),
     ],
 )
 def test_what_cannot_be_typed_is_told_by_cell(
