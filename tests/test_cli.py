@@ -17,12 +17,15 @@ from PIL import Image
 from torch import nn
 
 from conv_sheet.cli import main
+from conv_sheet.network.layout import plan
 from conv_sheet.network.spec import from_tables
 from conv_sheet.network.weights import save as save_weights
 from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
 from conv_sheet.xlsx.change import patch_cells
-from tests.networks import fastai, small
+from tests.network.specs import CONV, spec
+from tests.networks import small
+from tests.xlsx.test_opening import of_first_version
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +53,13 @@ def refused(*arguments: str, code: int = 1) -> str:
     return result.stderr
 
 
+@pytest.fixture
+def mine(tmp_path: Path) -> str:
+    """The name of a small spec."""
+    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
+    return "mine.toml"
+
+
 def test_build_check_show_lessons() -> None:
     assert re.search(r"wrote fastai\.xlsm: the network says \d", done("build"))
     assert "agree with NumPy" in done("check", "fastai.xlsm")
@@ -58,31 +68,30 @@ def test_build_check_show_lessons() -> None:
     assert "fastai" in done("lessons")
 
 
-def test_an_existing_workbook_is_kept_unless_forced(tmp_path: Path) -> None:
-    (tmp_path / "fastai.xlsm").write_bytes(b"mine")
-    assert "--force" in refused("build")
-    assert (tmp_path / "fastai.xlsm").read_bytes() == b"mine"
-    done("build", "--force")
-    assert read(tmp_path / "fastai.xlsm").network == fastai().network
+def test_an_existing_workbook_is_kept_unless_forced(tmp_path: Path, mine: str) -> None:
+    (tmp_path / "mine.xlsm").write_bytes(b"mine")
+    assert "--force" in refused("build", mine)
+    assert (tmp_path / "mine.xlsm").read_bytes() == b"mine"
+    done("build", mine, "--force")
+    assert read(tmp_path / "mine.xlsm").network == small()
 
 
-def test_check_lets_libreoffice_calculate(tmp_path: Path) -> None:
-    done("build")
-    assert "agree with NumPy" in done("check", "fastai.xlsm", "--recalculate")
-    book = openpyxl.load_workbook("fastai.xlsm")
-    book["Network"][fastai().layout.by_name["pool"].out.blocks[0].cell(3, 3)] = "=1/3"
+def test_check_lets_libreoffice_calculate(mine: str) -> None:
+    done("build", mine)
+    assert "agree with NumPy" in done("check", "mine.xlsm", "--recalculate")
+    book = openpyxl.load_workbook("mine.xlsm")
+    book["Network"][plan(small()).by_name["pool"].out.blocks[0].cell(1, 1)] = "=1/3"
     book.save("broken.xlsx")
     result = run("check", "broken.xlsx", "--recalculate")
     assert result.exit_code == 1
     assert re.search(r"^pool .*Network!", result.output, re.MULTILINE)
 
 
-def test_a_spec_with_weights_and_an_exact_image(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
+def test_a_spec_with_weights_and_an_exact_image(tmp_path: Path, mine: str) -> None:
     weights, image = small().initial(3), np.random.default_rng(0).random((2, 7, 6))
     save_weights(tmp_path / "w.npz", {k: v for k, v in weights.items() if k != "fc.bias"})
     np.save(tmp_path / "x.npy", image)
-    done("build", "mine.toml", "--weights", "w.npz", "--image", "x.npy", "-o", "out.xlsx")
+    done("build", mine, "--weights", "w.npz", "--image", "x.npy", "-o", "out.xlsx")
     state = read(tmp_path / "out.xlsx")
     np.testing.assert_array_equal(state.image, image)
     np.testing.assert_array_equal(state.tensors["conv1.weight"], weights["conv1.weight"])
@@ -90,10 +99,12 @@ def test_a_spec_with_weights_and_an_exact_image(tmp_path: Path) -> None:
 
 
 def test_digit_and_seed_choose_picture_and_weights(tmp_path: Path) -> None:
-    done("build", "--digit", "3", "--seed", "1", "-o", "a.xlsx")
-    done("build", "--digit", "3", "--seed", "2", "-o", "b.xlsx")
+    layers = [CONV | {"initial": {"weight": np.ones((2, 1, 3, 3)).tolist()}}, CONV | {"name": "conv2"}]
+    (tmp_path / "mine.toml").write_text(from_tables(spec(*layers, shape=(1, 12, 12))).to_toml(), encoding="utf-8")
+    done("build", "mine.toml", "--digit", "3", "--seed", "1", "-o", "a.xlsx")
+    done("build", "mine.toml", "--digit", "3", "--seed", "2", "-o", "b.xlsx")
     one, two = read(tmp_path / "a.xlsx"), read(tmp_path / "b.xlsx")
-    np.testing.assert_array_equal(one.image[0], digit(3))
+    np.testing.assert_array_equal(one.image[0], digit(3, 12))
     assert (one.tensors["conv2.weight"] != two.tensors["conv2.weight"]).any()
     np.testing.assert_array_equal(one.tensors["conv1.weight"], two.tensors["conv1.weight"])
 
@@ -157,8 +168,9 @@ def test_a_spec_with_images_for_classes_says_which_one_is_first(tmp_path: Path) 
 
 
 def test_a_picture_without_anything_on_it_is_remarked(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(from_tables(spec(CONV)).to_toml(), encoding="utf-8")
     Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
-    assert "red.png: blank: all its pixels are alike\n" in done("build", "--image", "red.png")
+    assert "red.png: blank: all its pixels are alike\n" in done("build", "mine.toml", "--image", "red.png")
 
 
 @pytest.mark.parametrize("name", ["red.jpg", "red.xlsx"])
@@ -170,15 +182,16 @@ def test_what_is_no_workbook_is_told_so(tmp_path: Path, command: list[str], name
 
 
 def test_random_kernels_need_kernels(tmp_path: Path) -> None:
-    done("build", "pooling", "-o", "pooling.xlsx")
-    before = (tmp_path / "pooling.xlsx").read_bytes()
-    assert "the network has no weights" in refused("random-kernels", "pooling.xlsx", "--seed", "3")
-    assert (tmp_path / "pooling.xlsx").read_bytes() == before
+    pool = {"kind": "MaxPool2d", "kernel_size": 2}
+    (tmp_path / "mine.toml").write_text(from_tables(spec(pool)).to_toml(), encoding="utf-8")
+    done("build", "mine.toml", "-o", "mine.xlsx")
+    before = (tmp_path / "mine.xlsx").read_bytes()
+    assert "the network has no weights" in refused("random-kernels", "mine.xlsx", "--seed", "3")
+    assert (tmp_path / "mine.xlsx").read_bytes() == before
 
 
-def test_the_buttons_from_a_terminal(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
-    done("build", "mine.toml", "--seed", "4")
+def test_the_buttons_from_a_terminal(tmp_path: Path, mine: str) -> None:
+    done("build", mine, "--seed", "4")
     book, kernel = tmp_path / "mine.xlsm", "conv1.weight"
     own = read(book).tensors[kernel]
     assert "Drew random kernels with seed 3" in done("random-kernels", "mine.xlsm", "--seed", "3")
@@ -199,11 +212,35 @@ def test_the_buttons_from_a_terminal(tmp_path: Path) -> None:
     assert "random_seed" in refused("random-kernels", "mine.xlsm", "--seed", "1", "--libreoffice", code=2)
 
 
-def test_the_doctor_stops_where_the_button_would(tmp_path: Path) -> None:
+def test_every_command_but_show_and_build_says_that_a_workbook_is_of_the_first_version(
+    tmp_path: Path, mine: str
+) -> None:
+    done("build", mine, "--backprop", "-o", "new.xlsx")
+    old = of_first_version(tmp_path / "new.xlsx", tmp_path)
+    before, remedy = old.read_bytes(), "conv-sheet build --from old-new.xlsx -o NEW.xlsx\n"
+    for command in ("check", "recompute", "reset", "train-step", "random-kernels"):
+        assert refused(command, "old-new.xlsx").endswith(remedy), command
+    for command in ("recompute", "reset", "train-step"):
+        assert refused(command, "old-new.xlsx", "--libreoffice").endswith(remedy), command
+    assert refused("check", "old-new.xlsx", "--recalculate").endswith(remedy)
+    told = run("doctor", "old-new.xlsx")
+    assert told.exit_code == 1
+    assert remedy in f"{told.stdout}\n"
+    assert old.read_bytes() == before
+    assert done("show", "old-new.xlsx") == done("show", "new.xlsx")
+    done("build", "--from", "old-new.xlsx", "-o", "again.xlsx")
+    one, other = read(tmp_path / "new.xlsx"), read(tmp_path / "again.xlsx")
+    assert one.typed.keys() == other.typed.keys()
+    for name, value in one.typed.items():
+        np.testing.assert_array_equal(np.asarray(other.typed[name]), np.asarray(value), err_msg=name)
+    assert "agree with NumPy" in done("check", "again.xlsx")
+
+
+def test_the_doctor_stops_where_the_button_would(tmp_path: Path, mine: str) -> None:
     assert run("doctor").exit_code == 0
-    done("build")
-    (tmp_path / "fastai.xlsm").write_bytes((tmp_path / "fastai.xlsm").read_bytes()[:9000])
-    result = run("doctor", "fastai.xlsm")
+    done("build", mine)
+    (tmp_path / "mine.xlsm").write_bytes((tmp_path / "mine.xlsm").read_bytes()[:9000])
+    result = run("doctor", "mine.xlsm")
     assert result.exit_code == 1
     assert re.search(r"^stop +workbook", result.output, re.MULTILINE)
     refused("doctor", "--bind", code=2)

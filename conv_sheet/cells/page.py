@@ -182,8 +182,9 @@ class Page:
             return
         values = np.broadcast_to(np.asarray(content.value), block.shape)
         checked(content.formula, self._address(block.row, block.column))
-        moved = mover(content.formula)
-        self.fills.append(Fill(block, values, style, moved, shared=True, owner=owner))
+        moved, (down, right) = mover(content.formula), block.step
+        formula = moved if block.step == (1, 1) else lambda y, x: moved(y * down, x * right)
+        self.fills.append(Fill(block, values, style, formula, shared=True, owner=owner))
 
     def fill_each(
         self, block: Block, content: Callable[[int, int], Content], style: Style, owner: str = ""
@@ -333,15 +334,15 @@ class Page:
 
         It is counted in the first column: some programs take a formula that names its own cell for a circle.
         """
-        numbers, first = np.arange(1.0, block.height + 1)[:, np.newaxis], Block(block.sheet, block.row, 1, 1, 1)
+        rows, first = np.arange(block.height)[:, np.newaxis] * block.step[0], Block(block.sheet, block.row, 1, 1, 1)
         text = f"ROWS({self._prefix(block)}{first.fixed()}:{first.fixed_column()})"
-        return Expr(np.broadcast_to(numbers, block.shape), text)
+        return _counted(Expr(np.broadcast_to(rows + 1.0, block.shape), text), block.step[0])
 
     def column_number(self, block: Block) -> Expr:
         """In which column of a block, from 1, the cell stands that has a formula's own place there."""
-        numbers, first = np.arange(1.0, block.width + 1), Block(block.sheet, 1, block.column, 1, 1)
+        columns, first = np.arange(block.width) * block.step[1], Block(block.sheet, 1, block.column, 1, 1)
         text = f"COLUMNS({self._prefix(block)}{first.fixed()}:{first.fixed_row()})"
-        return Expr(np.broadcast_to(numbers, block.shape), text)
+        return _counted(Expr(np.broadcast_to(columns + 1.0, block.shape), text), block.step[1])
 
     def _prefix(self, block: Block) -> str:
         return "" if block.sheet == self.title else block.prefix
@@ -370,6 +371,11 @@ def occupied(page: Page) -> NDArray[np.bool_]:
             raise WorkbookError(f"{page.title}!{column_letters(column)}{row} gets two contents")
         part[:] = True
     return grid[1:, 1:]
+
+
+def _counted(cells: Expr, step: int) -> Expr:
+    """Numbers of values that stand every so many cells, from those of the cells."""
+    return cells if step == 1 else (cells - 1) / step + 1
 
 
 def _cell_value(value: InputValue) -> float | str:

@@ -18,6 +18,8 @@ from conv_sheet.errors import WorkbookError
 from conv_sheet.ops import Array
 from conv_sheet.sheets.standing import MOVED, MovedError
 
+_NO_NUMBER = ", which is not a number"
+
 
 class Source(Protocol):
     """What is asked of a workbook (see `reading.Source`)."""
@@ -77,7 +79,7 @@ def _text(source: Source, item: Input, value: object) -> str:
     if is_number(value):
         value = f"{value:g}"  # a program took the choice of "7" for a number
     if not item.limits.allows(value):
-        found = "is empty" if value is None else _what(value)
+        found = "is empty" if value is None else _what(value).removesuffix(_NO_NUMBER)
         raise WorkbookError(f"{item.at.other()} {found}; {item.name} takes {item.limits.takes}: choose one")
     return str(value)
 
@@ -95,10 +97,10 @@ def _what(value: object) -> str:
     if value is UNKNOWN:
         return "holds a formula that nothing has calculated"
     if isinstance(value, bool):
-        return f"holds {str(value).upper()}, which is not a number"
+        return f"holds {str(value).upper()}{_NO_NUMBER}"
     if isinstance(value, int | float):
         return f"holds {value:.15g}"
-    return f"holds {value!r}, which is not a number"
+    return f"holds {value!r}{_NO_NUMBER}"
 
 
 def _way_out(value: object) -> str:

@@ -97,10 +97,14 @@ def _require_sheet(source: Source, title: str, names: dict[str, Block]) -> None:
 
 
 def _require_texts(source: Source, page: Page, cells: list[list[object]]) -> None:
-    """A text that is unique on its page and stands somewhere else has moved; one that was rewritten has not."""
+    """A text that is unique on its page and stands somewhere else has moved; one that was rewritten has not.
+
+    What the user chooses is none: it may stand in a list, too.
+    """
+    typed = {item.at.position(0, 0) for item in page.inputs if item.placed.shape == ()}
     built: dict[str, list[tuple[int, int]]] = {}
     for at, cell in page.singles.items():
-        if isinstance(cell.value, str) and cell.formula is None and cell.value:
+        if at not in typed and isinstance(cell.value, str) and cell.formula is None and cell.value:
             built.setdefault(cell.value, []).append(at)
     wanted = {text: places[0] for text, places in built.items() if len(places) == 1}
     missing = {text: at for text, at in wanted.items() if cells[at[0] - 1][at[1] - 1] != text}

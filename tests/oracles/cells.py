@@ -1,7 +1,9 @@
 """A user's hand on a workbook, by openpyxl: changes cells, reads what a spreadsheet program has computed."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -28,9 +30,14 @@ def set_cells(path: Path, out: Path, changes: Mapping[str, Value | None]) -> Pat
 
 def values(path: Path, sheet: str) -> dict[str, Value]:
     """What the cells of a sheet show, as `{"A1": 5}`: a formula's stored value, no empty cells."""
-    book = openpyxl.load_workbook(path, data_only=True)
-    cells = (cell for row in book[sheet].iter_rows() for cell in row)
+    cells = (cell for row in _stored(path, path.stat().st_mtime_ns)[sheet].iter_rows() for cell in row)
     return {cell.coordinate: cell.value for cell in cells if cell.value is not None}
+
+
+@lru_cache(maxsize=2)
+def _stored(path: Path, changed: int) -> Any:
+    """A workbook with its formulas' values; several sheets of it are mostly asked for one after the other."""
+    return openpyxl.load_workbook(path, data_only=True)
 
 
 def array(shown: Mapping[str, Value], area: str) -> NDArray[np.float64]:

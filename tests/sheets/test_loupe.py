@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -510,15 +511,22 @@ SMALLEST = graph(
     conv("around", out_channels=1, padding=1),
     layer("Add", "around", "input", name="sum"),
     layer("ReLU"),
-    layer("Concat", "around", "sum", name="both"),
+    layer("Concat", "around", "relu1", name="both"),
     conv("last", "both", out_channels=1, kernel_size=[1, 2]),
 )
 
 
+FEW = 60
+
+
 def every_choice(layout: Layout) -> Iterator[Choice]:
-    """Layer, map, row and column of each value that the loupe can look at."""
-    for reach in reaches(layout):
-        for channel, row, column in product(*(range(1, size + 1) for size in reach.shape)):
+    """Layer, map, row and column of each value that the loupe can look at; of many, those at edges and in the middle."""
+    found = list(reaches(layout))
+    few = sum(prod(reach.shape) for reach in found) <= FEW
+    for reach in found:
+        maps, *sizes = (range(1, size + 1) for size in reach.shape)
+        places = sizes if few else [sorted({size[0], size[len(size) // 2], size[-1]}) for size in sizes]
+        for channel, row, column in product(maps, *places):
             yield reach.stage.name, float(channel), float(row), float(column)
 
 

@@ -1,6 +1,6 @@
 """The panels below the gradients: the loss, a step of gradient descent, its curve, a check, a step by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, logarithm, sumproduct, total, where
-from conv_sheet.cells.grid import Block
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Line, Page, Verdict
 from conv_sheet.cells.words import Words
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.layout import NETWORK
+from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop.layout import (
@@ -100,15 +101,34 @@ class _Panel:
         layout, logits = self.made.layout.on(title), self.made.network.logits
         last, scores = layout.by_name[self.made.last.name], made.activations[logits][0]
         exps = self.sheet.range(last.own["exp"].blocks[0], np.exp(scores - scores.max()))
-        z = self.sheet.range(layout.placed[logits].blocks[0], scores)
-        rare = logarithm(total(exps)) + largest(z) - sumproduct(z, self._goal)
+        parts = list(self._parts(layout.placed[logits], scores))
+        first, *others = (sumproduct(z, goal) for z, goal in parts)
+        rare = logarithm(total(exps)) + largest(*(z for z, _ in parts)) - sum(others, start=first)
         with np.errstate(divide="ignore"):
             return where(share > _UNDERFLOW, -logarithm(share), rare)
+
+    def _parts(self, placed: Placed, values: Array) -> Iterator[tuple[Expr, Expr]]:
+        """The scores, and beside each part of them that part of the goal; those of joined layers stand in several."""
+        goal, target = self.made.goal, self._target
+        done = 0
+        for block in placed.blocks:
+            singles = (block.part(y, x, 1, 1) for y, x in np.ndindex(block.shape))
+            for part in [block] if block.width == 1 else singles:
+                here = slice(done, done + part.height)
+                beside = goal.part(done, 0, part.height, 1)
+                yield self.sheet.range(part, values[here]), self.sheet.range(beside, target[here])
+                done += part.height
 
     @property
     def _goal(self) -> Expr:
         """1 for the target, 0 for the other classes."""
-        return self.sheet.range(self.made.goal, np.eye(len(self.made.labels))[self.numbers.settings.target])
+        return self.sheet.range(self.made.goal, self._target)
+
+    @property
+    def _target(self) -> Array:
+        """The same as numbers."""
+        target: Array = np.eye(len(self.made.labels))[self.numbers.settings.target]
+        return target
 
 
 def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learning) -> None:
