@@ -58,7 +58,7 @@ def test_sizes_are_refused_before_anything_of_that_size_is_made(bad: dict[str, A
 @pytest.mark.parametrize("sign", ["\x00", "\x07", "\x1b", "\r", "\x7f", "\ufffe", "\uffff", "\ud800"])
 def test_characters_that_no_cell_shows_are_named(key: str, sign: str) -> None:
     with pytest.raises(SpecError, match=rf"^{key} has the character U\+{ord(sign):04X}"):
-        from_tables(spec(CONV, **{key: f"a{sign}b"}))
+        from_tables(spec(CONV) | {key: f"a{sign}b"})
 
 
 @pytest.mark.parametrize("sign", ["\x07", "\ufffe"])

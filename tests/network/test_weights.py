@@ -4,6 +4,7 @@ import os
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_missing_biases_are_zero() -> None:
 
 
 def test_what_is_saved_by_us_and_by_numpy_is_read(tmp_path: Path) -> None:
-    weights = {
+    weights: dict[str, Any] = {
         "a.weight": np.arange(6.0).reshape(2, 3),
         "b": np.asfortranarray(np.arange(6, dtype=np.int16).reshape(3, 2)),
     }
@@ -62,7 +63,7 @@ def test_what_is_saved_by_us_and_by_numpy_is_read(tmp_path: Path) -> None:
 
 
 def test_numbers_too_large_for_float64_are_one_line() -> None:
-    huge = np.full(3, 1, np.longdouble) * np.finfo(np.longdouble).max
+    huge: Any = np.full(3, 1, np.longdouble) * np.finfo(np.longdouble).max
     with pytest.raises(DataError, match=r"fc\.bias holds NaN or infinity"):
         checked(small(), small().initial(0) | {"fc.bias": huge})
 
