@@ -1,5 +1,5 @@
-# Everything below installs what it needs first, once: into .venv and .tools, and nothing else but the Debian
-# packages that scripts/setup-tests.sh names. Another Python: make PYTHON=python3.12 <target>
+# Everything below installs what it needs first, once: into .venv, .tools and scripts/web/node_modules, and nothing else
+# but the Debian packages that scripts/setup-tests.sh names. Another Python: make PYTHON=python3.12 <target>
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
@@ -8,10 +8,11 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci workbooks pictures tables generated bench fuzz structure dist clean
+.PHONY: help lesson test lint types ci web web-lint web-test web-sweep workbooks pictures tables generated bench fuzz structure \
+	dist clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 lesson: $(PACKAGE) ## build the first lesson's workbook
 	@$(BIN)/conv-sheet build --force
@@ -27,7 +28,21 @@ lint: $(DEV) ## look for mistakes and for code that is not formatted
 types: $(DEV) ## check the types
 	@$(BIN)/mypy
 
-ci: lint types test ## all of the above, as a change must pass it
+web: $(PACKAGE) ## write every lesson as a page for a browser into build/web/
+	@$(BIN)/conv-sheet web build/web --workbooks --force
+
+web-test: web-lint ## check the JavaScript of the pages: types, lint, form, and its tests, in Chromium too
+	@$(BIN)/python -m pytest tests/web $(ARGS)
+
+web-lint: $(DEV) $(PROGRAMS)
+	@npm --prefix scripts/web run --silent types
+	@npm --prefix scripts/web run --silent lint
+	@npm --prefix scripts/web run --silent format
+
+web-sweep: $(DEV) $(PROGRAMS) ## edit every lesson in Chromium and in LibreOffice, and compare; another seed: ARGS=7
+	@$(BIN)/python -m tests.web.sweep $(ARGS)
+
+ci: lint types web-lint test ## all of the above, as a change must pass it
 
 workbooks: $(PACKAGE) ## build every lesson into workbooks/, without macros and with them
 	@for spec in templates/*.toml; do name=$$(basename $$spec .toml); \
@@ -71,6 +86,6 @@ $(DEV): $(PACKAGE)
 	$(PIP) install --group dev
 	@touch $@
 
-$(PROGRAMS): scripts/setup-tests.sh
+$(PROGRAMS): scripts/setup-tests.sh scripts/web/package.json
 	PYTHON=$(PYTHON) scripts/setup-tests.sh
 	@touch $@

@@ -11,13 +11,17 @@ import numpy as np
 
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.values import LARGEST
+from conv_sheet.cells.words import Words
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout, plan
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 
-BUILT = "Python made these numbers when it built this workbook."
+BUILT = Words(
+    "Python made these numbers when it built this workbook.",
+    browser="Python made the numbers of the sheet NumPy when it wrote this page.",
+)
 Curve = tuple[tuple[int, float], ...]
 """Steps of training done, and the loss then."""
 Formulas = Mapping[str, Mapping[tuple[int, int], str]]

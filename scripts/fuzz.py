@@ -1,9 +1,8 @@
 """Puts faults into workbooks, specs, weights and pictures, kills commands, and counts what does not hold.
 
-python -m scripts.fuzz [--count N] [--big N] [--kills N] [--seed S]
-
-What must hold: a wrong file is an error of one line, within 20 seconds and a gigabyte; a command that fails leaves its
-file as it was, and one that succeeds leaves one that is read.
+python -m scripts.fuzz [--count N] [--big N] [--kills N] [--seed S]. What must hold: a wrong file is an error of one
+line, within 20 seconds and a gigabyte; a command that fails leaves its file as it was, and one that succeeds
+leaves one that is read.
 """
 
 import argparse

@@ -9,19 +9,18 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageOps
 
 from conv_sheet import lessons
-from conv_sheet.builder import write
 from conv_sheet.cells.grid import Block, around
 from conv_sheet.network.layout import NETWORK, NUMPY, Layout
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.images import IMAGES
-from conv_sheet.sheets.loupe.loupe import LOUPE
+from conv_sheet.sheets.loupe.facts import LOUPE
 from conv_sheet.sheets.saliency.blocks import SALIENCY
-from conv_sheet.state import Contents
+from conv_sheet.state import WorkbookState
+from conv_sheet.xlsx.writer import write
 from tests.oracles import libreoffice
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "lessons.md"
-ORDER = ("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n")
-"""What builds on what; lessons that are not named here come last."""
 _ELSEWHERE = {LOUPE, IMAGES, SALIENCY}
 """Sheets that are no lesson's own."""
 _DPI, _COLOURS, _MARGIN = 400, 128, 12
@@ -32,37 +31,32 @@ _HEAD = """\
 # Lessons
 
 Each lesson is a workbook from one command, and its sheet `Start` proposes what is written here. They lie ready to
-download in [workbooks/](../workbooks). This page and its pictures are made by `make pictures`.
+download in [workbooks/](../workbooks). This page and its pictures are made by `make generated`.
 """
 
 
-def names() -> list[str]:
-    """Every lesson, in the order in which they are taught."""
-    return sorted(lessons.names(), key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
-
-
-def contents(name: str) -> Contents:
+def state_of(name: str) -> WorkbookState:
     source = lessons.load(name)
-    return lessons.first_contents(source.network, source.lesson, source.tensors())
+    return lessons.first_state(source.network, source.lesson, source.tensors())
 
 
-def own_sheet(held: Contents) -> str:
+def own_sheet(state: WorkbookState) -> str:
     """Title of the sheet that a lesson is about: the first of its own, or `Network`."""
-    titles = [page.title for page in held.pages() if not page.hidden]
+    titles = [page.title for page in registry.pages(state) if not page.hidden]
     between = titles[titles.index(NETWORK) + 1 : titles.index(NUMPY)]
     return next((title for title in between if title not in _ELSEWHERE), NETWORK)
 
 
-def draw(held: Contents, sheet: str, target: Path, width: int = _WIDTH) -> None:
+def draw(state: WorkbookState, sheet: str, target: Path, width: int = _WIDTH) -> None:
     """The printed sheet, without its margins, as a PNG file of few colours."""
-    pages = held.pages()
+    pages = registry.pages(state)
     for page in pages:
         page.hidden = page.title != sheet  # what is hidden is not printed
         if page.title == sheet == NETWORK:
-            page.prints = _readable(held.layout)
+            page.prints = _readable(state.layout)
     with tempfile.TemporaryDirectory() as folder:
         book = Path(folder, "book.xlsx")
-        write(held.lesson.title, pages, book)
+        write(state.lesson.title, pages, book)
         printed = Image.open(libreoffice.to_png(book, Path(folder), _DPI)[0]).convert("RGB")
     above_footer = printed.crop((0, 0, printed.width, round(printed.height * 0.95)))
     blank = Image.new("RGB", above_footer.size, "white")
@@ -86,12 +80,12 @@ def _readable(layout: Layout) -> Block:
 
 def text() -> str:
     """docs/lessons.md."""
-    return "\n".join([_HEAD, *(line for name in names() for line in _section(name))])
+    return "\n".join([_HEAD, *(line for name in lessons.order() for line in _section(name))])
 
 
 def _section(name: str) -> Iterator[str]:
-    held = contents(name)
-    lesson, sheet = held.lesson, own_sheet(held)
+    state = state_of(name)
+    lesson, sheet = state.lesson, own_sheet(state)
     yield f"## {lesson.title}\n"
     yield f"{lesson.description}\n"
     yield f"```sh\nconv-sheet build {name}\n```\n"
@@ -101,12 +95,12 @@ def _section(name: str) -> Iterator[str]:
 
 
 def main(*wanted: str) -> None:
-    for name in wanted or names():
-        held = contents(name)
-        draw(held, own_sheet(held), DOCS / "pictures" / f"{name}.png")
+    for name in wanted or lessons.order():
+        state = state_of(name)
+        draw(state, own_sheet(state), DOCS / "pictures" / f"{name}.png")
         print(f"docs/pictures/{name}.png")
     if not wanted or lessons.DEFAULT in wanted:
-        draw(contents(lessons.DEFAULT), NETWORK, DOCS / "network.png", width=1_900)
+        draw(state_of(lessons.DEFAULT), NETWORK, DOCS / "network.png", width=1_900)
         print("docs/network.png")
     PAGE.write_text(text(), encoding="utf-8")
     print(f"docs/{PAGE.name}")

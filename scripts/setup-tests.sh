@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests ask: Debian packages, and two validators of Office files into .tools/.
+# Installs the programs that the tests ask: Debian packages, two validators of Office files into .tools/, and what drives
+# a browser and checks JavaScript into scripts/web/node_modules/.
 # What is there already stays as it is; what cannot be installed is named, and the exit status is 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +15,7 @@ declare -A PACKAGE_OF=(
     [pdftoppm]=poppler-utils
     [node]=nodejs
     [npm]=npm
+    [chromium]=chromium
 )
 
 missing_packages() {
@@ -52,5 +54,11 @@ install_validators() {
     .tools/openxml-audit/bin/pip install --quiet --disable-pip-version-check "$AUDIT"
 }
 
+# Their versions are pinned in scripts/web/package.json.
+install_web_tools() {
+    npm install --silent --no-package-lock --no-audit --no-fund --prefix scripts/web </dev/null
+}
+
 install_packages
 install_validators
+install_web_tools

@@ -35,7 +35,7 @@ def modules(package: Path = PACKAGE) -> dict[str, Path]:
 
 def room(module: str) -> str:
     """The room in which a module stands; the package itself is the public face of all, and none of them."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def arrows(found: Mapping[str, Path]) -> set[tuple[str, str]]:

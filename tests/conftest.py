@@ -13,6 +13,8 @@ os.environ["MPLBACKEND"] = "Agg"
 # xlwings asks when it is first imported; its remote engine is there for noncommercial use, as these tests are.
 os.environ["XLWINGS_LICENSE_KEY"] = "noncommercial"
 
+pytest.register_assert_rewrite("tests.books")
+
 # How long an example takes says nothing about whether it is right, and the first one pays for every import.
 base = settings.get_profile("ci" if "CI" in os.environ else "default")
 settings.register_profile("conv-sheet", base, deadline=None)
@@ -42,7 +44,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 PROGRAMS = {
-    *("tests.oracles.libreoffice", "tests.oracles.gnumeric", "tests.oracles.validator"),
+    *("tests.oracles.libreoffice", "tests.oracles.gnumeric", "tests.oracles.validator", "tests.oracles.browser"),
     *("conv_sheet.office.libreoffice", "conv_sheet.office.uno_engine"),
 }
 """Modules that run other programs."""

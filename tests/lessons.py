@@ -1,5 +1,6 @@
 """What the tests of the lessons' own sheets share: a lesson as the command line builds it, and a hand on its cells."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,23 @@ import openpyxl
 import pytest
 
 from conv_sheet import lessons
+from conv_sheet.builder import build
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.state import WorkbookState
-from tests import networks
+from tests.conftest import Once
 
 
 def state_of(name: str) -> WorkbookState:
     """A lesson as the command line builds it."""
     source = lessons.load(name)
     return lessons.first_state(source.network, source.lesson, source.tensors())
+
+
+def built(once: Once, name: str, suffix: str = ".xlsx") -> Path:
+    """A lesson's workbook, made once for all tests: they copy what they change or open."""
+    return once(f"{name}{suffix}", lambda path: build(state_of(name), path))
 
 
 def fixtures(name: str) -> tuple[Any, Any, Any]:
@@ -30,12 +37,12 @@ def fixtures(name: str) -> tuple[Any, Any, Any]:
         return state_of(name)
 
     @pytest.fixture(scope="module")
-    def path(state: WorkbookState, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return networks.written(tmp_path_factory.mktemp(name), state, f"{name}.xlsx")
+    def path(once: Once) -> Path:
+        return built(once, name)
 
     @pytest.fixture(scope="module")
-    def book(path: Path) -> Iterator[Any]:
-        with connect(path) as opened:
+    def book(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+        with connect(Path(shutil.copy(path, tmp_path_factory.mktemp(name)))) as opened:
             yield opened
 
     return state, path, book

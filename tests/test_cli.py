@@ -11,15 +11,17 @@ import click
 import numpy as np
 import openpyxl
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from torch import nn
 
 from conv_sheet.cli import main
 from conv_sheet.network.spec import from_tables
 from conv_sheet.network.weights import save as save_weights
+from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
-from conv_sheet.xlsx.package import patch_cells
-from conv_sheet.xlsx.reader import contents, read
+from conv_sheet.xlsx.change import patch_cells
 from tests.networks import fastai, small
 
 
@@ -61,7 +63,7 @@ def test_an_existing_workbook_is_kept_unless_forced(tmp_path: Path) -> None:
     assert "--force" in refused("build")
     assert (tmp_path / "fastai.xlsm").read_bytes() == b"mine"
     done("build", "--force")
-    assert contents(read(tmp_path / "fastai.xlsm")).network == fastai().network
+    assert read(tmp_path / "fastai.xlsm").network == fastai().network
 
 
 def test_check_lets_libreoffice_calculate(tmp_path: Path) -> None:
@@ -81,16 +83,16 @@ def test_a_spec_with_weights_and_an_exact_image(tmp_path: Path) -> None:
     save_weights(tmp_path / "w.npz", {k: v for k, v in weights.items() if k != "fc.bias"})
     np.save(tmp_path / "x.npy", image)
     done("build", "mine.toml", "--weights", "w.npz", "--image", "x.npy", "-o", "out.xlsx")
-    held = contents(read(tmp_path / "out.xlsx"))
-    np.testing.assert_array_equal(held.image, image)
-    np.testing.assert_array_equal(held.tensors["conv1.weight"], weights["conv1.weight"])
-    assert not held.tensors["fc.bias"].any()
+    state = read(tmp_path / "out.xlsx")
+    np.testing.assert_array_equal(state.image, image)
+    np.testing.assert_array_equal(state.tensors["conv1.weight"], weights["conv1.weight"])
+    assert not state.tensors["fc.bias"].any()
 
 
 def test_digit_and_seed_choose_picture_and_weights(tmp_path: Path) -> None:
     done("build", "--digit", "3", "--seed", "1", "-o", "a.xlsx")
     done("build", "--digit", "3", "--seed", "2", "-o", "b.xlsx")
-    one, two = contents(read(tmp_path / "a.xlsx")), contents(read(tmp_path / "b.xlsx"))
+    one, two = read(tmp_path / "a.xlsx"), read(tmp_path / "b.xlsx")
     np.testing.assert_array_equal(one.image[0], digit(3))
     assert (one.tensors["conv2.weight"] != two.tensors["conv2.weight"]).any()
     np.testing.assert_array_equal(one.tensors["conv1.weight"], two.tensors["conv1.weight"])
@@ -164,7 +166,7 @@ def test_a_picture_without_anything_on_it_is_remarked(tmp_path: Path) -> None:
 def test_what_is_no_workbook_is_told_so(tmp_path: Path, command: list[str], name: str) -> None:
     Image.new("RGB", (20, 20), "red").save(tmp_path / name, format="jpeg")
     said = refused(*command, name)
-    assert said.startswith(f"Error: {name} cannot be read: not an Excel workbook (.xlsx or .xlsm)")
+    assert said.startswith(f"Error: {name} is not an .xlsx or .xlsm workbook")
 
 
 def test_random_kernels_need_kernels(tmp_path: Path) -> None:
@@ -178,14 +180,14 @@ def test_the_buttons_from_a_terminal(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
     done("build", "mine.toml", "--seed", "4")
     book, kernel = tmp_path / "mine.xlsm", "conv1.weight"
-    own = contents(read(book)).tensors[kernel]
+    own = read(book).tensors[kernel]
     assert "Drew random kernels with seed 3" in done("random-kernels", "mine.xlsm", "--seed", "3")
-    drawn = contents(read(book)).tensors[kernel]
+    drawn = read(book).tensors[kernel]
     assert (drawn != own).any()
     assert "agree with NumPy" in done("check", "mine.xlsm")
     assert "The lesson's own picture and weights are back" in done("reset", "mine.xlsm")
-    np.testing.assert_array_equal(contents(read(book)).tensors[kernel], own)
-    patch_cells(book, book, {"Network": {contents(read(book)).layout.input.blocks[0].position(1, 1): 0.125}})
+    np.testing.assert_array_equal(read(book).tensors[kernel], own)
+    patch_cells(book, book, {"Network": {read(book).layout.input.blocks[0].position(1, 1): 0.125}})
     assert run("check", "mine.xlsm").exit_code == 1
     assert "Python calculated everything" in done("recompute", "mine.xlsm")
     assert "agree with NumPy" in done("check", "mine.xlsm")
@@ -231,3 +233,21 @@ def test_it_runs_as_a_module_and_tells_its_version() -> None:
     )
     assert re.match(r"conv-sheet, version \d", answer.stdout)
     assert done("-h") == done("--help")
+
+
+def test_a_model_of_pytorch_is_a_workbook_with_its_weights() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)).double().eval()
+    x = torch.rand(1, 1, 6, 6, dtype=torch.float64)
+    torch.export.save(torch.export.export(module, (x,)), "mine.pt2")
+    np.save("x.npy", x[0].numpy())
+    done("build", "mine.pt2", "--image", "x.npy", "-o", "mine.xlsx")
+    assert "agree with NumPy" in done("check", "mine.xlsx", "--recalculate")
+    state = read(Path("mine.xlsx"))
+    wanted = module(x)[0].detach().numpy()
+    np.testing.assert_allclose(state.output.reshape(-1), wanted, atol=1e-6)
+
+
+def test_a_model_that_cannot_be_read_says_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "mine.pth").write_bytes(b"PK")
+    assert "torch.export" in refused("build", "mine.pth")
+    assert "no such file" in refused("build", "gone.onnx")

@@ -12,7 +12,7 @@ LARGEST_BYTES = 300_000
 
 
 def test_the_page_of_lessons_is_current() -> None:
-    assert pictures.PAGE.read_text(encoding="utf-8") == pictures.text(), "make it again: make pictures"
+    assert pictures.PAGE.read_text(encoding="utf-8") == pictures.text(), "make it again: make generated"
 
 
 def test_it_has_every_lesson_with_what_to_try() -> None:

@@ -280,13 +280,13 @@ def test_signals_clean_up_temporary_files_and_processes(tmp_path: Path, number: 
         "from pathlib import Path\n"
         "from conv_sheet.files import atomic_write\n"
         "from conv_sheet.office.libreoffice import private_soffice\n"
-        "with atomic_write(Path('a.xlsx')), private_soffice([]) as process: process.wait()\n"
+        "with atomic_write(Path('a.xlsx')), private_soffice([]) as process: Path('../begun').touch(); process.wait()\n"
     )
     environment = os.environ | {"PATH": f"{office.parent}:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "temporary")}
     with subprocess.Popen(
         [sys.executable, "-c", program(body)], cwd=tmp_path / "work", env=environment, stderr=subprocess.PIPE
     ) as process:
-        while not (tmp_path / "pid").exists() and process.poll() is None:
+        while not ((tmp_path / "pid").exists() and (tmp_path / "begun").exists()) and process.poll() is None:
             time.sleep(0.01)
         assert os.listdir(tmp_path / "work")
         process.send_signal(number)

@@ -29,10 +29,10 @@ def assert_same(built: Path, kept: Path) -> None:
     assert fresh.keys() == old.keys()
     for name, content in fresh.items():
         assert VALUE.sub(b"<v/>", content) == VALUE.sub(b"<v/>", old[name]), (
-            f"{kept.name}: {name} is stale: make workbooks"
+            f"{kept.name}: {name} is stale: make generated"
         )
         now, then = (np.array(VALUE.findall(part)).astype(float) for part in (content, old[name]))
-        np.testing.assert_allclose(then, now, rtol=1e-9, atol=1e-9, err_msg=f"{kept.name} is stale: make workbooks")
+        np.testing.assert_allclose(then, now, rtol=1e-9, atol=1e-9, err_msg=f"{kept.name} is stale: make generated")
 
 
 @pytest.mark.parametrize("suffix", KINDS)

@@ -5,10 +5,10 @@ Rows and columns count from 1, as in Excel. Offsets inside a block count from 0,
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate, takewhile
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -216,35 +216,6 @@ def around(blocks: tuple[Block, ...]) -> Block:
     height = max(b.last_row for b in blocks) - row + 1
     width = max(b.last_column for b in blocks) - column + 1
     return Block(blocks[0].sheet, row, column, height, width)
-
-
-@dataclass(frozen=True, slots=True)
-class Lattice:
-    """Blocks of one size in regular places: `high` below each other, `down` rows apart, then `right` columns further.
-
-    >>> lattice = Lattice.of([Block("S", row, column, 3, 3) for column in (2, 9) for row in (5, 10)])
-    >>> lattice, lattice.place(3)
-    (Lattice(row=5, column=2, high=2, down=5, right=7), (10, 9))
-    """
-
-    row: int
-    column: int
-    high: int = 1
-    down: int = MAX_ROWS
-    right: int = MAX_COLUMNS
-
-    @classmethod
-    def of(cls, blocks: Sequence[Block]) -> "Lattice":
-        """The lattice in which blocks stand, in their order; where nothing follows, the distance is the whole sheet."""
-        first = blocks[0]
-        high = sum(1 for _ in takewhile(lambda block: block.column == first.column, blocks))
-        down = blocks[1].row - first.row if high > 1 else MAX_ROWS
-        right = blocks[high].column - first.column if high < len(blocks) else MAX_COLUMNS
-        return cls(first.row, first.column, high, down, right)
-
-    def place(self, index: int) -> tuple[int, int]:
-        """Row and column of the first cell of a block."""
-        return self.row + index % self.high * self.down, self.column + index // self.high * self.right
 
 
 @dataclass(frozen=True)

@@ -329,15 +329,18 @@ class Page:
         return Expr(view, self._prefix(block) + block.window(0, 0, *shape), area=True)
 
     def row_number(self, block: Block) -> Expr:
-        """In which row of a block, from 1, the cell stands that has a formula's own place there."""
-        numbers = np.arange(1.0, block.height + 1)[:, np.newaxis]
-        text = f"ROWS({self._prefix(block)}{block.fixed_row()}:{block.cell()})"
+        """In which row of a block, from 1, the cell stands that has a formula's own place there.
+
+        It is counted in the first column: some programs take a formula that names its own cell for a circle.
+        """
+        numbers, first = np.arange(1.0, block.height + 1)[:, np.newaxis], Block(block.sheet, block.row, 1, 1, 1)
+        text = f"ROWS({self._prefix(block)}{first.fixed()}:{first.fixed_column()})"
         return Expr(np.broadcast_to(numbers, block.shape), text)
 
     def column_number(self, block: Block) -> Expr:
         """In which column of a block, from 1, the cell stands that has a formula's own place there."""
-        numbers = np.arange(1.0, block.width + 1)
-        text = f"COLUMNS({self._prefix(block)}{block.fixed_column()}:{block.cell()})"
+        numbers, first = np.arange(1.0, block.width + 1), Block(block.sheet, 1, block.column, 1, 1)
+        text = f"COLUMNS({self._prefix(block)}{first.fixed()}:{first.fixed_row()})"
         return Expr(np.broadcast_to(numbers, block.shape), text)
 
     def _prefix(self, block: Block) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 BOOKS = (".xlsx", ".xlsm")
+PAGE = ".html"
 PICTURES = "PNG, JPEG, GIF, BMP, TIFF, WebP; HEIC with the extra heic"
 
 
@@ -24,10 +25,11 @@ def echo(lines: Iterable[str]) -> None:
         click.echo(line)
 
 
-def check_output(out: Path, force: bool) -> None:
-    """Refuse early a workbook that could not be written, or whose name says something else."""
-    if out.suffix.lower() not in BOOKS:
-        raise WorkbookError(f"{out}: the name of a workbook ends in .xlsm, or in .xlsx for one without buttons")
+def check_output(out: Path, force: bool, page: bool = False) -> None:
+    """Refuse early a workbook, or a page, that could not be written, or whose name says something else."""
+    if out.suffix.lower() not in (*BOOKS, *([PAGE] if page else [])):
+        other = f"; that of a page for a browser in {PAGE}" if page else ""
+        raise WorkbookError(f"{out}: the name of a workbook ends in .xlsm, or in .xlsx for one without buttons{other}")
     check_free(out, force)
 
 
@@ -35,6 +37,7 @@ def tensors(chosen: "Source", weights: Path | None, seed: int | None = None) -> 
     """Weights from a file, or the lesson's own."""
     if weights is None:
         return chosen.tensors(seed)
-    from conv_sheet.network.weights import checked, load
+    from conv_sheet.models import read_weights
+    from conv_sheet.network.weights import checked
 
-    return checked(chosen.network, load(weights), str(weights))
+    return checked(chosen.network, read_weights(weights), str(weights))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conv_sheet.cli.common import BOOKS, FILE, PICTURES, check_output, echo, tensors
+from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors
 
 if TYPE_CHECKING:
     from conv_sheet.ops import Array
@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("lesson", default="fastai")
-@click.option("-o", "--output", "out", type=FILE, help="Where to write; .xlsx has no macros. [default: LESSON.xlsm]")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=FILE,
+    help="Where to write; .xlsx has no macros, .html is a page for a browser. [default: LESSON.xlsm]",
+)
 @click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
-@click.option("--weights", type=FILE, help="Weights as .npz, named and shaped as in PyTorch.")
+@click.option("--weights", type=FILE, help="Weights as .npz or .safetensors, named as in PyTorch.")
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
@@ -39,15 +45,18 @@ def build(
     force: bool,
     open_: bool,
 ) -> None:
-    """Write a network as a workbook of live formulas.
+    """Write a network as a workbook of live formulas, or as a page that calculates them in a browser.
 
-    LESSON is the name of a lesson (see `conv-sheet lessons`) or the path of a spec in TOML.
+    LESSON is the name of a lesson (see `conv-sheet lessons`), the path of a spec in TOML, or the path of a model:
+    PyTorch's .pt2, .onnx or .keras.
 
     \b
     Examples:
       conv-sheet build
       conv-sheet build fastai --image me.png -o me.xlsx
+      conv-sheet build fastai -o fastai.html
       conv-sheet build mine.toml --weights mine.npz --force
+      conv-sheet build mine.onnx
       conv-sheet build --from old.xlsm -o new.xlsm
     """
     _exclude(image=image, digit=digit)
@@ -61,16 +70,23 @@ def build(
         from conv_sheet.opening import read_any
 
         out = out or old.with_name(f"{old.stem}-new{old.suffix}")
-        check_output(out, force)
-        state = read_any(old)
+        check_output(out, force, page=True)
+        name, state = old.stem, read_any(old)
     else:
         chosen = lessons.load(lesson)
+        name = chosen.name
         out = out or Path(f"{chosen.name}.xlsm")
-        check_output(out, force)
+        check_output(out, force, page=True)
+        echo(f"{lesson}: {note}" for note in chosen.notes)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
         own = None if image is None else _picture(image, chosen.network.input_shape)
         state = lessons.first_state(chosen.network, about, tensors(chosen, weights, seed), own, digit)
-    builder.build(state, out)
+    if out.suffix.lower() == PAGE:
+        from conv_sheet.web import page
+
+        page.write(state, out, name)
+    else:
+        builder.build(state, out)
     click.echo(f"wrote {out}" + (f": the network says {state.prediction}" if state.prediction else ""))
     if open_:
         click.launch(str(out))
@@ -89,6 +105,27 @@ def _picture(path: Path, shape: tuple[int, ...]) -> "Array":
     image, notes = load_image(path, (channels, height, width))
     echo(f"{path}: {note}" for note in notes)
     return image
+
+
+@click.command()
+@click.argument("folder", type=FILE)
+@click.option("--workbooks", is_flag=True, help="Write each lesson as .xlsx, too, and link to it on its page.")
+@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+def web(folder: Path, workbooks: bool, force: bool) -> None:
+    """Write every lesson as a page for a browser, and a first page that leads to them.
+
+    FOLDER is made where it is not there. What it holds then can be opened by a double click, or lie on any host of
+    static files.
+
+    \b
+    Examples:
+      conv-sheet web site
+      conv-sheet web site --workbooks --force
+    """
+    from conv_sheet.web import site
+
+    for path in site.write(folder, workbooks, force):
+        click.echo(f"wrote {path}")
 
 
 @click.command("lessons")

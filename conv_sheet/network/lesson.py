@@ -2,29 +2,54 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 
-KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "try")
+KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "try")
 """What of a spec is the lesson's."""
 
 
 @dataclass(frozen=True)
 class Try:
-    """Something for the learner to try, and the defined name of the cells where it happens."""
+    """Something for the learner to try, and the defined name of the cells where it happens.
+
+    The rest is for a page in a browser, where a try is predicted, done, seen and checked: `browser` is the text there,
+    where it has other words; `ask` with `choices` what to predict; `do` what to put into which cells; `see` where the
+    result is read; `check` a formula that is true when it has happened; `answer` what it shows.
+    """
 
     text: str
     at: str
+    browser: str = ""
+    ask: str = ""
+    choices: tuple[str, ...] = ()
+    do: Mapping[str, float | str] = field(default_factory=dict)
+    see: str = ""
+    check: str = ""
+    answer: str = ""
+
+    @property
+    def words(self) -> str:
+        """The text, with the words of a browser where it has others there."""
+        return Words(self.text, self.browser) if self.browser else self.text
+
+    def spec(self) -> dict[str, Any]:
+        """The try as a spec says it; what is empty is left out."""
+        says = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = says | {"choices": list(self.choices), "do": dict(self.do)}
+        return {key: value for key, value in plain.items() if value}
 
 
 @dataclass(frozen=True)
 class Lesson:
     """Everything that a workbook shows beside its network.
 
-    >>> Lesson.from_spec({"title": "Edges", "try": [{"text": "Turn the kernel.", "at": "conv1_weight"}]}).tries
-    (Try(text='Turn the kernel.', at='conv1_weight'),)
+    >>> lesson = Lesson.from_spec({"title": "Edges", "try": [{"text": "Turn the kernel.", "at": "conv1_weight"}]})
+    >>> [(item.text, item.at) for item in lesson.tries]
+    [('Turn the kernel.', 'conv1_weight')]
     """
 
     title: str = "A convolutional network"
@@ -38,6 +63,8 @@ class Lesson:
     """Name of what the input shows at first (see `drawings`); empty for a digit."""
     backprop: bool = False
     """Whether a workbook shows how the network learns, too."""
+    answer: str = ""
+    """Defined name of the cells that a page in a browser keeps in sight, where the network names no classes."""
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "Lesson":
@@ -53,12 +80,14 @@ class Lesson:
             sheets=texts("sheets", spec.get("sheets", [])),
             picture=_text("picture", spec.get("picture", "")),
             backprop=backprop,
+            answer=_text("answer", spec.get("answer", "")),
         )
 
     def spec(self) -> dict[str, Any]:
         """The lesson as a spec says it; what is empty is left out, but for the title."""
-        tries = [{"text": item.text, "at": item.at} for item in self.tries]
-        says = (self.title, self.question, self.description, self.picture, self.backprop, list(self.sheets), tries)
+        tries = [item.spec() for item in self.tries]
+        sheets = list(self.sheets)
+        says = (self.title, self.question, self.description, self.picture, self.backprop, sheets, self.answer, tries)
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 
 
@@ -94,6 +123,19 @@ def _tries(tables: Any) -> tuple[Try, ...]:
 
 
 def _try(table: Any) -> Try:
-    if not isinstance(table, dict) or set(table) != {"text", "at"}:
-        raise SpecError(f"[[try]] takes the keys text and at, not {table!r}")
-    return Try(_text("text", table["text"]), _text("at", table["at"], MOST_SHORT))
+    known = {one.name for one in fields(Try)}
+    if not isinstance(table, dict) or not {"text", "at"} <= set(table) <= known:
+        rest = ", ".join(sorted(known - {"text", "at"}))
+        raise SpecError(f"[[try]] takes the keys text and at, and for a page {rest}; not {table!r}")
+    says = {
+        key: _text(key, value, MOST_SHORT if key == "at" else MOST_TEXT)
+        for key, value in table.items()
+        if key not in ("choices", "do")
+    }
+    return Try(**says, choices=texts("choices", table.get("choices", [])), do=_do(table.get("do", {})))
+
+
+def _do(table: Any) -> dict[str, float | str]:
+    if isinstance(table, dict) and all(isinstance(v, int | float | str) for v in table.values()):
+        return table
+    raise SpecError(f"do = {table!r} is not a table of cells and what to put there")

@@ -11,7 +11,10 @@ from conv_sheet.errors import SpecError
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 
-_ORDER = ("title", "question", "description", "input", "picture", "classes", "backprop", "sheets", "layers", "try")
+_ORDER = (
+    *("title", "question", "description", "input", "picture", "classes", "backprop", "sheets", "answer", "layers"),
+    "try",
+)
 """All keys of a spec, in the order in which one is written."""
 
 _BYTE_ORDER_MARK = "\ufeff"

@@ -12,6 +12,7 @@ from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import match
 from conv_sheet.cells.page import Page
+from conv_sheet.cells.words import Words
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
@@ -124,9 +125,11 @@ def page(state: WorkbookState) -> Page:
     sheet.freeze = f"A{_TOP - 1}"
     sheet.heights |= {1: 30, _CHOICE.row: 24} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
     sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
-    hint = (
-        f"Choose in the box, or draw: type {widgets.light(shape[0])} into any picture. The sheet Network follows at "
-        "once. The picture own is yours: conv-sheet build … --image FILE fills it."
+    choose, follows = "Choose in the box, or draw", "The sheet Network follows at once. The picture own is yours"
+    hint = Words(
+        f"{choose}: type {widgets.light(shape[0])} into any picture. {follows}: "
+        "conv-sheet build … --image FILE fills it.",
+        browser=f"{choose} into any picture, with the mouse or a finger. {follows}.",
     )
     sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
     _chooser(sheet, state)

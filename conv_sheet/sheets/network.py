@@ -12,6 +12,7 @@ from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
+from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border
 from conv_sheet.layers.base import PADDED
 from conv_sheet.network.graph import INPUT
@@ -125,6 +126,9 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     return style.WARM_SCALE if shown in layout.network.non_negative else None
 
 
+_EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
+
+
 def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str, str, str]:
     """What stands above a stage: its title, its shapes, its line of PyTorch, and its formula in words.
 
@@ -132,7 +136,7 @@ def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str,
     """
     if not stage.nodes:
         shape, sizes = shape_text(stage.out.shape), ", ".join(map(str, stage.out.shape))
-        words = "type 0 … 1 into any pixel" if editable else "the picture of Network"
+        words = _EDIT if editable else "the picture of Network"
         return stage_title(stage), shape, f"x = torch.rand(1, {sizes})", words
     start, end = stage.nodes[0], stage.nodes[-1]
     shapes = f"{_read(layout, stage)}{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"

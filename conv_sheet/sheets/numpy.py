@@ -93,16 +93,19 @@ def _heading(sheet: Page, state: WorkbookState, stage: Stage) -> None:
 def _squares(sheet: Page, state: WorkbookState, stage: Stage) -> Expr:
     """The sum of squared differences between the blocks here and the same places of `Network`.
 
-    Squares of more blocks than one formula can name are summed in cells of their own, from the first column on.
+    Squares of more blocks than one formula can name are summed in cells of their own, from the first column on. They
+    are products: LibreOffice makes an error of a power that is too small for a number.
     """
     squares = []
     for placed, value in _tensors(state, stage):
         planes = zip(placed.planes(value), placed.planes(np.nan_to_num(written(state, placed))), strict=True)
         for block, (now, then) in zip(placed.blocks, planes, strict=True):
-            squares.append(sumproduct((sheet.near(block.on(NETWORK), now) - sheet.near(block, then)) ** 2))
-    if len(squares) <= MAX_BLOCKS:
+            apart = sheet.near(block.on(NETWORK), now) - sheet.near(block, then)
+            squares.append(sumproduct(apart * apart))
+    most = MAX_BLOCKS // 2  # each square names its block twice
+    if len(squares) <= most:
         return sum(squares[1:], start=squares[0])
-    groups = [squares[i : i + MAX_BLOCKS] for i in range(0, len(squares), MAX_BLOCKS)]
+    groups = [squares[i : i + most] for i in range(0, len(squares), most)]
     sums = [sum(group[1:], start=group[0]) for group in groups]
     area = Block(NUMPY, SCALE_ROW, stage.columns[0], 1, len(sums))
     for (row, column), one in zip(area.positions(), sums, strict=True):

@@ -11,6 +11,7 @@ from conv_sheet.cells.grid import Block, around
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Bars, Page, Verdict
+from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border, Field
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout
@@ -71,9 +72,7 @@ def page(state: WorkbookState) -> Page:
     sheet.span(2, _LEFT, _RIGHT, state.lesson.description, style.SUBTITLE)
     sheet.heights |= {1: 34, 2: 34, BUTTON_ROW: 27, STATUS.row: 20}
     buttons.add(sheet, BUTTON_ROW, ((2, 2), (3, 3), (4, 5)))
-    sheet.span(
-        BUTTON_ROW, 7, _RIGHT, "Recompute without a button: type conv-sheet recompute FILE in a terminal", style.NOTE
-    )
+    sheet.span(BUTTON_ROW, 7, _RIGHT, _NO_BUTTON, style.NOTE)
     _status(sheet, state)
     row = _answer(sheet, state, SEED.row + 2)
     row = _tries(sheet, state, row)
@@ -132,27 +131,39 @@ def _status(sheet: Page, state: WorkbookState) -> None:
     sheet.put(SEED.row, _LEFT, "seed", style.LINE)
     item = seed(state.layout, state.lesson)
     sheet.input(item, state[item], style.SEED)
-    drawn = "what Random kernels draws with: another number, other kernels"
+    drawn = Words(
+        "what Random kernels draws with: another number, other kernels",
+        browser="of use in a workbook: the button Random kernels of this page draws others each time",
+    )
     none = "of no use here: the network has no weights that could be drawn"
     sheet.span(SEED.row, 4, _RIGHT, drawn if any(state.network.trainable()) else none, style.LINE)
     sheet.names |= {"status": STATUS, "distance": DISTANCE}
 
 
-_AGREE = "Excel and Python agree on every number."
-_APART = "You changed something and Excel has followed; the sheet NumPy still shows what Python made of it before."
+_NO_BUTTON = Words(
+    "Recompute without a button: type conv-sheet recompute FILE in a terminal",
+    browser="Every formula is calculated here, in this page, as soon as something changes",
+)
+_AGREE = "Formulas and Python agree on every number."
+_APART = "You changed something and the formulas have followed; the sheet NumPy still shows what Python made before."
 
 
 def _tries(sheet: Page, state: WorkbookState, row: int) -> int:
     """What to try, each with a link to the cells where it happens."""
-    tries = state.lesson.tries or tuple(_general_tries(state.layout))
+    tries = tries_of(state)
     sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
     sheet.heights[row] = 24
     for number, item in enumerate(tries, 1):
         sheet.put(row + number, _LEFT, f"{number}  {item.at}", style.LINK)
         sheet.links[row + number, _LEFT] = item.at
-        sheet.span(row + number, 3, _RIGHT, item.text, style.TEXT)
+        sheet.span(row + number, 3, _RIGHT, item.words, style.TEXT)
         sheet.heights[row + number] = 18
     return row + len(tries) + 2
+
+
+def tries_of(state: WorkbookState) -> tuple[Try, ...]:
+    """What to try in a workbook: what its lesson proposes, or else what every network allows."""
+    return state.lesson.tries or tuple(_general_tries(state.layout))
 
 
 _WORDS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Seven"}
@@ -170,7 +181,11 @@ def _general_tries(layout: Layout) -> list[Try]:
         kernel, made = next(conv.own["weight"].names())[0], next(conv.out.names())[0]
         tries += [
             Try("Turn the signs of this kernel round. Light edges become dark ones.", kernel),
-            Try("Click any cell of this map and press F2: Excel frames the window and the kernel that make it.", made),
+            Try(
+                "Click any cell of this map and press F2: the window and the kernel that make it are framed.",
+                made,
+                browser="Point at any number of this map: the window and the kernel that make it are framed.",
+            ),
         ]
     return [
         *tries,

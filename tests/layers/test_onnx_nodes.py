@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conv_sheet.layers import KINDS, Array
-from conv_sheet.state import Contents
+from conv_sheet.state import WorkbookState
 from tests.networks import written
 from tests.oracles import cells, formualizer, libreoffice
 from tests.oracles.onnx_nodes import MOST_CELLS, Expressed, page, sorted_out
@@ -35,16 +35,16 @@ def wrong_in_the_engine(tests: list[tuple[str, Expressed]]) -> list[str]:
 
 def wrong_on_the_sheet(tests: list[tuple[str, Expressed]], folder: Path, program: Recalculate) -> list[str]:
     """Names of the tests of which a program makes something else for the last image."""
-    held = [Contents(made.network, made.images[-1], made.tensors) for _, made in tests]
-    paths = [written(folder, contents, f"{number}.xlsx") for number, contents in enumerate(held)]
+    states = [WorkbookState.of(made.network, made.images[-1], made.tensors) for _, made in tests]
+    paths = [written(folder, state, f"{number}.xlsx") for number, state in enumerate(states)]
     answers = program(paths, folder / "out")
-    triples = zip(tests, held, answers, strict=True)
-    return [name for (name, made), contents, answer in triples if not close(shown(answer, contents), made.expected[-1])]
+    triples = zip(tests, states, answers, strict=True)
+    return [name for (name, made), state, answer in triples if not close(shown(answer, state), made.expected[-1])]
 
 
-def shown(path: Path, held: Contents) -> Array:
+def shown(path: Path, state: WorkbookState) -> Array:
     """The network's output as a workbook shows it."""
-    values, out = cells.values(path, "Network"), held.layout.output
+    values, out = cells.values(path, "Network"), state.layout.output
     return out.tensor(np.stack([cells.array(values, block.relative) for block in out.blocks]))
 
 

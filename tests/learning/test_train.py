@@ -21,6 +21,7 @@ from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
 from conv_sheet.network.weights import save as save_weights
 from conv_sheet.ops.optim import SGD, Adam, Optimizer
+from conv_sheet.pictures.samples import sample
 
 SIZE, CLASSES = 8, 3
 LAYERS: list[dict[str, Any]] = [
@@ -137,7 +138,7 @@ def test_every_epoch_sees_every_picture_once_in_another_order() -> None:
 def test_the_first_loss_is_that_of_guessing(name: str) -> None:
     """A network that knows nothing gives each class about the same probability: the loss is ln(classes)."""
     net = lessons.load(name).network
-    images = np.stack([lessons.sample(n, net.input_shape) for n in range(10)])
+    images = np.stack([sample(f"digit {n}", net.input_shape) for n in range(10)])
     guessing = Dataset(images, np.arange(10), net.classes, "digits")
     losses = [evaluate(net, net.initial(seed), guessing).loss for seed in range(5)]
     assert np.mean(losses) == pytest.approx(math.log(10), rel=0.05)

@@ -13,11 +13,10 @@ from conv_sheet.checks import check
 from conv_sheet.errors import ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
-from conv_sheet.xlsx.reader import read
 from tests.books import Book, assert_agrees, batch, filled, values_for
 from tests.graphs import GRAPHS, by_pytorch, graphs
 from tests.network.specs import CONV, spec
-from tests.networks import contents, small, written
+from tests.networks import small, state_of, written
 from tests.oracles import formualizer, libreoffice
 
 every_graph = pytest.mark.parametrize("network", GRAPHS.values(), ids=GRAPHS)
@@ -131,14 +130,14 @@ def test_formulas_of_graphs_agree_in_libreoffice(books: dict[str, Book], tmp_pat
     assert len(books) > 20
     answers = libreoffice.recalculate([book.path for book in books.values()], tmp_path)
     for answer, book in zip(answers, books.values(), strict=True):
-        assert_agrees(answer, book.held)
+        assert_agrees(answer, book.state)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_formulas_of_graphs_agree_in_another_program(name: str, books: dict[str, Book], tmp_path: Path) -> None:
-    assert_agrees(formualizer.recalculate(books[name].path, tmp_path / "answer.xlsx"), books[name].held)
+    assert_agrees(formualizer.recalculate(books[name].path, tmp_path / "answer.xlsx"), books[name].state)
 
 
 @every_graph
 def test_a_workbook_of_a_graph_is_right_as_it_was_built(network: Network, tmp_path: Path) -> None:
-    assert check(read(written(tmp_path, contents(network)))).ok
+    assert check(written(tmp_path, state_of(network))).ok

@@ -8,7 +8,7 @@ from conv_sheet.layers import Border
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, plan
 from tests.graphs import GRAPHS, graph, graphs, layer
-from tests.networks import contents
+from tests.networks import state_of
 
 Cell = tuple[int, int]
 
@@ -43,16 +43,16 @@ def assert_is_sound(network: Network) -> None:
 
 def assert_values_are_found(layout: Layout) -> None:
     """Where the output of each layer is said to stand, its values do stand."""
-    held = contents(layout.network)
+    state = state_of(layout.network)
     sheet: dict[Cell, float] = {}
     for stage in layout.stages:
-        values = layout.values(stage, held.activations, held.tensors)["out"]
+        values = layout.values(stage, state.activations, state.tensors)["out"]
         for block, plane in zip(stage.out.blocks, stage.out.planes(values), strict=True):
             sheet |= dict(block.items(plane))
     inner = {node.name for stage in layout.stages for node in stage.nodes[:-1]}
     assert set(layout.placed) == {"input", *(node.name for node in layout.network.nodes)}
     for name in layout.placed.keys() - inner:
-        placed, expected = layout.placed[name], held.activations[name][0]
+        placed, expected = layout.placed[name], state.activations[name][0]
         assert placed.shape == expected.shape
         planes = expected if expected.ndim == 3 else expected.reshape(1, -1, 1)
         for plane, y, x in np.ndindex(*planes.shape):

@@ -1,7 +1,6 @@
 """What a spec may not say: sizes that no sheet holds, numbers and texts that no cell holds, two classes of one name."""
 
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +46,10 @@ FLATTEN = {"kind": "Flatten"}
     ],
 )
 def test_sizes_are_refused_before_anything_of_that_size_is_made(bad: dict[str, Any], message: str) -> None:
-    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(SpecError, match=message):
         from_tables(bad)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
-    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize("key", ["title", "question", "description"])

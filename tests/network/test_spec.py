@@ -79,6 +79,9 @@ def test_layers_are_sorted_by_who_reads_whom_and_otherwise_stay_as_listed() -> N
         (spec(CONV, backprop="yes"), "backprop = 'yes' is neither true nor false"),
         (spec(CONV) | {"try": {"text": "Look."}}, r"try = .* is not a list of \[\[try\]\] tables"),
         (spec(CONV) | {"try": [{"text": "Look."}]}, r"\[\[try\]\] takes the keys text and at"),
+        (spec(CONV) | {"try": [{"text": "a", "at": "b", "look": "c"}]}, r"\[\[try\]\] takes the keys text and at"),
+        (spec(CONV) | {"try": [{"text": "a", "at": "b", "do": [1]}]}, r"do = \[1\] is not a table of cells"),
+        (spec(CONV) | {"try": [{"text": "a", "at": "b", "choices": "c"}]}, r"choices = 'c' is not a list of texts"),
         # who reads whom
         (spec(CONV, RELU | {"inputs": "conv1"}), r"layer 'relu1': inputs = 'conv1' is not a list of names"),
         (spec(CONV, RELU | {"inputs": []}), r"layer 'relu1': inputs = \[\] is not a list of names, such as"),

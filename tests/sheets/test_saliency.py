@@ -70,7 +70,7 @@ def test_another_class_is_stale_until_the_maps_are_made_anew(tmp_path: Path) -> 
     changed = state.with_typed({sheet.CHOICE: other})
     answer = recalculated(tmp_path, state, {sheet.CHOICE: other})
     shown = cells.values(answer, SALIENCY)
-    assert shown[STATUS] == f"Stale: these maps are for class {said}. Press Recompute to have them for class {other}."
+    assert shown[STATUS] == f"Stale: these maps are for class {said}, not for class {other}."
     assert f"gradient for {said}" in shown.values()
     assert wrong(answer, changed) == []
 
@@ -96,7 +96,7 @@ def test_picture_and_filters_follow_and_the_maps_are_said_to_be_stale(name: str,
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
     for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
         shown = cells.values(file, SALIENCY)
-        assert shown[STATUS] == "Stale: the sheet Network has changed since Python made these maps. Press Recompute."
+        assert shown[STATUS] == "Stale: the sheet Network has changed since Python made these maps."
         assert 0.875 in shown.values()
         assert wrong(file, state.with_typed(changes)) == []
 

@@ -13,6 +13,7 @@ from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Line, Page, Verdict
+from conv_sheet.cells.words import Words
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.layout import NETWORK
 from conv_sheet.sheets import buttons
@@ -168,7 +169,10 @@ def _step(panel: _Panel) -> None:
         ((first, first + 3), (first + 4, first + 9), (first + 10, last)),
         {**buttons.TRAINING, "Reset": buttons.CAPTIONS["Reset"]},
     )
-    note = "No buttons here? conv-sheet train-step FILE --steps 10"
+    note = Words(
+        "No buttons here? conv-sheet train-step FILE --steps 10",
+        browser="The buttons beside the sheet take one step, or ten",
+    )
     panel.sheet.span(made.value(STEP, 6).row, first, last, note, style.NOTE)
 
 
@@ -265,10 +269,13 @@ def _hand(panel: _Panel) -> None:
     """Which block to copy over which, for those who have no buttons."""
     sheet, made = panel.sheet, panel.made
     panel.head(
-        "5  The same by hand",
-        "a step without buttons",
+        Words("5  The same by hand", browser="5  What a step copies"),
+        Words("a step without buttons", browser="block by block, each from its place on Updated"),
         "with torch.no_grad(): w -= lr * w.grad",
-        "set calculation to manual; copy these cells of Updated onto the same of Network as values; then press F9",
+        Words(
+            "set calculation to manual; copy these cells of Updated onto the same of Network as values; then press F9",
+            browser="the button Train step copies all of these at once: each new weight depends on every old one",
+        ),
     )
     (first, last), row = made.columns(HAND), made.first_line - 1
     columns = [(first, first + 3), (first + 4, first + 9), (first + 10, last)]

@@ -10,6 +10,7 @@ from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Mark, Page
+from conv_sheet.cells.words import Words
 from conv_sheet.errors import ShapeError
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
@@ -71,7 +72,10 @@ _PITCH = 5
 _CAPTION_HEIGHT = 78
 _LINES = (
     "A convolution lays the kernel on every 3×3 window of the picture, multiplies cell by cell and adds up.",
-    "Choose another kernel, and the map follows. Click on a cell of the map and press F2 to see its window.",
+    Words(
+        "Choose another kernel, and the map follows. Click on a cell of the map and press F2 to see its window.",
+        browser="Choose another kernel, and the map follows. Point at a number of the map to see its window.",
+    ),
 )
 _SUMS = (
     "Zero: where the picture is flat, the map is zero. Only changes remain.",

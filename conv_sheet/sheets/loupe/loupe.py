@@ -16,6 +16,7 @@ from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
 from conv_sheet.ops import Array
 from conv_sheet.sheets.addresses import TOLERANCE
+from conv_sheet.sheets.loupe.facts import LOUPE, NONE, Panel, fold
 from conv_sheet.sheets.loupe.places import (
     APART,
     CELL,
@@ -23,12 +24,8 @@ from conv_sheet.sheets.loupe.places import (
     CHOICE_WIDTH,
     FRAME,
     LAYER,
-    LOUPE,
-    NONE,
     TOP,
     Numbers,
-    Panel,
-    fold,
     inputs,
     numbers,
     taps,
@@ -59,7 +56,7 @@ _VERDICT = replace(style.STATUS, vertical="center")
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Where everything stands: settings and steps, and below them the panels, three screens beside each other each."""
 
     panels: tuple[Panel, ...]
@@ -126,7 +123,7 @@ class _Loupe:
         self.state = state
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
-        self.frame = _Frame(facts.panels, facts.owned)
+        self.frame = Frame(facts.panels, facts.owned)
         self.sheet = widgets.frame(LOUPE, self.frame.last[1], _ZOOM)
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""

@@ -12,6 +12,7 @@ from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Button, Content, Page, Verdict
+from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 from conv_sheet.learning import saliency
 from conv_sheet.network.graph import Network
@@ -52,6 +53,12 @@ _READING = (
 )
 
 
+_NO_BUTTON = Words(
+    "Makes stale maps anew. No button here? A terminal does the same: conv-sheet recompute FILE",
+    browser="Gradient and occlusion are Python's, made when this page was written: they do not follow changes.",
+)
+
+
 def suits(network: Network) -> bool:
     """Whether a network gets the sheet unasked: one with classes and a small picture does."""
     return bool(network.classes) and prod(network.input_shape) <= _LARGEST
@@ -62,7 +69,8 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     classes = layout.network.classes
     if not classes:
         raise SpecError("sheets: saliency shows what speaks for a class, and the spec names no classes")
-    hint = f"Choose a class, or {PREDICTED} for the one that the network says; then press Recompute."
+    choose = f"Choose a class, or {PREDICTED} for the one that the network says"
+    hint = Words(f"{choose}; then press Recompute.", browser=f"{choose}.")
     limits = Limits(choices=(PREDICTED, *classes), hint=hint)
     return (Input.cell(CHOICE, _CHOICE, PREDICTED, limits, listed=Blocks(layout).offered),)
 
@@ -136,7 +144,7 @@ def _basis(sheet: Page, state: WorkbookState, blocks: Blocks) -> list[Expr]:
 def _choice(sheet: Page, state: WorkbookState) -> None:
     (item,) = inputs(state.layout, state.lesson)
     sheet.buttons.append(Button(Block(SALIENCY, _BUTTON_ROW, 2, 1, 1), buttons.CAPTIONS["Recompute"], "Recompute"))
-    sheet.put(_BUTTON_ROW, 3, "No button here? A terminal does the same: conv-sheet recompute FILE", style.NOTE)
+    sheet.put(_BUTTON_ROW, 3, _NO_BUTTON, style.NOTE)
     sheet.put(_CHOICE.row, 2, "class", style.LINE)
     sheet.input(item, state[item], style.CHOICE_TEXT)
     sheet.put(_CHOICE.row, MAPS, item.limits.hint, style.NOTE)
@@ -197,8 +205,8 @@ def _status(sheet: Page, state: WorkbookState, blocks: Blocks) -> Expr:
         return all_of(distance <= TOLERANCE, apart <= TOLERANCE)
 
     fresh = text("These maps are Python's, of picture and weights as they are now, for class ", current, ".")
-    changed = "Stale: the sheet Network has changed since Python made these maps. Press Recompute."
-    other = text("Stale: these maps are for class ", then, ". Press Recompute to have them for class ", current, ".")
+    changed = "Stale: the sheet Network has changed since Python made these maps."
+    other = text("Stale: these maps are for class ", then, ", not for class ", current, ".")
     line = Block(SALIENCY, _STATUS_ROW, 2, 1, blocks.last_column - 1)
     said = where(same(sheet.cell(DISTANCE, moved)), fresh, where(was == is_, changed, other))
     sheet.merged(line, said, style.STATUS)

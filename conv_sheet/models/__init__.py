@@ -1,0 +1,89 @@
+"""Models of others: read into a spec and its weights, whatever program wrote them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from conv_sheet.errors import DataError
+from conv_sheet.layers import Array
+from conv_sheet.models.imported import Imported, listed
+
+__all__ = ["SUFFIXES", "WEIGHTS", "Imported", "from_torch", "is_model", "read_model", "read_weights"]
+
+SUFFIXES = (".onnx", ".pt2", ".keras")
+"""Files that hold a whole model."""
+WEIGHTS = (".npz", ".safetensors")
+"""Files that hold weights alone."""
+_ELSEWHERE = {
+    ".tflite": "a TFLite model has lost its names and often its numbers (int8): export the Keras or PyTorch model",
+    ".h5": "the older HDF5 format of Keras is not read: save again with model.save('model.keras')",
+    ".hdf5": "the older HDF5 format of Keras is not read: save again with model.save('model.keras')",
+    ".pb": "a SavedModel of TensorFlow is not read: export it with tf2onnx, or save it with model.save('model.keras')",
+    ".mlmodel": "a Core ML model is not read: export the PyTorch model, or ONNX",
+    ".mlpackage": "a Core ML model is not read: export the PyTorch model, or ONNX",
+}
+_PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file, by its name, is a model of whatever program: `read_model` reads it, or says why not.
+
+    >>> is_model(Path("net.onnx")), is_model(Path("net.pth")), is_model(Path("net.toml"))
+    (True, True, False)
+    """
+    return path.suffix.lower() in (*SUFFIXES, *_PICKLED, *_ELSEWHERE)
+
+
+def read_model(path: str | Path) -> Imported:
+    """A model of PyTorch (`.pt2`), ONNX or Keras as a spec and its weights.
+
+    Raises DataError where the file cannot be read, SpecError where the model has what a workbook cannot show; both say
+    in one line what to do.
+    """
+    file = Path(path)
+    suffix, title = file.suffix.lower(), file.name.split(".")[0]
+    if not file.is_file():
+        raise DataError(f"{file}: there is no such file")
+    if suffix == ".pt2":
+        from conv_sheet.models.pytorch import read_pt2
+
+        return read_pt2(file, str(file), title)
+    if suffix == ".onnx":
+        from conv_sheet.models.onnx import read_onnx
+
+        return read_onnx(file, title)
+    if suffix == ".keras":
+        from conv_sheet.models.keras import read_keras
+
+        return read_keras(file, title)
+    raise DataError(f"{file}: {_why_not(suffix)}")
+
+
+def read_weights(path: str | Path) -> dict[str, Array]:
+    """The tensors of a `.npz` or `.safetensors` file by name, in the file's order."""
+    file = Path(path)
+    if file.suffix.lower() == ".safetensors":
+        from conv_sheet.models import safetensors
+
+        return safetensors.load(file)
+    if file.suffix.lower() in _PICKLED:
+        raise DataError(f"{file}: {_why_not(file.suffix.lower())}")
+    from conv_sheet.network.weights import load
+
+    return load(file)
+
+
+def from_torch(module: Any, example: Any, title: str = "") -> Imported:
+    """A live `torch.nn.Module`; `example` is a batch that it takes. Needs torch, which is imported here."""
+    from conv_sheet.models.pytorch import from_torch as trace
+
+    return trace(module, example, title)
+
+
+def _why_not(suffix: str) -> str:
+    if suffix in _PICKLED:
+        from conv_sheet.models.pytorch import PICKLED
+
+        return PICKLED
+    known: Mapping[str, str] = _ELSEWHERE
+    return known.get(suffix, f"not a model that conv-sheet knows: {listed(SUFFIXES)} are")

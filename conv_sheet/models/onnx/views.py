@@ -1,0 +1,147 @@
+"""ONNX's operators that move values about."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from conv_sheet.models.builder import GraphBuilder
+from conv_sheet.models.onnx import folding
+from conv_sheet.models.onnx.node import (
+    OnnxNode,
+    Operation,
+    Result,
+    activation,
+    constant_of,
+    constants_of,
+    number_of,
+    optional_of,
+)
+from conv_sheet.models.operations import reshaping
+
+
+def _view(look: Callable[[Any, OnnxNode], Any]) -> Operation:
+    def view(b: GraphBuilder, node: OnnxNode) -> Result:
+        x = activation(b, node)
+        return x.moved(look(x.view, node), b.path)
+
+    return view
+
+
+def _reshape(b: GraphBuilder, node: OnnxNode) -> Result:
+    x, sizes = activation(b, node), node.get("shape", None) or constant_of(b, node, 1).reshape(-1).tolist()
+    return reshaping.reshape(b, x, folding.reshaped(x.view, sizes, bool(node.get("allowzero", 0))))
+
+
+def _flatten(b: GraphBuilder, node: OnnxNode) -> Result:
+    x, axis = activation(b, node), int(node.get("axis", 1))
+    first = int(np.prod(x.view.shape[:axis])) if axis else 1
+    return x.moved(x.view.reshape(first, -1), b.path)
+
+
+def _shape(b: GraphBuilder, node: OnnxNode) -> Result:
+    return np.array(activation(b, node).view.shape[node.get("start", 0) : node.get("end", None)], np.int64)
+
+
+def _expand(b: GraphBuilder, node: OnnxNode) -> Result:
+    x = activation(b, node)
+    wanted = folding.bounded(constant_of(b, node, 1).reshape(-1).tolist())
+    return x.moved(np.broadcast_to(x.view, np.broadcast_shapes(x.view.shape, wanted)))
+
+
+def _gather(b: GraphBuilder, node: OnnxNode) -> Result:
+    x, index = activation(b, node), constant_of(b, node, 1)
+    axis = int(node.get("axis", 0))
+    folding.bounded([*x.view.shape, index.size])
+    return x.moved(np.take(x.view, index.astype(np.int64), axis=axis))
+
+
+def _split(b: GraphBuilder, node: OnnxNode) -> Result:
+    x = activation(b, node)
+    parts = folding.split(x.view, constants_of(node), node.attributes, node.outputs)
+    return [x.moved(part) for part in parts]
+
+
+def _concat(b: GraphBuilder, node: OnnxNode) -> Result:
+    return reshaping.concat(b, [activation(b, node, i) for i in range(len(node.inputs))], int(node.get("axis", 1)))
+
+
+def _pad(b: GraphBuilder, node: OnnxNode) -> Result:
+    x = activation(b, node)
+    pads = node.get("pads", None) or constant_of(b, node, 1).reshape(-1).tolist()
+    fill = float(node.get("value", 0.0)) if node.opset < 11 else number_of(b, node, 2, 0.0)
+    axes = optional_of(b, node, 3)
+    over = list(range(x.view.ndim)) if axes is None else [int(axis) % x.view.ndim for axis in axes]
+    begins = dict(zip(over, pads[: len(over)], strict=True))
+    ends = dict(zip(over, pads[len(over) :], strict=True))
+    sides = [int(side.get(axis, 0)) for axis in reversed(range(x.view.ndim)) for side in (begins, ends)]
+    mode = {"edge": "replicate", "wrap": "circular"}.get(node.get("mode", "constant"), node.get("mode", "constant"))
+    return reshaping.pad(b, x, sides, mode, fill or 0.0)
+
+
+def _resize(b: GraphBuilder, node: OnnxNode) -> Result:
+    x = activation(b, node)
+    maps, axes = b.maps(x), x.view.ndim - 2
+    scales, sizes = node.get("scales", None), None
+    if node.op == "Upsample" or node.opset < 11:
+        scales = constant_of(b, node, 1).tolist() if scales is None else scales
+    else:
+        given, wanted = optional_of(b, node, 2), optional_of(b, node, 3)
+        scales = None if given is None or not given.size else given.tolist()
+        sizes = None if wanted is None or not wanted.size else wanted.tolist()
+    if sizes is None:
+        sizes = [int(np.floor(n * s + 1e-6)) for n, s in zip(x.view.shape, scales or (), strict=True)]
+    if list(sizes[:2]) != list(x.view.shape[:2]):
+        b.refuse(f"it resizes {x.view.shape} to {sizes}: only height and width can be resized")
+    size = tuple(int(n) for n in sizes[-axes:])
+    default = "asymmetric" if node.op == "Upsample" or node.opset < 11 else "half_pixel"
+    where = node.get("coordinate_transformation_mode", default)
+    whole = all(new % old == 0 for new, old in zip(size, maps.shape[1:], strict=True))
+    mode = node.get("mode", "nearest")
+    if mode == "nearest" and (where == "asymmetric" or (whole and where in ("half_pixel", "pytorch_half_pixel"))):
+        return reshaping.upsample(b, x, size, "nearest")
+    if mode in ("linear", "bilinear") and axes == 2 and where in ("half_pixel", "pytorch_half_pixel", "align_corners"):
+        return reshaping.upsample(b, x, size, "bilinear", align_corners=where == "align_corners")
+    b.refuse(f"mode {mode!r} with coordinates {where!r} is not known: nearest and linear as PyTorch has them are")
+
+
+def _depth_to_space(b: GraphBuilder, node: OnnxNode) -> Result:
+    maps, factor = b.maps(activation(b, node)), int(node.attributes["blocksize"])
+    if len(maps.shape) != 3 or factor < 1 or maps.shape[0] % factor**2:
+        b.refuse(f"{maps.shape} maps cannot be put together by {factor}")
+    shape = maps.shape[0] // factor**2, maps.shape[1] * factor, maps.shape[2] * factor
+    if node.get("mode", "DCR") != "CRD" and shape[0] > 1:
+        b.refuse("mode DCR puts channels in another order than PyTorch's PixelShuffle: export with mode CRD")
+    return b.add("PixelShuffle", [maps], shape, {"upscale_factor": factor})
+
+
+def _same(b: GraphBuilder, node: OnnxNode) -> Result:
+    operand = node.input(0)
+    if node.op == "CastLike" and isinstance(operand, np.ndarray):
+        return operand.astype(np.float32)
+    if node.op == "Cast" and int(node.attributes["to"]) not in (1, 10, 11, 16):
+        b.refuse("activations become whole numbers here, which is not known")
+    return activation(b, node)
+
+
+VIEWS: dict[str, Operation] = {
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Squeeze": _view(lambda x, node: folding.squeezed(x, folding.axes_of(constants_of(node), node.attributes))),
+    "Unsqueeze": _view(lambda x, node: folding.unsqueezed(x, folding.axes_of(constants_of(node), node.attributes))),
+    "Transpose": _view(lambda x, node: np.transpose(x, node.get("perm", None))),
+    "Slice": _view(lambda x, node: folding.sliced(x, constants_of(node), node.attributes)),
+    "Shape": _shape,
+    "Expand": _expand,
+    "Gather": _gather,
+    "Split": _split,
+    "Concat": _concat,
+    "Pad": _pad,
+    "Resize": _resize,
+    "Upsample": _resize,
+    "DepthToSpace": _depth_to_space,
+    "Identity": _same,
+    "Cast": _same,
+    "CastLike": _same,
+}
+"""By name, over activations."""

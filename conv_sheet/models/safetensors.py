@@ -1,0 +1,94 @@
+"""Files of named tensors in the format `.safetensors`: a header in JSON, and raw numbers behind it.
+
+The format is so small that reading it here costs less than a dependency, and the limits are ours.
+"""
+
+import json
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conv_sheet.errors import DataError
+from conv_sheet.files import atomic_write
+from conv_sheet.layers import Array
+from conv_sheet.models.archive import reason
+from conv_sheet.models.imported import LARGEST_FILE, shown
+from conv_sheet.models.pytorch import numbers
+
+_KINDS = {
+    "F64": "f8",
+    "F32": "f4",
+    "F16": "f2",
+    "BF16": "bfloat16",
+    "I64": "i8",
+    "I32": "i4",
+    "I16": "i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
+_NAMES = {"float64": "F64", "float32": "F32", "int64": "I64", "int32": "I32"}
+_LONGEST_HEADER = 16 << 20
+
+
+def load(path: Path) -> dict[str, Array]:
+    """Tensors of a file by name.
+
+    Raises DataError where the file is missing or damaged.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise DataError(f"{path}: larger than {LARGEST_FILE >> 20} MB: too large for a workbook")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}") from None
+    length = int.from_bytes(raw[:8], "little")
+    if len(raw) < 8 or length > min(_LONGEST_HEADER, len(raw) - 8):
+        raise DataError(f"{path}: not a .safetensors file, or a damaged one")
+    try:
+        header = json.loads(raw[8 : 8 + length])
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}: not a .safetensors file, or a damaged one: its header is not JSON") from None
+    if not isinstance(header, dict):
+        raise DataError(f"{path}: not a .safetensors file: its header does not list tensors")
+    data = memoryview(raw)[8 + length :]
+    return {
+        name: _tensor(data, entry, f"{path}: {shown(name)}") for name, entry in header.items() if name != "__metadata__"
+    }
+
+
+def _tensor(data: memoryview, entry: Any, where: str) -> Array:
+    try:
+        kind, shape = _KINDS[entry["dtype"]], tuple(int(size) for size in entry["shape"])
+        start, end = (int(place) for place in entry["data_offsets"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            f"{where} is of a type that conv-sheet does not know, or not described as the format does"
+        ) from None
+    size = 2 if kind == "bfloat16" else np.dtype(kind).itemsize
+    if min(shape, default=0) < 0 or not 0 <= start <= end <= len(data) or end - start != prod(shape) * size:
+        raise DataError(f"{where} has a place and a shape {shape[:6]} that do not fit the file")
+    return np.asarray(numbers(bytes(data[start:end]), kind).reshape(shape))
+
+
+def save(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Write tensors by name, whole or not at all; the same tensors give the same bytes."""
+    header: dict[str, Any] = {}
+    blocks: list[bytes] = []
+    place = 0
+    for name, tensor in tensors.items():
+        kind = _NAMES.get(tensor.dtype.name)
+        if kind is None:
+            raise DataError(f"{path}: {shown(name)} holds {tensor.dtype}, which is not written")
+        block = np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<")).tobytes()
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [place, place + len(block)]}
+        blocks.append(block)
+        place += len(block)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with atomic_write(path) as temporary:
+        Path(temporary).write_bytes(len(text).to_bytes(8, "little") + text + b"".join(blocks))

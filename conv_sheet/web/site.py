@@ -1,0 +1,90 @@
+"""All lessons as pages in one folder, with a first page that leads to each: ready for any host of static files."""
+
+import html
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from conv_sheet import builder, lessons
+from conv_sheet.files import atomic_write, check_free
+from conv_sheet.ops import Array
+from conv_sheet.state import WorkbookState
+from conv_sheet.web import page
+
+INDEX = "index.html"
+TITLE = "How a convolutional network works, cell by cell"
+_PAPER = "#ffffff"
+
+
+def write(folder: Path, workbooks: bool = False, force: bool = False) -> Iterator[Path]:
+    """Write every lesson and the first page into a folder, and yield each file when it is there.
+
+    With `workbooks`, each lesson is also written as .xlsx, and its page has a link to that. Raises WorkbookError where
+    a file is there already and `force` is off, before anything is written.
+    """
+    names = lessons.order()
+    targets = [folder / f"{name}{page.SUFFIX}" for name in names]
+    books = [folder / f"{name}.xlsx" for name in names] if workbooks else []
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (*targets, *books, folder / INDEX):
+        check_free(path, force)
+    items = []
+    for name, target in zip(names, targets, strict=True):
+        state = _state(name)
+        if workbooks:
+            builder.build(state, target.with_suffix(".xlsx"))
+            yield target.with_suffix(".xlsx")
+        page.write(state, target, name, f"{name}.xlsx" if workbooks else None)
+        items.append(item(name, state))
+        yield target
+    with atomic_write(folder / INDEX) as temporary:
+        temporary.write_text(index(items), encoding="utf-8", newline="\n")
+    yield folder / INDEX
+
+
+def index(items: list[str]) -> str:
+    """The first page, with an item for each lesson."""
+    return page.filled("site.html", title=TITLE, style=page.style("site.css"), lessons="\n".join(items))
+
+
+def _state(name: str) -> WorkbookState:
+    source = lessons.load(name)
+    return lessons.first_state(source.network, source.lesson, source.tensors())
+
+
+def item(name: str, state: WorkbookState) -> str:
+    """A lesson on the first page: its picture, its title, and what it asks."""
+    asks = state.lesson.question or state.lesson.description
+    said = html.escape(asks[:1].upper() + asks[1:], quote=False)
+    title = html.escape(state.lesson.title, quote=False)
+    return (
+        f'<li><a class="lesson" href="{name}{page.SUFFIX}">{drawing(state.image)}<h2>{title}</h2><p>{said}</p></a></li>'
+    )
+
+
+def drawing(image: Array) -> str:
+    """A picture (C, H, W) as SVG: ink on paper, or red, green and blue where it has three channels.
+
+    >>> drawing(np.array([[[0.0, 1.0]]])).count("<path")
+    1
+    """
+    height, width = image.shape[1:]
+    rows: dict[str, list[str]] = {}
+    for y, line in enumerate(_colours(image)):
+        x = 0
+        for colour, run in groupby(line):
+            length = len(list(run))
+            if colour != _PAPER:
+                rows.setdefault(colour, []).append(f"M{x} {y}h{length}v1h-{length}z")
+            x += length
+    paths = "".join(f'<path fill="{colour}" d="{"".join(parts)}"/>' for colour, parts in sorted(rows.items()))
+    return f'<svg viewBox="0 0 {width} {height}" shape-rendering="crispEdges" aria-hidden="true">{paths}</svg>'
+
+
+def _colours(image: Array) -> list[list[str]]:
+    """The colour of each pixel, in sixteen shades a channel."""
+    light = np.clip(image, 0, 1) if len(image) == 3 else 1 - np.clip(image[:1], 0, 1).repeat(3, axis=0)
+    shades = np.round(light * 15).astype(int) * 17
+    return [["#" + "".join(f"{value:02x}" for value in pixel) for pixel in line] for line in shades.transpose(1, 2, 0)]

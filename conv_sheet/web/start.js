@@ -1,0 +1,118 @@
+"use strict";
+// The page starts: its data are unpacked, its parts put together.
+
+/** @param {Page} page */
+function tabs(page) {
+  const place = element("tabs");
+  const seen = page.book.sheets.filter((sheet) => !sheet.data.hidden);
+  const buttons = seen.map((sheet) => button(sheet.title, "", () => page.show(sheet)));
+  place.append(...buttons);
+  const mark = () =>
+    buttons.forEach((tab, k) => {
+      const current = seen[k] === page.sheet;
+      tab.setAttribute("aria-current", current ? "page" : "false");
+      if (current) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+  page.on("sheet", mark);
+  page.on("turn", ({ by }) => {
+    const next = seen[seen.indexOf(page.sheet) + by];
+    if (next) page.show(next);
+  });
+}
+
+/** @param {Page} page */
+function zooms(page) {
+  element("smaller").addEventListener("click", () => page.zoomTo(page.view.zoom / 1.25));
+  element("larger").addEventListener("click", () => page.zoomTo(page.view.zoom * 1.25));
+  element("whole").addEventListener("click", () => page.zoomToFit());
+}
+
+/** By day and by night, in every size. @param {Page} page */
+function surroundings(page) {
+  const night = matchMedia("(prefers-color-scheme: dark)");
+  const print = matchMedia("print");
+  const repaint = () => {
+    page.view.colours.use(night.matches && !print.matches);
+    page.request();
+  };
+  night.addEventListener("change", repaint);
+  print.addEventListener("change", () => {
+    repaint();
+    page.paint();
+  });
+  new ResizeObserver(() => page.request()).observe(page.frame);
+  repaint();
+}
+
+/** Say to a screen reader what a change did. @param {Page} page @param {Answer} answer */
+function narrate(page, answer) {
+  let timer = 0;
+  page.on("change", ({ cells }) => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => {
+      const [first] = page.history.done.at(-1) ?? cells;
+      const count = page.history.done.at(-1)?.length ?? cells.length;
+      const value = first ? format(first.sheet.value(first.row, first.column), "General") : "";
+      const what =
+        count === 1 && first ? `${placeText(page, first)} is now ${value || "empty"}.` : `${count} cells changed.`;
+      element("heard").textContent = `${what} ${answer.sentence}`;
+    }, 500);
+  });
+}
+
+/** What is seen first: the picture to draw into, or else where the first try is. @param {Page} page */
+function welcome(page) {
+  const picture = (page.sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
+  const [row = 1, column = 1] = picture ?? [];
+  const first = page.data.tries?.[0]?.at;
+  if (picture || !(first && page.go(first))) page.select(page.view.geometry.whole(row, column));
+  page.frame.scrollTo(0, 0);
+  const { y, frozenRows } = page.view.geometry;
+  const [top, edge] = [(y[row - 1] ?? 0) - (y[frozenRows] ?? 0), page.frame.clientHeight - HEAD.height];
+  const height = picture ? spread(picture).height : 0;
+  const below = ((y[row - 1 + height] ?? 0) + 20) * page.view.zoom - edge;
+  if (below > 0) page.frame.scrollTo(0, Math.min(below, Math.max(0, top - 24) * page.view.zoom));
+}
+
+/** @param {Data} data */
+function assemble(data) {
+  document.title = data.title;
+  element("title").textContent = data.title;
+  element("description").textContent = data.description ?? "";
+  const page = new Page(data);
+  surroundings(page);
+  tabs(page);
+  zooms(page);
+  const overlay = new Overlay(page);
+  new Explanation(page, overlay);
+  const answer = new Answer(page);
+  new Tries(page);
+  new Actions(page);
+  new Tools(page);
+  new Walk(page);
+  new Editing(page, new Entry(page));
+  narrate(page, answer);
+  return { page, share: new Share(page) };
+}
+
+async function start() {
+  const api = new Api();
+  Object.assign(window, { convSheet: api });
+  /** @type {Data} */
+  const data = JSON.parse(await inflated(element("data").textContent ?? "", "gzip"));
+  const { page, share } = assemble(data);
+  document.body.classList.remove("waiting");
+  element("old").remove();
+  page.show(page.sheet);
+  welcome(page);
+  await share.open();
+  page.paint();
+  performance.mark("ready");
+  api.start(page);
+}
+
+start().catch((error) => {
+  const old = document.getElementById("old");
+  if (old) old.textContent = `This lesson could not start: ${error instanceof Error ? error.message : error}.`;
+  throw error;
+});

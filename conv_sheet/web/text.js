@@ -1,0 +1,124 @@
+"use strict";
+// Texts and numbers inside their cells.
+
+const NO_BREAK = /(?<=[\s-])/;
+
+class Writer {
+  /** @param {CanvasRenderingContext2D} pen */
+  constructor(pen) {
+    this.pen = pen;
+    this.font = "";
+    /** @type {Map<string, number>} */
+    this.widths = new Map();
+  }
+
+  /** Let the pen's font be set anew: somebody else has used it. */
+  reset() {
+    this.font = "";
+  }
+
+  /** @param {CellStyle} style @param {number} size */
+  use(style, size) {
+    const family = style.mono ? FONTS.mono : FONTS.plain;
+    const font = `${style.italic ? "italic " : ""}${style.bold ? "bold " : ""}${size.toFixed(2)}px ${family}`;
+    if (font !== this.font) this.pen.font = this.font = font;
+  }
+
+  /** @param {string} text */
+  width(text) {
+    const id = this.font + text;
+    let width = this.widths.get(id);
+    if (width === undefined) {
+      if (this.widths.size > 20_000) this.widths.clear();
+      this.widths.set(id, (width = this.pen.measureText(text).width));
+    }
+    return width;
+  }
+
+  /** @param {Value} value @param {CellStyle} style @param {Box} box of the cell
+   * @param {number} reach up to where the text may go @param {number} zoom @param {string} colour */
+  write(value, style, box, reach, zoom, colour) {
+    const text = format(value, style.format);
+    if (!text) return;
+    const size = (style.size * 4 * zoom) / 3;
+    this.pen.fillStyle = colour;
+    this.pen.textBaseline = "middle";
+    if (style.wrap) this.paragraph(text, style, box, size, zoom);
+    else this.line(text, value, style, box, reach, size, zoom);
+  }
+
+  /** @param {string} text @param {Value} value @param {CellStyle} style @param {Box} box @param {number} reach
+   * @param {number} size @param {number} zoom */
+  line(text, value, style, box, reach, size, zoom) {
+    const number = typeof value === "number";
+    const align = style.horizontal || (number ? "right" : typeof value === "string" ? "left" : "center");
+    const [gap, room] = [3 * zoom, box.right - box.left - 2];
+    this.use(style, size);
+    const width = this.width(text);
+    if ((style.shrink || number) && width > room) this.use(style, (size * room) / width);
+    const cut = !number && !style.shrink && width > room && align === "left" && reach < box.left + gap + width;
+    if (cut) this.clip({ ...box, right: Math.max(reach, box.right) });
+    this.put(text, style, align, box, lineHeight(box, style, size, 1), size, zoom);
+    if (cut) this.pen.restore();
+  }
+
+  /** Lines that fill a cell; smaller where they do not fit. @param {string} text @param {CellStyle} style
+   * @param {Box} box @param {number} size @param {number} zoom */
+  paragraph(text, style, box, size, zoom) {
+    const room = box.right - box.left - 6 * zoom;
+    let lines = this.lines(text, style, size, room);
+    for (let tries = 0; tries < 4 && lines.length * size * 1.2 > box.bottom - box.top + 1; tries++) {
+      lines = this.lines(text, style, (size *= 0.92), room);
+    }
+    this.clip(box);
+    const first = lineHeight(box, style, size, lines.length);
+    lines.forEach((line, k) => {
+      this.put(line, style, style.horizontal || "left", box, first + k * size * 1.2, size, zoom);
+    });
+    this.pen.restore();
+  }
+
+  /** @param {string} text @param {CellStyle} style @param {number} size @param {number} room */
+  lines(text, style, size, room) {
+    this.use(style, size);
+    /** @type {string[]} */
+    const lines = [];
+    for (const word of text.split(NO_BREAK)) {
+      const longer = (lines.at(-1) ?? "") + word;
+      if (lines.length && this.width(longer.trimEnd()) <= room) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    return lines;
+  }
+
+  /** @param {Box} box */
+  clip({ top, left, bottom, right }) {
+    this.pen.save();
+    this.pen.beginPath();
+    this.pen.rect(left, top, right - left, bottom - top);
+    this.pen.clip();
+  }
+
+  /** @param {string} text @param {CellStyle} style @param {"left" | "center" | "right"} align @param {Box} box
+   * @param {number} y @param {number} size @param {number} zoom */
+  put(text, style, align, box, y, size, zoom) {
+    const { pen } = this;
+    const gap = 3 * zoom;
+    const left = box.left + gap + style.indent * 8 * zoom;
+    const x = align === "center" ? (box.left + box.right) / 2 : align === "right" ? box.right - gap : left;
+    pen.textAlign = align;
+    pen.fillText(text, x, y);
+    if (!style.underline) return;
+    const width = this.width(text);
+    pen.fillRect(align === "left" ? x : align === "center" ? x - width / 2 : x - width, y + size * 0.48, width, 1);
+  }
+}
+
+/** The middle of the first of some lines. @param {Box} box @param {CellStyle} style @param {number} size
+ * @param {number} count */
+function lineHeight({ top, bottom }, style, size, count) {
+  const height = size * 1.2;
+  if (style.vertical === "top") return top + height / 2 + size * 0.1;
+  if (style.vertical === "bottom") return bottom - count * height + height / 2;
+  return (top + bottom) / 2 - ((count - 1) * height) / 2;
+}

@@ -1,0 +1,62 @@
+"use strict";
+// A headless Chromium with an empty profile of its own, and a page of a lesson in it.
+const http = require("node:http");
+const { readFileSync } = require("node:fs");
+const { basename, join } = require("node:path");
+const { chromium } = require(join(__dirname, "../../scripts/web/node_modules/playwright-core"));
+
+const OPTIONS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+];
+
+/** Run something with a browser, which is closed whatever happens.
+ * @param {(browser: any) => Promise<unknown>} use */
+async function withBrowser(use) {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: OPTIONS });
+  try {
+    return await use(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Open a page, and keep what it complains of and what it asks for.
+ * @param {any} browser @param {string} url @param {object} [options] of the window */
+async function open(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, ...options });
+  const page = await context.newPage();
+  const [complaints, requests] = [[], []];
+  // That a test reads pixels of the canvas again and again is no fault of the page.
+  page.on("console", (message) => /willReadFrequently/.test(message.text()) || complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => requests.push(request.url()));
+  await page.goto(url);
+  await page.evaluate(() => window.convSheet?.ready);
+  return { page, context, complaints, requests };
+}
+
+/** Serve files of a folder, and some texts, at 127.0.0.1; `asked` has the path of every request.
+ * @param {string} folder @param {Record<string, string>} texts @param {(base: string, asked: string[]) => any} use */
+async function serving(folder, texts, use) {
+  /** @type {string[]} */
+  const asked = [];
+  const server = http.createServer(({ url = "/" }, answer) => {
+    asked.push(url);
+    const name = basename(url.split("?")[0]);
+    answer.setHeader("Content-Type", "text/html; charset=utf-8");
+    try {
+      answer.end(texts[name] ?? readFileSync(join(folder, name)));
+    } catch {
+      answer.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    return await use(`http://127.0.0.1:${server.address().port}`, asked);
+  } finally {
+    server.close();
+  }
+}
+
+module.exports = { withBrowser, open, serving };

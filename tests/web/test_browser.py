@@ -1,0 +1,151 @@
+"""Pages in a browser: what is drawn, pressed, pointed at and asked there, beside the engine and the formulas."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conv_sheet import actions
+from conv_sheet.network.graph import INPUT
+from conv_sheet.web import page, site
+from tests.lessons import state_of
+from tests.oracles import OracleError, browser
+from tests.web import sweep
+
+NODE_TESTS = sorted(Path(__file__).parent.glob("*.test.js"))
+WIDTHS = [390, 1024, 1500]
+STROKE = ["L15", "L20", "L26", "R26"]
+"""Down and to the right, through cells of the picture of `fastai`, whose first one is B10."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("pages")
+    for name in ("fastai", "kernels", "stride-padding", "backprop"):
+        page.write(state_of(name), made / f"{name}.html", name)
+    (made / "index.html").write_text(site.index([site.item("fastai", state_of("fastai"))]), encoding="utf-8")
+    return made
+
+
+def test_the_modules_pass_their_own_tests() -> None:
+    assert re.search(r"^# fail 0$", browser.node_test(NODE_TESTS), re.MULTILINE)
+
+
+def test_a_failing_test_of_a_module_is_noticed(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.test.js"
+    wrong.write_text('require("node:test")("wrong", () => { throw new Error("no"); });')
+    with pytest.raises(OracleError, match="status 1"):
+        browser.node_test([wrong])
+
+
+def test_pages_open_from_a_file_and_from_a_host_without_complaint_or_second_request(folder: Path) -> None:
+    files = sorted(map(str, folder.glob("*.html")))
+    answer = browser.play("opens", files=files, widths=WIDTHS)
+    assert [one["file"] for one in answer["seen"]] == [Path(file).name for file in files]
+    for one in answer["seen"]:
+        assert one["shown"]
+        assert one["complaints"] == []
+        assert one["overflow"] == [0, 0, 0], one["file"]
+        assert [len(requests) for requests in one["requests"]] == [1, 1]
+    assert answer["asked"] == [f"/{Path(file).name}" for file in files]
+
+
+@pytest.mark.parametrize("finger", [False, True])
+def test_a_stroke_sets_the_pixels_that_are_meant_and_the_engine_agrees(folder: Path, finger: bool) -> None:
+    state = state_of("fastai")
+    seen = browser.play(
+        "draws", file=str(folder / "fastai.html"), through=STROKE, finger=finger, names=["input_1", "softmax_out"]
+    )
+    picture, shares = map(np.array, seen["values"])
+    rows, columns = np.mgrid[:28, :28]
+    down = np.hypot(np.maximum(0, np.maximum(5 - rows, rows - 16)), columns - 10)
+    across = np.hypot(rows - 16, np.maximum(0, np.maximum(10 - columns, columns - 16)))
+    far = np.minimum(down, across)
+    assert (picture[far == 0] > 0.8).all()
+    assert (picture[far > 3] == 0).all()
+    engine = state.network.forward(picture[np.newaxis, np.newaxis], state.tensors)
+    np.testing.assert_allclose(shares.ravel(), engine[state.network.output.name].ravel(), atol=1e-9)
+    assert seen["unlike"] == [0] * len(STROKE)  # what was painted in part, also within the stroke, and a full redraw
+    assert seen["steps"] == 2  # Clear, and the stroke as a whole
+    assert seen["complaints"] == []
+
+
+def test_ten_steps_of_training_are_those_of_the_engine(folder: Path) -> None:
+    state = state_of("backprop")
+    trained = actions.train(state, 10)
+    names = {name: block for _, placed in state.layout.parameters() for name, block in placed.names()}
+    found = browser.play(
+        "presses", file=str(folder / "backprop.html"), sheet="Backprop", button="Train 10 steps", names=["loss", *names]
+    )
+    loss, *shown = found["values"]
+    assert loss == pytest.approx(trained.curve[-1][1], abs=1e-12)
+    planes = {
+        name: plane
+        for full, placed in state.layout.parameters()
+        for (name, _), plane in zip(placed.names(), placed.planes(trained.tensors[full]), strict=False)
+    }
+    for name, values in zip(names, shown, strict=True):
+        if name in planes and np.size(values) == planes[name].size:
+            np.testing.assert_allclose(np.ravel(values), planes[name].ravel(), atol=1e-12, err_msg=name)
+    assert len(planes) > 5
+    assert found["complaints"] == []
+
+
+def test_the_pointer_frames_what_the_formula_reads(folder: Path) -> None:
+    over = ["AK10", "AT19", "AM40", "BR19", "CR12"]  # of the first maps, the second ones, and the pool
+    answer = browser.play("hovers", file=str(folder / "fastai.html"), over=over)
+    for one in answer["seen"]:
+        assert one["boxes"]
+        frames = sorted(box for box in one["strokes"] if box not in one["own"])
+        assert frames == sorted(one["boxes"]), one["text"]
+
+
+def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path) -> None:
+    seen = browser.play("talks", file=str(folder / "fastai.html"))
+    assert seen["typed"] == [4, pytest.approx(1 / 9), -1]
+    assert seen["says"] == "conv1.weight takes a number from -1,000,000 to 1,000,000."
+    assert [bool(why) for why in seen["refused"]] == [True, True, True]
+    assert seen["bias"] == seen["shared"][0] == [[0.5, -1]]
+    assert [row[0] for row in seen["shared"][1]] == seen["typed"]
+    assert seen["undone"] == [[0, 0]]
+    answers = {data["id"]: data for data in seen["heard"] if data["convSheet"] == "answer"}
+    assert answers[1]["value"] is True
+    assert answers[3]["value"] == [[0.25, 0]]
+    assert "takes a number from 0 to 1" in answers[4]["error"]
+    changed = [data["cells"] for data in seen["heard"] if data["convSheet"] == "change"]
+    assert changed[0] == ["Network!AF7", "Network!AG7"]
+    assert seen["complaints"] == []
+
+
+def test_formulas_equal_those_of_libreoffice_after_edits(tmp_path: Path) -> None:
+    outcomes = sweep.sweep(["kernels", "stride-padding", "backprop"], 1, tmp_path)
+    for outcome in outcomes:
+        assert outcome.cells >= 20
+        assert outcome.formulas > 1_000
+        assert outcome.differences == []
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The function INT rounds up."""
+    script = page.script()
+    wrong = script.replace("INT: ofNumber(Math.floor)", "INT: ofNumber(Math.ceil)")
+    assert wrong != script
+    monkeypatch.setattr(page, "script", lambda: wrong)
+    yield
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_broken_function_is_noticed(tmp_path: Path) -> None:
+    (outcome,) = sweep.sweep(["stride-padding"], 1, tmp_path, edits=6)
+    assert outcome.differences
+
+
+def test_a_difference_is_one() -> None:
+    pairs: list[tuple[Any, Any]] = [(1.0, 1.0 + 1e-6), (1.0, "1"), (True, 1), ("", "a"), ("#N/A", None), (0, None)]
+    assert all(sweep.distance(*pair) > sweep.TOLERANCE for pair in pairs)
+    assert [sweep.distance(*pair) for pair in ((1.0, 1), ("", None), (True, True), ("#N/A", "#N/A"))] == [0, 0, 0, 0]
+    assert INPUT == "input"
