@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable
 from math import prod
-from typing import TYPE_CHECKING
 
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers import Shape
-
-if TYPE_CHECKING:
-    from conv_sheet.network.node import Node
+from conv_sheet.layers import Layer, Shape
 
 MOST_VALUES = 4_000_000
 """Of a network, parameters and activations together: a workbook stores each of them twice or more, and a reader of the
@@ -28,20 +24,20 @@ def require_size(shape: Shape, what: str) -> None:
         raise ShapeError(f"{what} would have {_count(prod(shape))} values; {MOST_VALUES:,} are the most of a network")
 
 
-def require_node(node: "Node") -> None:
+def require_layer(layer: Layer, in_shape: Shape) -> None:
     """Raise ShapeError where a layer's output, its parameters or what it puts around its input are too large."""
-    require_size(node.out_shape, "its output")
-    for short, shape in node.parameters.items():
+    require_size(layer.output_shape(in_shape), "its output")
+    for short, shape in layer.parameters(in_shape).items():
         require_size(shape, f"its {short}")
-    if len(node.in_shape) == 3:
-        border, (channels, height, width) = node.layer.border(), node.in_shape
+    if len(in_shape) == 3:
+        border, (channels, height, width) = layer.border(), in_shape
         padded = channels, height + border.top + border.bottom, width + border.left + border.right
         require_size(padded, "its input with padding")
 
 
-def require_network(nodes: Iterable["Node"]) -> None:
-    """Raise ShapeError where the layers of a network are too large together."""
-    values = sum(prod(shape) for node in nodes for shape in (node.out_shape, *node.parameters.values()))
+def require_together(shapes: Iterable[Shape]) -> None:
+    """Raise ShapeError where the activations and parameters of a network are too large together."""
+    values = sum(map(prod, shapes))
     if values > MOST_VALUES:
         raise ShapeError(f"parameters and activations are {_count(values)} values; {MOST_VALUES:,} are the most")
 

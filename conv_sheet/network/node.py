@@ -86,7 +86,7 @@ def from_tables(tables: Sequence[Mapping[str, Any]], input_shape: Shape) -> tupl
     for name in _order(inputs):
         nodes[name] = _node(name, named[name], inputs[name], tuple(shapes[source] for source in inputs[name]))
         shapes[name] = nodes[name].out_shape
-    limits.require_network(nodes.values())
+    limits.require_together(shape for n in nodes.values() for shape in (n.out_shape, *n.parameters.values()))
     return tuple(nodes.values())
 
 
@@ -199,7 +199,7 @@ def _node(name: str, table: Mapping[str, Any], inputs: tuple[str, ...], shapes: 
     try:
         layer = kind.from_options({key: value for key, value in table.items() if key not in _OWN})
         node = Node(name, layer, inputs, shapes, table.get("initial", {}))
-        limits.require_node(node)  # the shapes are checked where they are made
+        limits.require_layer(layer, node.in_shape)  # the shapes are checked where they are made
         _check_initial(node)
     except SpecError as error:
         read = " and ".join(f"{source!r} {shape}" for source, shape in zip(inputs, shapes, strict=True))
