@@ -31,7 +31,7 @@ Edit = tuple[str, float | str]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A lesson after its edits: how many cells they changed, how many formulas were compared, where the two disagree."""
+    """A lesson after its edits: how many cells they changed, how many formulas were compared, and where they differ."""
 
     lesson: str
     cells: int
