@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci web web-lint web-test web-sweep workbooks pictures tables generated bench structure \
+.PHONY: help lesson test lint types ci web web-lint web-test web-sweep workbooks pictures tables generated bench fuzz structure \
 	dist clean
 
 help: ## this list
@@ -44,9 +44,10 @@ web-sweep: $(DEV) $(PROGRAMS) ## edit every lesson in Chromium and in LibreOffic
 
 ci: lint types web-lint test ## all of the above, as a change must pass it
 
-workbooks: $(PACKAGE) ## build every lesson into workbooks/
+workbooks: $(PACKAGE) ## build every lesson into workbooks/, without macros and with them
 	@for spec in templates/*.toml; do name=$$(basename $$spec .toml); \
-	$(BIN)/conv-sheet build $$name -o workbooks/$$name.xlsm --force || exit 1; done
+	for kind in xlsx xlsm; do \
+	$(BIN)/conv-sheet build $$name -o workbooks/$$name.$$kind --force || exit 1; done; done
 
 pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
 	@$(BIN)/python -m scripts.pictures
@@ -58,6 +59,9 @@ generated: workbooks tables pictures ## everything in the repository that follow
 
 bench: $(DEV) ## measure what the documentation says of speed and memory, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(DEV) ## put faults into files, kill commands, and count what does not hold; more: make fuzz ARGS="--count 2000"
+	@$(BIN)/python -m scripts.fuzz $(ARGS)
 
 structure: $(DEV) ## print the rooms, their arrows, and how large the modules are
 	@$(BIN)/python -m scripts.structure

@@ -19,20 +19,35 @@ _PLACES = {
     "WorkbookState": "conv_sheet.state",
     "build": "conv_sheet.builder",
     "check": "conv_sheet.checks",
+    "from_torch": "conv_sheet.models",
     "load": "conv_sheet.lessons",
     "read": "conv_sheet.opening",
+    "read_model": "conv_sheet.models",
     "summary": "conv_sheet.network.summary",
     "train": "conv_sheet.learning.recipe",
 }
 """The public API, and the modules that hold it; imported when first asked for, so that nothing heavy is paid for."""
 
-__all__ = ["Network", "WorkbookState", "__version__", "build", "check", "load", "read", "summary", "train"]
+__all__ = [
+    "Network",
+    "WorkbookState",
+    "__version__",
+    "build",
+    "check",
+    "from_torch",
+    "load",
+    "read",
+    "read_model",
+    "summary",
+    "train",
+]
 
 if TYPE_CHECKING:
     from conv_sheet.builder import build
     from conv_sheet.checks import check
     from conv_sheet.learning.recipe import train
     from conv_sheet.lessons import load
+    from conv_sheet.models import from_torch, read_model
     from conv_sheet.network.graph import Network
     from conv_sheet.network.summary import summary
     from conv_sheet.opening import read

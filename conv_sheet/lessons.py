@@ -1,4 +1,4 @@
-"""The lessons that come with conv-sheet, and the user's own specs."""
+"""The lessons that come with conv-sheet, and the user's own specs and models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
+from conv_sheet.models import Imported, is_model, read_model
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.network.spec import parse
+from conv_sheet.network.spec import Spec, from_tables, parse
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import FIRST, sample
 from conv_sheet.sheets import images
@@ -21,18 +22,31 @@ DEFAULT = "fastai"
 
 @dataclass(frozen=True)
 class Source:
-    """A spec with its name, and its trained weights where it comes with some."""
+    """A spec with its name, and its trained weights where it comes with some: in a file, or in the model it is of."""
 
     name: str
     network: Network
     lesson: Lesson
-    weights: Path | None
+    weights: Path | None = None
+    model: Imported | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether it comes with weights."""
+        return self.weights is not None or self.model is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading the model changed or left out, a sentence each."""
+        return () if self.model is None else self.model.notes
 
     def tensors(self, seed: int | None = None) -> dict[str, Array]:
         """The trained weights; with a seed, or where there are none, a seeded initialisation."""
-        if self.weights is None or seed is not None:
-            return self.network.initial(seed or 0)
-        return weights.checked(self.network, weights.load(self.weights), str(self.weights))
+        if seed is None and self.model is not None:
+            return weights.checked(self.network, self.model.tensors, self.name)
+        if seed is None and self.weights is not None:
+            return weights.checked(self.network, weights.load(self.weights), str(self.weights))
+        return self.network.initial(seed or 0)
 
 
 def folder() -> Path:
@@ -66,27 +80,33 @@ def order() -> list[str]:
 
 
 def load(lesson: str) -> Source:
-    """A lesson by name, or a spec by path.
+    """A lesson by name; a spec, or a model of PyTorch, ONNX or Keras, by path.
 
-    Raises SpecError where there is neither.
+    Raises SpecError where there is none of them, or where the model has what a workbook cannot show, and DataError
+    where its file cannot be read.
     """
     if lesson in names():
         path = folder() / f"{lesson}.toml"
         trained = path.with_suffix(".npz")
-        return Source(lesson, *_spec(path), trained if trained.exists() else None)
+        spec = _spec(path)
+        return Source(lesson, spec.network, spec.lesson, trained if trained.exists() else None)
     path = Path(lesson)
+    if is_model(path):
+        model = read_model(path)
+        spec = from_tables(model.spec)
+        return Source(path.stem, spec.network, spec.lesson, model=model)
     if path.is_file():
-        return Source(path.stem, *_spec(path), None)
+        spec = _spec(path)
+        return Source(path.stem, spec.network, spec.lesson)
     near = did_you_mean(lesson, names())
     raise SpecError(f"there is no lesson {lesson!r} and no such file{near}; the lessons are {', '.join(names())}")
 
 
-def _spec(path: Path) -> tuple[Network, Lesson]:
+def _spec(path: Path) -> Spec:
     try:
-        spec = parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError:
-        raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file") from None
-    return spec.network, spec.lesson
+        raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file, save it in that encoding") from None
 
 
 def default_picture(network: Network, lesson: Lesson) -> Array:

@@ -10,8 +10,9 @@ from typing import Self
 import numpy as np
 
 from conv_sheet.cells.inputs import Input, InputValue
+from conv_sheet.cells.values import LARGEST
 from conv_sheet.cells.words import Words
-from conv_sheet.errors import ShapeError
+from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout, plan
 from conv_sheet.network.lesson import Lesson
@@ -110,8 +111,19 @@ class WorkbookState:
 
     @cached_property
     def activations(self) -> dict[str, Array]:
-        """What the engine makes of picture and weights: a batch of one, by layer name."""
-        return self.network.forward(self.image[np.newaxis], self.tensors)
+        """What the engine makes of picture and weights: a batch of one, by layer name.
+
+        Raises DataError where some of it is more than a cell can hold.
+        """
+        with np.errstate(all="ignore"):
+            values = self.network.forward(self.image[np.newaxis], self.tensors)
+        for name, value in values.items():
+            if not (np.abs(value) <= LARGEST).all():
+                raise DataError(
+                    f"layer {name!r} gives infinity, NaN or numbers that are too large for a cell: "
+                    "use smaller numbers in the picture and in the weights before it"
+                )
+        return values
 
     @property
     def output(self) -> Array:

@@ -13,7 +13,7 @@ from conv_sheet.cells.grid import Block, around
 from conv_sheet.network.layout import NETWORK, NUMPY, Layout
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.images import IMAGES
-from conv_sheet.sheets.loupe.places import LOUPE
+from conv_sheet.sheets.loupe.facts import LOUPE
 from conv_sheet.sheets.saliency.blocks import SALIENCY
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.writer import write

@@ -13,6 +13,7 @@ from conv_sheet.cells.inputs import Limits
 from conv_sheet.checks import check
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import INPUT, Network
+from conv_sheet.network.lesson import Lesson
 from conv_sheet.opening import read
 from conv_sheet.state import WorkbookState
 from tests.networks import written
@@ -57,10 +58,10 @@ class Book:
     state: WorkbookState
 
 
-def filled(folder: Path, name: str, network: Network) -> Book:
+def filled(folder: Path, name: str, network: Network, lesson: Lesson | None = None) -> Book:
     """A workbook of a network in which random numbers were typed over its own."""
     rng = np.random.default_rng(len(name) + prod(network.input_shape))
-    before = WorkbookState.of(network, np.zeros(network.input_shape), network.initial(0))
+    before = WorkbookState.of(network, np.zeros(network.input_shape), network.initial(0), lesson)
     image = rng.standard_normal(network.input_shape).round(4)
     changes = {INPUT: image, **values_for(network, rng)}
     built = written(folder, before, f"{name}-built.xlsx")

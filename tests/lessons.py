@@ -42,7 +42,7 @@ def fixtures(name: str) -> tuple[Any, Any, Any]:
 
     @pytest.fixture(scope="module")
     def book(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-        with connect(shutil.copy(path, tmp_path_factory.mktemp(name))) as opened:
+        with connect(Path(shutil.copy(path, tmp_path_factory.mktemp(name)))) as opened:
             yield opened
 
     return state, path, book

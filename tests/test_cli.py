@@ -11,8 +11,10 @@ import click
 import numpy as np
 import openpyxl
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from torch import nn
 
 from conv_sheet.cli import main
 from conv_sheet.network.spec import from_tables
@@ -231,3 +233,21 @@ def test_it_runs_as_a_module_and_tells_its_version() -> None:
     )
     assert re.match(r"conv-sheet, version \d", answer.stdout)
     assert done("-h") == done("--help")
+
+
+def test_a_model_of_pytorch_is_a_workbook_with_its_weights() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)).double().eval()
+    x = torch.rand(1, 1, 6, 6, dtype=torch.float64)
+    torch.export.save(torch.export.export(module, (x,)), "mine.pt2")
+    np.save("x.npy", x[0].numpy())
+    done("build", "mine.pt2", "--image", "x.npy", "-o", "mine.xlsx")
+    assert "agree with NumPy" in done("check", "mine.xlsx", "--recalculate")
+    state = read(Path("mine.xlsx"))
+    wanted = module(x)[0].detach().numpy()
+    np.testing.assert_allclose(state.output.reshape(-1), wanted, atol=1e-6)
+
+
+def test_a_model_that_cannot_be_read_says_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "mine.pth").write_bytes(b"PK")
+    assert "torch.export" in refused("build", "mine.pth")
+    assert "no such file" in refused("build", "gone.onnx")

@@ -1,6 +1,9 @@
 """The weights that come with the lessons: what they are worth, and that a spreadsheet program reads as Python does."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,16 +11,16 @@ from click.testing import CliRunner
 
 from conv_sheet import lessons
 from conv_sheet.cli import main
+from conv_sheet.layers import Array
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import evaluate, prepared
 from conv_sheet.network.graph import Network
 from conv_sheet.office.libreoffice import connect
-from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets.images import CHOICE, DRAWING, IMAGES, gallery
-from tests.lessons import numbers, put, shown, state_of
-from tests.networks import written
+from tests.conftest import Once
+from tests.lessons import built, numbers, put, shown, state_of
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 READERS = "fastai", "lenet", "dropout"
@@ -65,38 +68,38 @@ def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:
         np.testing.assert_array_equal(trained[f"conv1.{short}"], value)
 
 
-def read_by_libreoffice(name: str, images: Array, folder: Path) -> tuple[Array, list[object]]:
-    """Probabilities (N, classes) and answers that a lesson's workbook has after each picture was drawn into it."""
-    state = state_of(name)
+@pytest.fixture(scope="module", params=READERS)
+def reader(request: pytest.FixtureRequest, once: Once, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The name of a lesson, and its workbook open in LibreOffice with the drawing as input."""
+    name = str(request.param)
+    with connect(Path(shutil.copy(built(once, name), tmp_path_factory.mktemp(name)))) as book:
+        put(book, **{CHOICE: DRAWING})
+        yield name, book
+
+
+def assert_same_reading(name: str, book: Any, images: Array) -> None:
+    """Probabilities and answers after each picture was drawn into the workbook are those of the engine."""
+    state, network = state_of(name), lessons.load(name).network
     drawing = gallery(state.layout, state.lesson)[DRAWING].at
     probabilities, answers = [], []
-    with connect(written(folder, state)) as book:
-        put(book, **{CHOICE: DRAWING})
-        for image in images:
-            book.sheets[IMAGES].range(drawing.relative).value = image[0].tolist()
-            probabilities.append(numbers(book, "softmax_out").ravel())
-            answers.append(shown(book, "prediction")[0][0])
-    return np.array(probabilities), answers
-
-
-def assert_same_reading(name: str, images: Array, folder: Path) -> None:
-    lesson = lessons.load(name)
-    network = lesson.network
-    probabilities, answers = read_by_libreoffice(name, images, folder)
-    expected = network.forward(images, lesson.tensors())[network.output.name]
-    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-9)
+    for image in images:
+        book.sheets[IMAGES].range(drawing.relative).value = image[0].tolist()
+        probabilities.append(numbers(book, "softmax_out").ravel())
+        answers.append(shown(book, "prediction")[0][0])
+    expected = network.forward(images, state.tensors)[network.output.name]
+    np.testing.assert_allclose(np.array(probabilities), expected, rtol=0, atol=1e-9)
     assert answers == [network.classes[n] for n in expected.argmax(axis=1)]
     assert len(set(answers)) == 10
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_libreoffice_reads_warped_digits_as_the_engine_does(name: str, tmp_path: Path) -> None:
+def test_libreoffice_reads_warped_digits_as_the_engine_does(reader: tuple[str, Any]) -> None:
+    name, book = reader
     images = np.tile(samples(lessons.load(name).network).images, (PICTURES // 10, 1, 1, 1))
     strong = Augmentation(degrees=20, translate=0.1, scale=(0.7, 1.2), shear=20, elastic=2)
-    assert_same_reading(name, strong(images, np.random.default_rng(0)), tmp_path)
+    assert_same_reading(name, book, strong(images, np.random.default_rng(0)))
 
 
 @without_data
-@pytest.mark.parametrize("name", READERS)
-def test_libreoffice_reads_handwriting_as_the_engine_does(name: str, tmp_path: Path) -> None:
-    assert_same_reading(name, handwriting(lessons.load(name).network).images[:PICTURES], tmp_path)
+def test_libreoffice_reads_handwriting_as_the_engine_does(reader: tuple[str, Any]) -> None:
+    name, book = reader
+    assert_same_reading(name, book, handwriting(lessons.load(name).network).images[:PICTURES])

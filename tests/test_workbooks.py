@@ -11,6 +11,8 @@ from conv_sheet import lessons
 from conv_sheet.builder import build
 
 FOLDER = Path(__file__).resolve().parents[1] / "workbooks"
+KINDS = (".xlsx", ".xlsm")
+"""Of each lesson: without macros, and with buttons."""
 VALUE = re.compile(rb"<v>(-?[0-9.][0-9.eE+-]*)</v>")
 OTHERS = "xl/vbaProject.bin"
 """What comes from another package, and changes with its version."""
@@ -33,10 +35,11 @@ def assert_same(built: Path, kept: Path) -> None:
         np.testing.assert_allclose(then, now, rtol=1e-9, atol=1e-9, err_msg=f"{kept.name} is stale: make generated")
 
 
+@pytest.mark.parametrize("suffix", KINDS)
 @pytest.mark.parametrize("name", lessons.names())
-def test_a_built_lesson_is_current(name: str, tmp_path: Path) -> None:
+def test_a_built_lesson_is_current(name: str, suffix: str, tmp_path: Path) -> None:
     lesson = lessons.load(name)
-    built = tmp_path / f"{name}.xlsm"
+    built = tmp_path / f"{name}{suffix}"
     build(lessons.first_state(lesson.network, lesson.lesson, lesson.tensors()), built)
     assert_same(built, FOLDER / built.name)
 
@@ -52,4 +55,4 @@ def test_a_changed_weight_is_seen(tmp_path: Path) -> None:
 
 
 def test_nothing_else_lies_there() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {f"{name}.xlsm" for name in lessons.names()}
+    assert {path.name for path in FOLDER.iterdir()} == {name + suffix for name in lessons.names() for suffix in KINDS}

@@ -265,6 +265,27 @@ class Page:
         for fill in self.fills:
             yield from fill.cells()
 
+    def texts(self) -> Iterator[tuple[tuple[int, int], str]]:
+        """Every text that stands in a cell, or that its formula gives, with its position."""
+        for at, cell in self.singles.items():
+            if isinstance(cell.value, str):
+                yield at, cell.value
+        for fill in self.fills:
+            if fill.values.dtype.kind in "OU":
+                yield from ((at, value) for at, value in fill.block.items(fill.values) if isinstance(value, str))
+
+    def value(self, row: int, column: int) -> Value:
+        """What a cell shows; None for an empty one."""
+        if (row, column) in self.singles:
+            return self.singles[row, column].value
+        for fill in self.fills:
+            y, x = row - fill.block.row, column - fill.block.column
+            down, right = fill.block.step
+            if 0 <= y < fill.block.span[0] and 0 <= x < fill.block.span[1] and not y % down and not x % right:
+                value: Value = _scalar(fill.values[y // down, x // right])
+                return value
+        return None
+
     @property
     def last(self) -> tuple[int, int]:
         """The last row and the last column that hold something."""

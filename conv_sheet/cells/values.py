@@ -14,6 +14,11 @@ ERRORS = frozenset(
 )
 
 
+SMALLEST, LARGEST = 2.2250738585072014e-308, 9.99999999999999e307
+"""The smallest number above zero that a cell holds, and the largest one: Excel, as most programs, takes a smaller one
+for zero, and a larger one for an error."""
+
+
 class CellError(str):
     """What a cell with an error shows, as ``#DIV/0!``."""
 

@@ -37,6 +37,7 @@ def tensors(chosen: "Source", weights: Path | None, seed: int | None = None) -> 
     """Weights from a file, or the lesson's own."""
     if weights is None:
         return chosen.tensors(seed)
-    from conv_sheet.network.weights import checked, load
+    from conv_sheet.models import read_weights
+    from conv_sheet.network.weights import checked
 
-    return checked(chosen.network, load(weights), str(weights))
+    return checked(chosen.network, read_weights(weights), str(weights))

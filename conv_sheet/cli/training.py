@@ -117,7 +117,7 @@ def evaluate(
     from conv_sheet.learning.recipe import held_out
 
     chosen = lessons.load(lesson)
-    if weights is None and chosen.weights is None:
+    if weights is None and not chosen.trained:
         raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
     if workbook is not None:
         check_output(workbook, force)

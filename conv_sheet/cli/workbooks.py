@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
-@click.option("--weights", type=FILE, help="Weights as .npz, named and shaped as in PyTorch.")
+@click.option("--weights", type=FILE, help="Weights as .npz or .safetensors, named as in PyTorch.")
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
@@ -47,7 +47,8 @@ def build(
 ) -> None:
     """Write a network as a workbook of live formulas, or as a page that calculates them in a browser.
 
-    LESSON is the name of a lesson (see `conv-sheet lessons`) or the path of a spec in TOML.
+    LESSON is the name of a lesson (see `conv-sheet lessons`), the path of a spec in TOML, or the path of a model:
+    PyTorch's .pt2, .onnx or .keras.
 
     \b
     Examples:
@@ -55,6 +56,7 @@ def build(
       conv-sheet build fastai --image me.png -o me.xlsx
       conv-sheet build fastai -o fastai.html
       conv-sheet build mine.toml --weights mine.npz --force
+      conv-sheet build mine.onnx
       conv-sheet build --from old.xlsm -o new.xlsm
     """
     _exclude(image=image, digit=digit)
@@ -75,6 +77,7 @@ def build(
         name = chosen.name
         out = out or Path(f"{chosen.name}.xlsm")
         check_output(out, force, page=True)
+        echo(f"{lesson}: {note}" for note in chosen.notes)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
         own = None if image is None else _picture(image, chosen.network.input_shape)
         state = lessons.first_state(chosen.network, about, tensors(chosen, weights, seed), own, digit)

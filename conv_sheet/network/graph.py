@@ -11,7 +11,7 @@ import tomli_w
 
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
 from conv_sheet.layers import Array, Shape
-from conv_sheet.network import lesson
+from conv_sheet.network import lesson, limits
 from conv_sheet.network.node import INPUT, Node, from_tables, to_tables
 
 __all__ = ["INPUT", "Network", "Node"]
@@ -51,7 +51,7 @@ class Network:
         tables = spec.get("layers")
         if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
             raise SpecError("no layers: add at least one [[layers]] table")
-        classes = lesson.texts("classes", spec.get("classes", []))
+        classes = _classes(spec.get("classes", []))
         network = cls(input_shape, classes, from_tables(tables, input_shape))
         output = network.output
         if classes and output.out_shape != (len(classes),):
@@ -184,6 +184,16 @@ class Network:
         return frozenset(found)
 
 
+def _classes(value: Any) -> tuple[str, ...]:
+    classes = lesson.texts("classes", value)
+    for name in classes:
+        if not name.strip():
+            raise SpecError("classes has one without a name: give each a name of its own")
+        if classes.count(name) > 1:
+            raise SpecError(f"classes has {name!r} twice: give each a name of its own")
+    return classes
+
+
 def _input_shape(value: Any) -> Shape:
     if (
         not isinstance(value, list)
@@ -191,4 +201,5 @@ def _input_shape(value: Any) -> Shape:
         or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in value)
     ):
         raise SpecError(f"input = {value!r} is not [channels, height, width], three positive whole numbers")
+    limits.require_size(tuple(value), "the input")
     return tuple(value)

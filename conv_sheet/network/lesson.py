@@ -1,5 +1,6 @@
 """What a workbook says and shows beside its network: a title, sentences, things to try, sheets, the first picture."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -90,16 +91,28 @@ class Lesson:
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 
 
+MOST_TEXT = 32_767
+"""Characters of a text: a cell holds no more."""
+MOST_SHORT = 255
+"""Characters of a name that formulas quote: a text in a formula may have no more."""
+_IN_NO_CELL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no cell shows: control characters but tabs and line breaks, and what is no character at all."""
+
+
 def texts(key: str, value: Any) -> tuple[str, ...]:
-    """What a spec gives as a list of texts, else a SpecError that names the key."""
+    """What a spec gives as a list of short texts, else a SpecError that names the key."""
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise SpecError(f"{key} = {value!r} is not a list of texts")
-    return tuple(value)
+    return tuple(_text(key, v, MOST_SHORT) for v in value)
 
 
-def _text(key: str, value: Any) -> str:
+def _text(key: str, value: Any, most: int = MOST_TEXT) -> str:
     if not isinstance(value, str):
         raise SpecError(f"{key} = {value!r} is not a text")
+    if found := _IN_NO_CELL.search(value):
+        raise SpecError(f"{key} has the character U+{ord(found[0]):04X}, which no cell shows: take it out")
+    if len(value.encode("utf-16-le")) > 2 * most:
+        raise SpecError(f"{key} begins with {value[:20]!r} and has {len(value):,} characters; {most:,} are the most")
     return value
 
 
@@ -114,7 +127,11 @@ def _try(table: Any) -> Try:
     if not isinstance(table, dict) or not {"text", "at"} <= set(table) <= known:
         rest = ", ".join(sorted(known - {"text", "at"}))
         raise SpecError(f"[[try]] takes the keys text and at, and for a page {rest}; not {table!r}")
-    says = {key: _text(key, value) for key, value in table.items() if key not in ("choices", "do")}
+    says = {
+        key: _text(key, value, MOST_SHORT if key == "at" else MOST_TEXT)
+        for key, value in table.items()
+        if key not in ("choices", "do")
+    }
     return Try(**says, choices=texts("choices", table.get("choices", [])), do=_do(table.get("do", {})))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
 from conv_sheet.layers import KINDS, Array, Layer, Shape
+from conv_sheet.network import limits
 
 INPUT = "input"
 """What layers call the picture."""
@@ -76,6 +77,7 @@ def from_tables(tables: Sequence[Mapping[str, Any]], input_shape: Shape) -> tupl
     >>> [(node.name, node.inputs) for node in from_tables(tables, (1, 4, 4))]
     [('tanh1', ('input',)), ('add1', ('input', 'tanh1'))]
     """
+    limits.require_layers(len(tables))
     named = dict(zip(_names(tables), tables, strict=True))
     inputs = _inputs(named)
     _check_read(inputs)
@@ -84,6 +86,7 @@ def from_tables(tables: Sequence[Mapping[str, Any]], input_shape: Shape) -> tupl
     for name in _order(inputs):
         nodes[name] = _node(name, named[name], inputs[name], tuple(shapes[source] for source in inputs[name]))
         shapes[name] = nodes[name].out_shape
+    limits.require_network(nodes.values())
     return tuple(nodes.values())
 
 
@@ -196,7 +199,7 @@ def _node(name: str, table: Mapping[str, Any], inputs: tuple[str, ...], shapes: 
     try:
         layer = kind.from_options({key: value for key, value in table.items() if key not in _OWN})
         node = Node(name, layer, inputs, shapes, table.get("initial", {}))
-        _ = node.out_shape  # the shapes are checked where they are made
+        limits.require_node(node)  # the shapes are checked where they are made
         _check_initial(node)
     except SpecError as error:
         read = " and ".join(f"{source!r} {shape}" for source, shape in zip(inputs, shapes, strict=True))
@@ -213,7 +216,9 @@ def _check_initial(node: Node) -> None:
             raise SpecError(f"initial.{short} is not a parameter; it has {', '.join(node.parameters) or 'none'}")
         try:
             given = np.array(value, dtype=float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SpecError(f"initial.{short} is not an array of numbers") from None
         if given.shape != shape:
             raise ShapeError(f"initial.{short} has shape {given.shape} and must have {shape}")
+        if not np.isfinite(given).all():
+            raise SpecError(f"initial.{short} holds NaN or infinity, which no cell can hold: give numbers")

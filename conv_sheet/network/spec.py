@@ -17,6 +17,9 @@ _ORDER = (
 )
 """All keys of a spec, in the order in which one is written."""
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""With which some editors of Windows begin a text."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -43,8 +46,10 @@ def parse(text: str, where: str = "spec") -> Spec:
     ('Edges', (2, 4, 4), True)
     """
     try:
-        return from_tables(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        return from_tables(tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK)))
+    except RecursionError:
+        raise SpecError(f"{where} is not TOML that can be read: its arrays or tables are nested too deeply") from None
+    except ValueError as error:  # of TOML itself, and of Python for a number of thousands of digits
         raise SpecError(f"{where} is not TOML: {error}") from None
     except SpecError as error:
         raise type(error)(f"{where}: {error}") from None

@@ -1,16 +1,23 @@
 """Weights of a network in files: read, checked, written."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from conv_sheet.errors import DataError
-from conv_sheet.files import atomic_write
+from conv_sheet.errors import DataError, one_line
+from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
 
+MOST_BYTES = 256 << 20
+"""Of a file, and of all arrays together once they are unpacked: a network has at most four million values."""
+MOST_ARRAYS = 10_000
+_HEADER = 10_000
+"""Bytes of the part of an array that says what it is; NumPy itself reads no more."""
 _NO_ARCHIVE = (
     "not an .npz file of named arrays, or a damaged one; "
     'write one with numpy.savez("weights.npz", **{"conv1.weight": array, …})'
@@ -20,18 +27,46 @@ _NO_ARCHIVE = (
 def load(path: Path) -> dict[str, Array]:
     """Arrays of an .npz file by name.
 
-    Raises DataError where the file is missing or holds something else.
+    Raises DataError where the file is missing, holds something else, or more than a network has; what the file itself
+    says of its size is asked first, so that no more is unpacked.
     """
+    require_regular(path, DataError, MOST_BYTES)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
+        with zipfile.ZipFile(path) as archive:
+            return dict(_arrays(archive, path))
+    except DataError:
+        raise
     except Exception as error:  # NumPy meets other files, and damage, with exceptions of every kind
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or _NO_ARCHIVE}") from error
-    if not all(isinstance(value, np.ndarray) for value in arrays.values()):
-        raise DataError(f"{path}: {_NO_ARCHIVE}")
-    return arrays
+
+
+def _arrays(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, Array]]:
+    entries = archive.infolist()
+    if len(entries) > MOST_ARRAYS:
+        raise DataError(f"{path} has {len(entries):,} arrays; {MOST_ARRAYS:,} are the most that are read")
+    if (size := sum(entry.file_size for entry in entries)) > MOST_BYTES:
+        raise DataError(f"{path} unpacks to {size >> 20:,} MiB; {MOST_BYTES >> 20:,} are the most that are read")
+    for entry in entries:
+        name = entry.filename.removesuffix(".npy")
+        with archive.open(entry) as file:
+            yield name, _array(file, entry.file_size, f"{path}: {one_line(name)}")
+
+
+def _array(file: IO[bytes], size: int, label: str) -> Array:
+    """An array, once its header promises no more than the file holds.
+
+    Objects, which are pickles and may run anything, are refused.
+    """
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, kind = header(file, max_header_size=_HEADER)
+    if kind.hasobject:
+        raise DataError(f"{label} holds Python objects, which are never read: save it as numbers")
+    count = prod(shape)
+    if count * kind.itemsize > size:
+        raise DataError(f"{label} is damaged: its header promises {count:,} values, which the file does not hold")
+    values = np.frombuffer(file.read(count * kind.itemsize), kind, count)
+    return values.reshape(shape, order="F" if fortran else "C")
 
 
 def save(path: Path, weights: Mapping[str, Array]) -> None:
@@ -76,7 +111,8 @@ def checked(network: Network, weights: Mapping[str, Array], where: str = "weight
 def _numbers(value: Array, label: str) -> Array:
     if not np.issubdtype(value.dtype, np.number) or np.iscomplexobj(value):
         raise DataError(f"{label} holds {value.dtype}, not real numbers")
-    numbers = value.astype(np.float64)
+    with np.errstate(all="ignore"):
+        numbers = value.astype(np.float64)
     if not np.isfinite(numbers).all():
         raise DataError(f"{label} holds NaN or infinity")
     return numbers

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -50,8 +51,8 @@ def real(name: str, value: object, *, least: float = -math.inf, below: float = m
     >>> real("p", 0.5, least=0, below=1)
     0.5
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise SpecError(f"{name} = {value!r} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise SpecError(f"{name} = {value!r} is not a number that a cell can hold")
     if not least <= value < below:
         room = f"at least {least:g}" if below == math.inf else f"at least {least:g} and below {below:g}"
         raise SpecError(f"{name} = {value!r} must be {room}")

@@ -6,6 +6,8 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
@@ -96,8 +98,9 @@ def restorable(state: WorkbookState) -> dict[str, InputValue]:
 
 def pages(state: WorkbookState) -> list[Page]:
     """Every sheet of the workbook, in order."""
-    state = state if state.written is not None else settled(state)
-    made = [sheet.page(state) for sheet in sheets(state.layout, state.lesson)]
+    with np.errstate(all="ignore"):  # where a number is too large for its cell, the writer names the cell
+        state = state if state.written is not None else settled(state)
+        made = [sheet.page(state) for sheet in sheets(state.layout, state.lesson)]
     typed = inputs_of(state)
     original: Mapping[str, InputValue] = state.original or restorable(state)
     return [

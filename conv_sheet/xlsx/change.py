@@ -1,8 +1,8 @@
 """New values in the cells of a closed workbook, every other byte as it was.
 
-Beside the cells, two things may change that would else be wrong: the workbook asks to be calculated when it is next
-opened, since formulas of the user's own may read what has changed; and the list of cells with formulas, which programs
-make anew, goes when one of these cells has lost its formula.
+Beside the cells, three things may change that would else be wrong: charts show the new values; the workbook asks to be
+calculated when it is next opened, since formulas of the user's own may read what has changed; and the list of cells
+with formulas, which programs make anew, goes when one of these cells has lost its formula.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from conv_sheet.errors import WorkbookError
+from conv_sheet.xlsx import caches
 from conv_sheet.xlsx.package import Package, relationships_part
 from conv_sheet.xlsx.patch import CellValue, Formula, Typed, start_tag, with_values
 
@@ -61,6 +62,7 @@ def patch_cells(
         parts[package.workbook] = with_full_calculation(package.read(package.workbook))
     if any(isinstance(value, Formula | Typed) for cells in values.values() for value in cells.values()):
         parts |= _without_chain(package)
+    parts |= dict(caches.changed(package, values))
     package.save(dst, parts)
 
 

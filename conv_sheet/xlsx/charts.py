@@ -1,27 +1,38 @@
-"""The charts of a page, as openpyxl's objects."""
+"""The charts of a page, as openpyxl's objects.
 
-from openpyxl import Workbook
-from openpyxl.chart import BarChart, Reference, ScatterChart, Series
+Each carries the values that it draws, as numbers or as texts: a program that does not calculate draws nothing else, and
+Excel shows texts only where the file says that they are texts.
+"""
+
+import math
+from collections.abc import Mapping
+
+from openpyxl.chart import BarChart, ScatterChart
+from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, NumVal, StrData, StrRef, StrVal
 from openpyxl.chart.label import DataLabelList
 from openpyxl.chart.marker import Marker
+from openpyxl.chart.series import Series, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.drawing.line import LineProperties
-from openpyxl.worksheet.worksheet import Worksheet
 
 from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.page import Bars, Line
+from conv_sheet.cells.page import Bars, Line, Page, Value
+from conv_sheet.xlsx import encode
+
+Pages = Mapping[str, Page]
+"""The pages of a workbook by title."""
 
 
-def bar_chart(book: Workbook, bars: Bars) -> BarChart:
+def bar_chart(pages: Pages, bars: Bars) -> BarChart:
     """Bars of values over their labels."""
-    sheet = book[bars.values.sheet]
     chart = BarChart()
+    chart.roundedCorners = False
     chart.type, chart.style, chart.gapWidth = "bar", 10, 30
     chart.title, chart.legend = bars.title, None
+    chart.title.overlay = False
     chart.width, chart.height = bars.width, bars.height
-    chart.add_data(_reference(sheet, bars.values))
-    chart.set_categories(_reference(sheet, bars.labels))
+    chart.series.append(_series(pages, bars.labels, bars.values))
     if bars.shares:
         chart.y_axis.scaling.min, chart.y_axis.scaling.max = 0, 1.12  # room for the label of a full bar
     chart.x_axis.scaling.orientation = "maxMin"
@@ -36,12 +47,13 @@ def bar_chart(book: Workbook, bars: Bars) -> BarChart:
     return chart
 
 
-def line_chart(sheet: Worksheet, line: Line) -> ScatterChart:
+def line_chart(pages: Pages, line: Line) -> ScatterChart:
     """Points joined by lines."""
     chart = ScatterChart(scatterStyle="lineMarker", style=10)
+    chart.roundedCorners = False
     chart.width, chart.height, chart.legend = line.width, line.height, None
     chart.display_blanks = "gap"
-    series = Series(_reference(sheet, line.values), _reference(sheet, line.numbers))
+    series = XYSeries(xVal=_shown(pages, line.numbers), yVal=_numbers(pages, line.values), idx=0, order=0)
     series.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=style.RED, w=22_000))
     series.marker, series.smooth = Marker("circle", size=4), False
     series.marker.graphicalProperties = GraphicalProperties(solidFill=style.RED, ln=LineProperties(noFill=True))
@@ -53,5 +65,32 @@ def line_chart(sheet: Worksheet, line: Line) -> ScatterChart:
     return chart
 
 
-def _reference(sheet: Worksheet, block: Block) -> Reference:
-    return Reference(sheet, min_col=block.column, min_row=block.row, max_col=block.last_column, max_row=block.last_row)
+def _series(pages: Pages, labels: Block, values: Block) -> Series:
+    return Series(cat=_shown(pages, labels), val=_numbers(pages, values), idx=0, order=0)
+
+
+def _shown(pages: Pages, block: Block) -> AxDataSource:
+    """What stands in a column, as texts where one of them is a text."""
+    values = _values(pages, block)
+    if any(isinstance(value, str) for value in values):
+        texts = [
+            StrVal(idx=number, v=encode.escaped(str(value))) for number, value in enumerate(values) if value is not None
+        ]
+        return AxDataSource(strRef=StrRef(block.reference, StrData(ptCount=len(values), pt=texts)))
+    return AxDataSource(numRef=_numbers(pages, block).numRef)
+
+
+def _numbers(pages: Pages, block: Block) -> NumDataSource:
+    """The numbers of a column; what is none is not drawn."""
+    values = _values(pages, block)
+    points = [
+        NumVal(idx=number, v=encode.number(value))
+        for number, value in enumerate(values)
+        if not isinstance(value, str | None) and math.isfinite(value)
+    ]
+    cache = NumData(formatCode="General", ptCount=len(values), pt=points)
+    return NumDataSource(numRef=NumRef(block.reference, cache))
+
+
+def _values(pages: Pages, block: Block) -> list[Value]:
+    return [pages[block.sheet].value(*at) for at in block.positions()]

@@ -3,21 +3,56 @@
 Source: ECMA-376 part 1, sections 18.3.1.4 (`c`), 18.3.1.40 (`f`) and 22.9.2.19 (`ST_Xstring`).
 """
 
-import math
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conv_sheet.cells.values import LARGEST, SMALLEST
 from conv_sheet.errors import WorkbookError
 
 MAX_TEXT = 32_767
-SMALLEST = 2.2250738585072014e-308
-"""The smallest number that a cell holds: Excel, as most spreadsheet programs, takes a smaller one for zero."""
 
 _NEEDS_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+_UNITS = "utf-16-le"
+"""In which a spreadsheet program counts the characters of a text: a sign beyond U+FFFF is two."""
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def length(value: str) -> int:
+    """Characters of a text, as Excel counts them.
+
+    >>> length("abc"), length("🙂")
+    (3, 2)
+    """
+    return len(value.encode(_UNITS, "surrogatepass")) // 2
+
+
+def short(value: str, most: int) -> str:
+    r"""The text with what XML cannot hold escaped, cut where it is longer than a place that nobody can widen.
+
+    >>> short("bell \x07 rings", 6)
+    'bell _x0007_'
+    """
+    return escaped(value.encode(_UNITS, "surrogatepass")[: 2 * most].decode(_UNITS, "ignore"))
+
+
+def plain(value: str) -> str:
+    r"""The text without what XML cannot hold, for places that know no escapes.
+
+    >>> plain("bell \x07")
+    'bell '
+    """
+    return _NO_XML.sub("", value)
+
+
+def escaped(value: str) -> str:
+    """The text with what XML cannot hold, and what looks like an escape of it, as ``_xHHHH_``."""
+    return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value)
 
 
 def text(value: str) -> str:
@@ -26,7 +61,7 @@ def text(value: str) -> str:
     >>> text("a < b"), text("bell \x07"), text("_x0007_")
     ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
     """
-    return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value).translate(_ENTITIES)
+    return escaped(value).translate(_ENTITIES)
 
 
 def decoded(value: str) -> str:
@@ -43,8 +78,8 @@ def decoded(value: str) -> str:
 
 def checked_text(value: str, where: str) -> str:
     """The text encoded, if a cell holds one so long; `where` names the cell in the error."""
-    if len(value) > MAX_TEXT:
-        raise WorkbookError(f"{where}: {len(value):,} characters of text; a cell holds {MAX_TEXT:,}")
+    if 2 * len(value) > MAX_TEXT and (count := length(value)) > MAX_TEXT:
+        raise WorkbookError(f"{where}: {count:,} characters of text; a cell holds {MAX_TEXT:,}")
     return text(value)
 
 
@@ -69,8 +104,13 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
     return [said[:-2] if said.endswith(".0") else said for said in map(repr, held)]
 
 
+def no_cell(value: float, where: str) -> WorkbookError:
+    """What to say of a number that is infinite, too large, or none."""
+    return WorkbookError(f"{where}: a cell cannot hold the number {value:g}: use smaller numbers before it")
+
+
 def checked_number(value: float, where: str) -> str:
     """The number encoded, if a cell can hold it; `where` names the cell in the error."""
-    if not math.isfinite(value):
-        raise WorkbookError(f"{where}: a cell cannot hold the number {value}")
+    if not abs(value) <= LARGEST:
+        raise no_cell(value, where)
     return number(value)

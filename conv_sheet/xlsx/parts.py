@@ -6,8 +6,9 @@ streamed by `rows`, and openpyxl writes what stands before and behind them, and 
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ EPOCH = datetime(2020, 1, 1)
 
 _STRINGS = "xl/sharedStrings.xml"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_BEFORE_DRAWING = re.compile(r"(?=<(?:drawing|legacyDrawing|tableParts|extLst)\b|</worksheet>)")
+"""Where `ignoredErrors` stands in a sheet (ECMA-376 part 1, 18.3.1.99)."""
+_READS_AS_NUMBER = re.compile(r"\s*[-+]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?\s*%?\s*")
 _FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color", "name",
                "family", "charset", "scheme")  # fmt: skip
 
@@ -42,10 +46,10 @@ def save(book: Workbook, pages: Mapping[str, Page], path: Path) -> None:
 
 
 class _Archive(zipfile.ZipFile):
-    """A zip file in which nothing depends on the clock, and in which three of openpyxl's parts are put right.
+    """A zip file in which nothing depends on the clock, and in which four of openpyxl's parts are put right.
 
-    The children of a font get the order that the schema wants, and the shared strings, which openpyxl does not write,
-    are declared.
+    The children of a font get the order that the schema wants, the shared strings, which openpyxl does not write, are
+    declared, and drawings get the prefix that Excel gives them: some readers know no other.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,6 +66,8 @@ class _Archive(zipfile.ZipFile):
         elif name == "[Content_Types].xml":
             kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
             text = text.replace("</Types>", f'<Override PartName="/{_STRINGS}" ContentType="{kind}"/></Types>')
+        elif name.startswith("xl/drawings/"):
+            text = re.sub(r"<(/?)(\w+)(?=[\s/>])", r"<\1xdr:\2", text).replace(" xmlns=", " xmlns:xdr=")
         super().writestr(_entry(name), text)
 
 
@@ -103,6 +109,7 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         writer.cleanup()
         last = Block(page.title, 1, 1, *page.last)
         xml = re.sub(r'<dimension ref="[^"]*"', f'<dimension ref="{last.relative}"', xml, count=1)
+        xml = _BEFORE_DRAWING.sub(_ignored(self.pages[sheet.title]), xml, count=1)
         head, tail = re.split(r"<sheetData\s*/>|<sheetData>.*?</sheetData>", xml, maxsplit=1, flags=re.DOTALL)
         with self._archive.open(_entry(sheet.path[1:]), "w") as part:
             part.write(f"{head}<sheetData>".encode())
@@ -116,6 +123,33 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         items = "".join(f'<si><t xml:space="preserve">{encode.text(text)}</t></si>' for text in self.strings.numbers)
         count = len(self.strings.numbers)
         self._archive.writestr(_STRINGS, f'<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{count}">{items}</sst>')
+
+
+def _ignored(page: Page) -> str:
+    """What keeps Excel from marking texts that read as numbers, as the classes of digits do."""
+    marked: dict[int, list[int]] = {}
+    for (row, column), text in page.texts():
+        if _READS_AS_NUMBER.fullmatch(text):
+            marked.setdefault(column, []).append(row)
+    ranges = [
+        Block(page.title, first, column, last - first + 1, 1).relative
+        for column, rows_ in sorted(marked.items())
+        for first, last in _runs(sorted(rows_))
+    ]
+    if not ranges:
+        return ""
+    return f'<ignoredErrors><ignoredError sqref="{" ".join(ranges)}" numberStoredAsText="1"/></ignoredErrors>'
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of neighbouring numbers.
+
+    >>> list(_runs([2, 3, 4, 9]))
+    [(2, 4), (9, 9)]
+    """
+    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        yield members[0], members[-1]
 
 
 class _Styles:

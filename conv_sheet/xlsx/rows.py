@@ -9,11 +9,13 @@ import numpy as np
 from conv_sheet.cells.grid import column_letters
 from conv_sheet.cells.page import Cell, Fill, Page, occupied
 from conv_sheet.cells.style import Style
-from conv_sheet.errors import WorkbookError
+from conv_sheet.cells.values import LARGEST
 from conv_sheet.xlsx import encode
 
 STANDARD_HEIGHT = 15.0
 """Points of a row that nobody gave a height."""
+_HIGHEST = 409.5
+"""Points of the highest row that there can be."""
 _Piece = tuple[int, Callable[[], str]]
 """First column of neighbouring cells, and what makes their XML."""
 
@@ -39,8 +41,9 @@ def rows(page: Page, style_id: Callable[[Style], int], strings: Strings) -> Iter
     standard = page.default_height or STANDARD_HEIGHT
     for row in sorted(by_row.keys() | page.heights.keys()):
         pieces = sorted(by_row.get(row, ()), key=lambda piece: piece[0])
-        height = f' ht="{page.heights.get(row, standard):g}"' + (' customHeight="1"' if row in page.heights else "")
-        yield f'<row r="{row}"{height}>{"".join(make() for _, make in pieces)}</row>'
+        height = f' ht="{min(page.heights.get(row, standard), _HIGHEST):g}"'
+        own = ' customHeight="1"' if row in page.heights else ""
+        yield f'<row r="{row}"{height}{own}>{"".join(make() for _, make in pieces)}</row>'
 
 
 class _Rows:
@@ -147,9 +150,10 @@ class _Run:
 
 
 def _require_finite(fill: Fill) -> None:
-    if fill.values.dtype.kind != "f" or np.isfinite(fill.values).all():
+    held = np.abs(fill.values) <= LARGEST if fill.values.dtype.kind == "f" else np.True_
+    if held.all():
         return
-    y, x = (int(n) for n in np.argwhere(~np.isfinite(fill.values))[0])
+    y, x = (int(n) for n in np.argwhere(~held)[0])
     where = f"{fill.block.sheet}!{fill.block.cell(y, x)}"
     owner = f" ({fill.owner})" if fill.owner else ""
-    raise WorkbookError(f"{where}{owner}: a cell cannot hold the number {fill.values[y, x]}")
+    raise encode.no_cell(fill.values[y, x], f"{where}{owner}")

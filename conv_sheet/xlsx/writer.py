@@ -19,23 +19,34 @@ from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.page import Mark, Page, Validation
 from conv_sheet.cells.style import Scale
 from conv_sheet.files import atomic_write
+from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.charts import bar_chart, line_chart
 from conv_sheet.xlsx.parts import EPOCH, box, save
+
+_WIDEST = 255.0
+"""Characters of the widest column that there can be."""
+_MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
+"""Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
 
 
 def write(title: str, pages: list[Page], path: Path) -> None:
     """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties."""
     book = Workbook()
     book.remove(book.worksheets[0])
-    book.properties.title = title
+    book.properties.title = encode.plain(title)
     book.properties.creator = f"conv-sheet {__version__}"
     book.properties.created = book.properties.modified = EPOCH
     book.calculation.fullCalcOnLoad = True
     book.code_name = "ThisWorkbook"
+    by_title = {page.title: page for page in pages}
     for page in pages:
         _sheet(book, page, [mark for other in pages for mark in other.marks if mark.blocks[0].sheet == page.title])
+        for bars in page.bars:
+            book[page.title].add_chart(bar_chart(by_title, bars), bars.anchor)
+        for line in page.lines:
+            book[page.title].add_chart(line_chart(by_title, line), line.anchor)
     with atomic_write(path) as temporary:
-        save(book, {page.title: page for page in pages}, temporary)
+        save(book, by_title, temporary)
 
 
 def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
@@ -52,7 +63,7 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         sheet.sheet_format.defaultRowHeight = page.default_height
         sheet.sheet_format.customHeight = True
     for column, width in page.widths.items():
-        sheet.column_dimensions[column_letters(column)].width = width
+        sheet.column_dimensions[column_letters(column)].width = min(width, _WIDEST)
     for block in page.merges:
         sheet.merged_cells.add(block.relative)
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
@@ -75,10 +86,6 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
             sheet.conditional_formatting.add(_sqref(blocks), CellIsRule("equal", [str(number)], fill=fill))
     for validation in page.validations:
         sheet.add_data_validation(_validation(validation))
-    for bars in page.bars:
-        sheet.add_chart(bar_chart(book, bars), bars.anchor)
-    for line in page.lines:
-        sheet.add_chart(line_chart(sheet, line), line.anchor)
     for name, block in page.names.items():
         book.defined_names[name] = DefinedName(name, attr_text=block.reference)
     _printing(sheet, page)
@@ -116,8 +123,8 @@ def _validation(validation: Validation) -> DataValidation:
         kind = "whole" if validation.whole else "decimal"
         rule = DataValidation(kind, operator="between", formula1=low, formula2=high, allow_blank=False)
     rule.showErrorMessage = rule.showInputMessage = True
-    rule.errorTitle = rule.promptTitle = validation.title[:32]
-    rule.error, rule.prompt = validation.error[:225], validation.hint[:255]
+    rule.errorTitle = rule.promptTitle = encode.short(validation.title, _MOST_TITLE)
+    rule.error, rule.prompt = encode.short(validation.error, _MOST_ERROR), encode.short(validation.hint, _MOST_PROMPT)
     rule.sqref = MultiCellRange(_sqref(validation.blocks))
     return rule
 

@@ -19,13 +19,14 @@ import torch.nn.functional as F
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from conv_sheet import lessons
 from conv_sheet.cli import main
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import Evaluation, as_text, evaluate, prepared
 from conv_sheet.learning.train import Settings, fit
+from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
+from conv_sheet.network.spec import parse
 from conv_sheet.ops.optim import SGD
 from conv_sheet.pictures.digits import digit
 from scripts import crossvalidate
@@ -56,7 +57,7 @@ kind = "Softmax"
 
 
 def network() -> Network:
-    return parse(SPEC)
+    return parse(SPEC).network
 
 
 def noisy(count: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +123,7 @@ def test_a_network_without_a_mistake_and_classes_without_a_picture() -> None:
 
 
 def test_classes_are_the_same_where_they_have_the_same_name() -> None:
-    net = parse(SPEC.replace('"0", "1", "2", "3"', '"dog", "cat", "fox", "owl"'))
+    net = parse(SPEC.replace('"0", "1", "2", "3"', '"dog", "cat", "fox", "owl"')).network
     images = np.zeros((3, 1, SIZE, SIZE))
     folders = Dataset(images, np.array([0, 1, 2]), ("cat", "fox", "owl"), "zoo")
     assert prepared(folders, net).labels.tolist() == [1, 2, 3]
@@ -133,7 +134,7 @@ def test_classes_are_the_same_where_they_have_the_same_name() -> None:
 
 
 def test_a_network_that_ends_in_maps_does_not_classify() -> None:
-    maps = parse(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', ""))
+    maps = parse(SPEC.split("[[layers]]\nkind")[0].replace('classes = ["0", "1", "2", "3"]', "")).network
     with pytest.raises(ShapeError, match=r"'conv1' gives \(2, 10, 10\)"):
         prepared(Dataset(np.zeros((1, 1, SIZE, SIZE)), np.array([0]), ("0",), "zoo"), maps)
 
@@ -185,11 +186,11 @@ def test_train_then_evaluate(folder: Path) -> None:
     ]
     with Image.open("curves.png") as curves:
         assert curves.size == (1200, 480)
-    weights = weights.load(Path("mine.npz"))
-    assert {name: value.shape for name, value in weights.items()} == network().parameters
+    found = weights.load(Path("mine.npz"))
+    assert {name: value.shape for name, value in found.items()} == network().parameters
     report = done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data", "--hold-out", "0.2")
     _, unseen = split(load_data(Path("data")), 0.2, seed=0)
-    scores = network().forward(unseen.images, weights)["fc"]
+    scores = network().forward(unseen.images, found)["fc"]
     right = int((scores.argmax(axis=1) == unseen.labels).sum())
     assert f"right: {right} of 12 pictures" in report
     assert right > 8
@@ -207,10 +208,10 @@ def test_the_same_command_gives_the_same_weights(folder: Path) -> None:
 def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: str) -> None:
     often = ("--epochs", "60", "--batch-size", "8", "--no-augment", "--freeze", "conv1")
     done("train", "mine.toml", "--data", "data", "--optimizer", optimizer, *often)
-    weights, start = weights.load(Path("mine.npz")), network().initial(0)
+    found, start = weights.load(Path("mine.npz")), network().initial(0)
     for name in ("conv1.weight", "conv1.bias"):
-        np.testing.assert_array_equal(weights[name], start[name])
-    assert (weights["fc.weight"] != start["fc.weight"]).any()
+        np.testing.assert_array_equal(found[name], start[name])
+    assert (found["fc.weight"] != start["fc.weight"]).any()
     assert "100.00% right" in done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data")
 
 
@@ -227,7 +228,7 @@ def test_a_complete_training_writes_the_weights_of_its_last_epoch(folder: Path) 
     assert np.abs(written["fc.bias"] - run.best["fc.bias"]).max() > 1e-3
 
 
-def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(folder: Path) -> None:
+def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on_also_with_other_words(folder: Path) -> None:
     options = [arg if arg != "8" else "150" for arg in TRAIN]
     interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
     program = f"{interruptible} from conv_sheet.cli import main; main({[*options, '-o', 'w.npz']})"
@@ -240,6 +241,7 @@ def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(folder: Path) -> None:
     assert re.search(r"wrote w\.npz.*\ninterrupted after epoch \d+ of 150: .*--resume", said)
     done("evaluate", "mine.toml", "--weights", "w.npz", "--data", "data")
     assert re.search(r"w\.checkpoint\.npz .*--resume.*--force", refused(*options, "-o", "w.npz"))
+    Path("mine.toml").write_text(f'title = "Four digits"\ndescription = "As before."\n{SPEC}', encoding="utf-8")
     done(*options, "-o", "w.npz", "--resume")
     assert not Path("w.checkpoint.npz").exists()
     done(*options, "-o", "whole.npz")

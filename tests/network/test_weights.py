@@ -1,11 +1,32 @@
-"""Weights that fit a network, and those that do not."""
+"""Weights that fit a network, those that do not, and files that are no weights or too many."""
+
+import os
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from conv_sheet.errors import DataError
-from conv_sheet.network.weights import checked
+from conv_sheet.network.weights import MOST_BYTES, checked, load, save
 from tests.networks import small
+
+
+def array(value: np.ndarray[tuple[int, ...], np.dtype[np.generic]], pickled: bool = False) -> bytes:
+    """An array as NumPy stores it."""
+    stream = BytesIO()
+    np.lib.format.write_array(stream, value, allow_pickle=pickled)
+    return stream.getvalue()
+
+
+def archive(folder: Path, **members: bytes) -> Path:
+    path = folder / "w.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return path
 
 
 def test_weights_that_do_not_fit_are_listed_with_both_sides() -> None:
@@ -23,3 +44,66 @@ def test_weights_that_do_not_fit_are_listed_with_both_sides() -> None:
 def test_missing_biases_are_zero() -> None:
     weights = {k: v for k, v in small().initial(0).items() if k.endswith("weight")}
     assert not checked(small(), weights)["fc.bias"].any()
+
+
+def test_what_is_saved_by_us_and_by_numpy_is_read(tmp_path: Path) -> None:
+    weights: dict[str, Any] = {
+        "a.weight": np.arange(6.0).reshape(2, 3),
+        "b": np.asfortranarray(np.arange(6, dtype=np.int16).reshape(3, 2)),
+    }
+    save(tmp_path / "ours.npz", weights)
+    np.savez(tmp_path / "stored.npz", **weights)
+    np.savez_compressed(tmp_path / "packed.npz", **weights)
+    for path in tmp_path.iterdir():
+        read = load(path)
+        assert read.keys() == weights.keys()
+        for name, value in weights.items():
+            np.testing.assert_array_equal(read[name], value)
+            assert read[name].dtype == value.dtype
+
+
+def test_numbers_too_large_for_float64_are_one_line() -> None:
+    huge: Any = np.full(3, 1, np.longdouble) * np.finfo(np.longdouble).max
+    with pytest.raises(DataError, match=r"fc\.bias holds NaN or infinity"):
+        checked(small(), small().initial(0) | {"fc.bias": huge})
+
+
+def test_a_large_array_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open("w.npy", "w", force_zip64=True) as entry:
+        for _ in range(300):
+            entry.write(bytes(1 << 20))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(DataError, match=rf"unpacks to 300 MiB; {MOST_BYTES >> 20} are the most"):
+        load(path)
+
+
+def test_a_header_that_promises_more_than_the_file_holds(tmp_path: Path) -> None:
+    content = array(np.zeros(10)).replace(b"(10,), }  ", b"(10**9,),}").replace(b"(10,), }", b"(99999999999,),}")
+    with pytest.raises(DataError, match=r"^.*w\.npz: "):
+        load(archive(tmp_path, w=content))
+    promised = array(np.zeros(10)).replace(b"(10,)", b"(99,)")
+    with pytest.raises(DataError, match=r"w is damaged: its header promises 99 values"):
+        load(archive(tmp_path, w=promised))
+
+
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"w holds Python objects, which are never read"):
+        load(archive(tmp_path, w=array(np.array([{}], dtype=object), pickled=True)))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no array", b"\x93NUMPY\x09\x09"])
+def test_other_files_are_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "other.npz").write_bytes(content)
+    for path in (tmp_path / "other.npz", archive(tmp_path, w=content)):
+        with pytest.raises(DataError, match=r"not an \.npz file") as caught:
+            load(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_pipes_devices_and_folders_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path / "pipe", "a named pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
+        with pytest.raises(DataError, match=what):
+            load(path)

@@ -1,8 +1,9 @@
 """The loupe: what it shows of a cell against PyTorch, computed by other programs after the choice was changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,17 +17,23 @@ from torch.nn import functional as F
 
 from conv_sheet.cells import style
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.cells.grid import Lattice, Placed
+from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.inputs import InputValue
 from conv_sheet.checks import check
 from conv_sheet.network.layout import NETWORK, Layout, Stage
 from conv_sheet.network.spec import from_tables
-from conv_sheet.sheets.loupe.loupe import LOUPE, Frame, settings
-from conv_sheet.sheets.loupe.places import PLACES, Guide
-from conv_sheet.state import Contents
-from conv_sheet.xlsx.reader import read
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.sheets.loupe.facts import LOUPE, PLACES, Facts
+from conv_sheet.sheets.loupe.loupe import Frame
+from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, ROW, inputs
+from conv_sheet.sheets.loupe.reach import reaches
+from conv_sheet.state import WorkbookState
 from tests import lessons
-from tests.networks import changed, contents, fastai, written
+from tests.books import filled
+from tests.graphs import GRAPHS, conv, graph, layer
+from tests.networks import changed, fastai, state_of, written
 from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
+from tests.sheets import agreement
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "convolutions": {
@@ -110,13 +117,22 @@ PROBED = {("fastai", 1), ("fastai", 3), ("convolutions", 1), ("convolutions", 2)
 """Choices, by network and place, for which the frames on `Network` are computed in every cell."""
 
 
-def held_of(name: str) -> Contents:
-    return fastai() if name == "fastai" else contents(from_tables(NETWORKS[name] | {"sheets": ["loupe"]}))
+def network_state(name: str) -> WorkbookState:
+    if name == "fastai":
+        return fastai()
+    made = from_tables(NETWORKS[name] | {"sheets": ["loupe"]})
+    return state_of(made.network, lesson=made.lesson)
 
 
-def chosen(held: Contents, choice: Choice) -> dict[str, Any]:
-    """The cells that a user changes to choose."""
-    return {setting.block.other(): value for setting, value in zip(settings(held.layout), choice, strict=True)}
+def typed_choice(state: WorkbookState, choice: Choice) -> dict[str, Any]:
+    """The cells that a user changes to choose, and what is typed there."""
+    items = inputs(state.layout, state.lesson)
+    return {item.at.other(): value for item, value in zip(items, choice, strict=True)}
+
+
+def chosen(choice: Choice) -> dict[str, InputValue]:
+    """The same by the names of the inputs."""
+    return dict(zip((LAYER, MAP, ROW, COLUMN), choice, strict=True))
 
 
 class Tap(NamedTuple):
@@ -130,15 +146,15 @@ class Tap(NamedTuple):
 
 @dataclass(frozen=True)
 class Book:
-    """A workbook in which pixels and weights were changed and a cell was chosen; `held` is what it should hold."""
+    """A workbook in which pixels and weights were changed and a cell was chosen; `state` is what it should hold."""
 
-    held: Contents
+    state: WorkbookState
     choice: Choice
     path: Path
 
     @property
     def stage(self) -> Stage:
-        return self.held.layout.by_name[self.choice[0]]
+        return self.state.layout.by_name[self.choice[0]]
 
     @property
     def at(self) -> tuple[int, ...]:
@@ -159,18 +175,17 @@ class Shown:
         return cells.values(self.path, LOUPE)
 
     @cached_property
-    def frame(self) -> Frame:
-        return Frame(Guide(self.book.held.layout))
+    def facts(self) -> Facts:
+        return Facts(tuple(reaches(self.book.state.layout)))
 
-    def line(self, text: str) -> Any:
-        """The number at the end of the first line that begins so."""
-        row = next(int(at.strip("PQ")) for at, v in self.loupe.items() if at[0] == "P" and str(v).startswith(text))
-        return self.loupe.get(f"AE{row}")
+    @cached_property
+    def frame(self) -> Frame:
+        return Frame(self.facts.panels, self.facts.owned)
 
     @property
     def taps(self) -> list[Tap]:
         taps = []
-        for panel in self.frame.guide.panels:
+        for panel in self.frame.panels:
             window, weights, products = (self.frame.screen(number, panel) for number in range(3))
             name = str(self.loupe[window.cell(-2, 0)])
             channel = int(name.rpartition("_")[2]) - 1 if name[-1].isdigit() else 0
@@ -187,31 +202,32 @@ class Shown:
 
     @property
     def wrapped(self) -> bool:
-        return len(read_by(self.book.held.layout, self.book.stage).shape) == 1
+        return len(read_by(self.book.state.layout, self.book.stage).shape) == 1
 
     @property
     def sums(self) -> list[float]:
         """The sum of each panel that has one."""
-        sums = [self.loupe[self.frame.sum(panel).cell()] for panel in self.frame.guide.panels]
+        sums = [self.loupe[self.frame.sum(panel).cell()] for panel in self.frame.panels]
         return [value for value in sums if value != "·"]
 
 
 def read_by(layout: Layout, stage: Stage) -> Placed:
     """The tensor that a stage reads, as it stands on `Network`."""
-    (read,) = (other.out for other in layout.stages if other.out.blocks == layout.site(stage).source.blocks)
+    (source,) = layout.site(stage).sources
+    (read,) = (other.out for other in layout.stages if other.out.blocks == source.blocks)
     return read
 
 
 # What PyTorch says
 
 
-def module_of(held: Contents, name: str) -> Any:
+def module_of(state: WorkbookState, name: str) -> Any:
     """A layer as its caption writes it, with its weights."""
-    node = held.network.node(name)
-    module = eval(node.layer.torch(node.in_shape), {"nn": nn})
+    node = state.network.node(name)
+    module = eval(node.torch, {"nn": nn})
     if not isinstance(module, nn.Module):
         return module
-    own = {short: torch.tensor(value) for short, value in node.own(held.tensors).items() if value.ndim}
+    own = {short: torch.tensor(value) for short, value in node.own(state.tensors).items() if value.ndim}
     module.double().eval().load_state_dict(own, strict=False)
     return module
 
@@ -225,15 +241,15 @@ class Said:
     last: Tensor
 
 
-def said(held: Contents, stage: Stage) -> Said:
-    value = torch.tensor(held.image[np.newaxis])
+def said(state: WorkbookState, stage: Stage) -> Said:
+    value = torch.tensor(state.image[np.newaxis])
     outputs: dict[str, Tensor] = {}
-    for node in held.network.nodes:
+    for node in state.network.nodes:
         if node.name == stage.name:
             value = value.detach().requires_grad_()
             x = value
         with torch.set_grad_enabled(node.name == stage.name):
-            value = module_of(held, node.name)(value)
+            value = module_of(state, node.name)(value)
         outputs[node.name] = value
     return Said(x, outputs[stage.name], outputs[stage.nodes[-1].name].detach())
 
@@ -246,9 +262,9 @@ def slopes(x: Tensor, y: Tensor, at: tuple[int, ...], shape: tuple[int, ...]) ->
 
 def seen(shown: Shown) -> tuple[Any, Any]:
     """What the input holds, and which weight each of its values has (for pools: other than 0 where they look)."""
-    held, stage, at = shown.book.held, shown.book.stage, shown.book.at
-    facts = said(held, stage)
-    shape = read_by(held.layout, stage).shape
+    state, stage, at = shown.book.state, shown.book.stage, shown.book.at
+    facts = said(state, stage)
+    shape = read_by(state.layout, stage).shape
     x, y = facts.x, facts.y
     if stage.name in ("most", "least", "pool"):
         options: dict[str, Any] = stage.layer.options()
@@ -272,14 +288,14 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Sho
     folder = tmp_path_factory.mktemp("loupe")
     books: dict[tuple[str, int], Book] = {}
     for name, choices in (*CHOICES.items(), ("nowhere", NOWHERE)):
-        before = held_of("fastai" if name == "nowhere" else name)
+        before = network_state("fastai" if name == "nowhere" else name)
         path = written(folder, before, f"{name}.xlsx")
         for number, choice in enumerate(choices):
-            held, typed = (before, {}) if name == "vectors" else changed(before, seed=number)
-            probes = probe(path, held) if (name, number) in PROBED else {}
+            state, typed = (before, {}) if name == "vectors" else changed(before, seed=number)
+            probes = probe(path, state.layout) if (name, number) in PROBED else {}
             out = folder / f"{name}-{number}.xlsx"
-            edited = with_probes(path, out, typed | chosen(held, choice), probes)
-            books[name, number] = Book(held, choice, edited)
+            edited = with_probes(path, out, typed | typed_choice(state, choice), probes)
+            books[name, number] = Book(state, choice, edited)
     answers = libreoffice.recalculate([book.path for book in books.values()], tmp_path_factory.mktemp("answers"))
     return {key: Shown(book, answer) for (key, book), answer in zip(books.items(), answers, strict=True)}
 
@@ -292,11 +308,17 @@ def rules(path: Path) -> set[str]:
     }
 
 
-def probe(path: Path, held: Contents) -> dict[str, str]:
+def area(layout: Layout) -> Block:
+    """All of `Network` that holds values, and borders below them."""
+    below = max(stage.border.bottom for stage in layout.stages)
+    return Block(NETWORK, 1, 1, layout.last_row + below, layout.last_column)
+
+
+def probe(path: Path, layout: Layout) -> dict[str, str]:
     """Cells of a sheet of their own that compute, place for place, whether that of `Network` is framed, and how."""
-    cell, window = sorted(rules(path), key=lambda rule: "loupe_seen" in rule)
-    area = Guide(held.layout).network
-    return {area.cell(y, x): f"=IF({cell},2,0)+IF({window},1,0)" for y, x in np.ndindex(area.shape)}
+    cell, window = sorted(rules(path), key=lambda rule: "loupe_top" in rule)
+    whole = area(layout)
+    return {whole.cell(y, x): f"=IF({cell},2,0)+IF({window},1,0)" for y, x in np.ndindex(whole.shape)}
 
 
 def with_probes(path: Path, out: Path, changes: dict[str, Any], probes: dict[str, str]) -> Path:
@@ -319,13 +341,14 @@ def test_the_result_is_pytorchs_and_that_of_the_cell_on_network(
 ) -> None:
     page, book = shown[key], shown[key].book
     row = next(int(at[1:]) for at, value in page.loupe.items() if str(value).startswith("on Network, cell "))
-    expected = said(book.held, book.stage).last[(0, *book.at)].item()
+    expected = said(book.state, book.stage).last[(0, *book.at)].item()
     address = str(page.loupe[f"P{row}"]).split()[-1]
     there = cells.values(page.path, NETWORK)[address]
     for value in (page.loupe[f"AE{row - 1}"], page.loupe[f"AE{row}"], there):
         np.testing.assert_allclose(float(value), expected, rtol=0, atol=1e-9)
     assert page.loupe[f"P{row + 1}"] == "the same as on the sheet Network"
-    assert not [str(wrong) for wrong in check(read(page.path)).formulas]
+    report = check(page.path)
+    assert [*map(str, report.formulas), *map(str, report.values)] == []
 
 
 @pytest.mark.parametrize("key", [key for key in EVERY if key[0] != "borders"], ids=str)
@@ -358,7 +381,7 @@ def test_the_screens_show_what_the_value_depends_on(key: tuple[str, int], shown:
 @pytest.mark.parametrize("key", [key for key in EVERY if key[0] == "borders"], ids=str)
 def test_copied_borders_are_seen_as_they_stand(key: tuple[str, int], shown: dict[tuple[str, int], Shown]) -> None:
     page = shown[key]
-    module, x = module_of(page.book.held, page.book.stage.name), said(page.book.held, page.book.stage).x
+    module, x = module_of(page.book.state, page.book.stage.name), said(page.book.state, page.book.stage).x
     padded = F.pad(x, (2, 2, 2, 2), mode=page.book.stage.name).detach()
     _, row, column = page.book.at
     window = padded[0, 0, row : row + 3, column : column + 3].ravel()
@@ -371,11 +394,9 @@ def test_copied_borders_are_seen_as_they_stand(key: tuple[str, int], shown: dict
 def test_the_cell_and_all_that_it_sees_are_framed_on_network(
     key: tuple[str, int], shown: dict[tuple[str, int], Shown]
 ) -> None:
-    page, stage, layout = shown[key], shown[key].book.stage, shown[key].book.held.layout
+    page, stage, layout = shown[key], shown[key].book.stage, shown[key].book.state.layout
     framed: dict[Any, set[tuple[int, int]]] = {0: set(), 1: set(), 2: set()}
-    for (row, column), value in np.ndenumerate(
-        cells.array(cells.values(page.path, "Probe"), Guide(layout).network.relative)
-    ):
+    for (row, column), value in np.ndenumerate(cells.array(cells.values(page.path, "Probe"), area(layout).relative)):
         framed[value].add((row + 1, column + 1))
     source = stage.own[stage.layer.sees] if stage.layer.sees else read_by(layout, stage)
     output = stage.out.blocks[page.book.at[0]] if len(page.book.at) == 3 else stage.out.blocks[0]
@@ -389,10 +410,10 @@ def test_the_cell_and_all_that_it_sees_are_framed_on_network(
 def test_a_choice_that_is_none_is_told_in_words(number: int, shown: dict[tuple[str, int], Shown]) -> None:
     page = shown["nowhere", number]
     words = [value for value in page.loupe.values() if isinstance(value, str)]
-    layer = page.book.choice[0]
+    chosen_layer = page.book.choice[0]
     (told,) = (word for word in words if word.startswith("There is no such"))
-    if layer in page.book.held.layout.by_name:
-        assert told.startswith(f"There is no such cell. {layer} ") and "row 1 to " in told
+    if chosen_layer in page.book.state.layout.by_name:
+        assert told.startswith(f"There is no such cell. {chosen_layer} ") and "row 1 to " in told
     else:
         assert told == "There is no such layer."
     assert not page.taps and not page.sums
@@ -408,24 +429,25 @@ def test_the_words_say_what_there_is(shown: dict[tuple[str, int], Shown]) -> Non
 
 
 def test_one_map_is_not_many() -> None:
-    rooms = {str(facts["name"]): str(facts["room"]) for facts in Guide(held_of("convolutions").layout).facts}
+    table = Facts(tuple(reaches(network_state("convolutions").layout))).table
+    rooms = dict(zip(table["name"], map(str, table["room"]), strict=True))
     assert rooms["wide"].startswith("wide has 1 map of ")
     assert rooms["up"].startswith("up has 2 maps of ")
 
 
 @pytest.mark.parametrize("name", ["fastai", "kernels", "cs231n", "pooling"])
 def test_what_is_looked_at_first_is_not_nothing(name: str) -> None:
-    held = lessons.contents(name)
-    layer, channel, row, column = (setting.start for setting in settings(held.layout))
-    stage = held.layout.by_name[str(layer)]
-    assert held.activations[stage.nodes[-1].name][0][int(channel) - 1, int(row) - 1, int(column) - 1] > 0
+    state = lessons.state_of(name)
+    first, channel, row, column = (item.default for item in inputs(state.layout, state.lesson))
+    stage = state.layout.by_name[str(first)]
+    assert state.activations[stage.nodes[-1].name][0][int(channel) - 1, int(row) - 1, int(column) - 1] > 0
 
 
 def test_a_cell_that_was_typed_over_is_seen(tmp_path: Path) -> None:
-    held = fastai()
-    cell = held.layout.by_name["conv1"].out.blocks[0].cell(12, 12)
-    typed = {f"{NETWORK}!{cell}": 0.123} | chosen(held, ("conv1", 1, 13, 13))
-    path = cells.set_cells(written(tmp_path, held), tmp_path / "edited.xlsx", typed)
+    state = fastai()
+    cell = state.layout.by_name["conv1"].out.blocks[0].cell(12, 12)
+    typed = {f"{NETWORK}!{cell}": 0.123} | typed_choice(state, ("conv1", 1, 13, 13))
+    path = cells.set_cells(written(tmp_path, state), tmp_path / "edited.xlsx", typed)
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
     assert "not what the sheet Network says" in cells.values(answer, LOUPE).values()
 
@@ -435,32 +457,19 @@ def test_other_programs_show_the_same(program: Any, shown: dict[tuple[str, int],
     for key in (("fastai", 3), ("convolutions", 1), ("convolutions", 6), ("summaries", 2)):
         page = shown[key]
         other = Shown(page.book, program.recalculate(page.book.path, tmp_path / f"{key[0]}-{key[1]}.xlsx"))
-        assert not [str(wrong) for wrong in check(read(other.path)).formulas if str(wrong).startswith((LOUPE, PLACES))]
+        report = check(other.path)
+        wrong = [str(difference) for difference in (*report.formulas, *report.values)]
+        assert [line for line in wrong if line.startswith((LOUPE, PLACES))] == []
         np.testing.assert_allclose(other.sums, page.sums, atol=1e-9)
 
 
 def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
-    pictures = []
+    made = from_tables({"input": [1, 8, 12], "layers": [NETWORKS["borders"]["layers"][0] | {"padding": 0}]})
+    state, pictures = state_of(made.network), []
     for name, column in (("left", 3.0), ("right", 9.0)):
-        held = contents(
-            from_tables(
-                {
-                    "input": [1, 8, 12],
-                    "sheets": ["loupe"],
-                    "layers": [NETWORKS["borders"]["layers"][0] | {"padding": 0}],
-                }
-            )
-        )
-        held = Contents(
-            held.network,
-            np.ones((1, 8, 12)),
-            held.tensors,
-            settings={"loupe_row": 3.0, "loupe_column": column},
-            lesson=held.lesson,
-        )
-        pictures.append(
-            Image.open(libreoffice.to_png(written(tmp_path, held, f"{name}.xlsx"), tmp_path, dpi=150)[1]).convert("RGB")
-        )
+        there = state.with_typed({"input": np.ones((1, 8, 12)), ROW: 3.0, COLUMN: column})
+        path = written(tmp_path, there, f"{name}.xlsx")
+        pictures.append(Image.open(libreoffice.to_png(path, tmp_path, dpi=150)[1]).convert("RGB"))
     box = ImageChops.difference(*pictures).getbbox()
     assert box is not None
     colours = [colour for _, colour in pictures[0].crop(box).getcolors(1 << 24) or []]
@@ -469,7 +478,7 @@ def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
 
 
 def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:
-    path = written(tmp_path, held_of("convolutions"))
+    path = written(tmp_path, network_state("convolutions"))
     book = openpyxl.load_workbook(path)
     found = [
         cell.value
@@ -487,24 +496,68 @@ def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> N
 
 def test_a_long_list_of_layers_is_no_longer_than_excel_takes(tmp_path: Path) -> None:
     layers = [{"kind": "LeakyReLU", "name": f"a_rather_long_name_{number}"} for number in range(300)]
-    path = written(tmp_path, contents(from_tables({"input": [1, 1, 1], "sheets": ["loupe"], "layers": layers})))
+    path = written(tmp_path, state_of(from_tables({"input": [1, 1, 1], "layers": layers}).network))
     sheet = openpyxl.load_workbook(path)[LOUPE]
     (layer,) = (rule for rule in sheet.data_validations.dataValidation if rule.type == "list")
     assert len(layer.formula1) < 255
     assert validator.sdk_findings(path) == []
 
 
-@pytest.mark.parametrize("name", ["fastai", *NETWORKS])
-def test_every_tensor_stands_in_a_lattice(name: str) -> None:
-    for stage in held_of(name).layout.stages:
-        for placed in stage.own.values():
-            kernels = stage.layer.kernels(stage.in_shape) if stage.nodes and placed is stage.own.get("weight") else []
-            each = max(1, len(placed.blocks) // placed.shape[0]) if len(placed.shape) == 2 else 1
-            planes = kernels or [list(range(i, i + each)) for i in range(0, len(placed.blocks), each)]
-            firsts, inner = (Lattice.of([placed.blocks[n] for n in ns]) for ns in ([p[0] for p in planes], planes[0]))
-            for output, numbers in enumerate(planes):
-                for number, plane in enumerate(numbers):
-                    top, left = firsts.place(output)
-                    down, right = inner.place(number)
-                    block = placed.blocks[plane]
-                    assert (block.row, block.column) == (top + down - inner.row, left + right - inner.column)
+# Graphs
+
+SMALLEST = graph(
+    (1, 2, 3),
+    conv("around", out_channels=1, padding=1),
+    layer("Add", "around", "input", name="sum"),
+    layer("ReLU"),
+    layer("Concat", "around", "sum", name="both"),
+    conv("last", "both", out_channels=1, kernel_size=[1, 2]),
+)
+
+
+def every_choice(layout: Layout) -> Iterator[Choice]:
+    """Layer, map, row and column of each value that the loupe can look at."""
+    for reach in reaches(layout):
+        for channel, row, column in product(*(range(1, size + 1) for size in reach.shape)):
+            yield reach.stage.name, float(channel), float(row), float(column)
+
+
+def apart(page: Any, shown: Mapping[tuple[int, int], object]) -> list[str]:
+    """Cells that do not show what a page says."""
+    return [
+        f"{page.title} {at} shows {shown.get(at)!r}, not {cell.value!r}"
+        for at, cell in page.cells()
+        if not agreement.same(shown.get(at), cell.value)
+    ]
+
+
+def assert_shown(book: Any, state: WorkbookState) -> None:
+    """Every cell of both sheets, in an open workbook, is what the page says of a state."""
+    for title in (LOUPE, PLACES):
+        page = agreement.page(state, title)
+        rows = book.sheets[title].range((1, 1), page.last).options(ndim=2).value
+        shown = {(y, x): value for y, row in enumerate(rows, 1) for x, value in enumerate(row, 1)}
+        assert apart(page, shown) == []
+
+
+@pytest.mark.parametrize("name", ["smallest", *GRAPHS])
+def test_every_choice_in_a_graph_shows_what_the_page_says(name: str, tmp_path: Path) -> None:
+    made = filled(tmp_path, "graph", GRAPHS.get(name, SMALLEST))
+    places = {item.name: item.at for item in inputs(made.state.layout, made.state.lesson)}
+    with connect(made.path) as book:
+        book.api.enableAutomaticCalculation(False)
+        for choice in every_choice(made.state.layout):
+            for setting, value in chosen(choice).items():
+                book.sheets[LOUPE].range(places[setting].cell()).value = value
+            book.api.calculate()
+            assert_shown(book, made.state.with_typed(chosen(choice)))
+
+
+def test_every_choice_in_a_graph_shows_the_same_in_gnumeric(tmp_path: Path) -> None:
+    made = filled(tmp_path, "graph", SMALLEST)
+    for number, choice in enumerate(every_choice(made.state.layout)):
+        edited = agreement.edited(made.path, tmp_path / f"{number}.xlsx", made.state, chosen(choice))
+        answer = gnumeric.recalculate(edited, tmp_path / f"answer-{number}.xlsx")
+        state = made.state.with_typed(chosen(choice))
+        for title in (LOUPE, PLACES):
+            assert agreement.differences(answer, state, title) == []

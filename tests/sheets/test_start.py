@@ -9,10 +9,10 @@ import pytest
 
 from conv_sheet import lessons
 from conv_sheet.network.graph import Network
-from conv_sheet.sheets.start import START
-from tests import networks
-from tests.lessons import contents
-from tests.networks import SMALL, written
+from conv_sheet.sheets.addresses import START
+from tests.conftest import Once
+from tests.lessons import built
+from tests.networks import SMALL, state_of, written
 
 
 def words(path: Path) -> str:
@@ -21,8 +21,8 @@ def words(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", lessons.names())
-def test_names_to_type_are_there(name: str, tmp_path: Path) -> None:
-    path = written(tmp_path, contents(name))
+def test_names_to_type_are_there(name: str, once: Once) -> None:
+    path = built(once, name)
     (named,) = re.findall(r"names: type (\w+) \(or any other\)", words(path))
     assert named in openpyxl.load_workbook(path).defined_names
 
@@ -40,9 +40,9 @@ def test_names_to_type_are_there(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_colours_and_hints_are_those_of_the_network(
-    name: str, there: list[str], missing: list[str], tmp_path: Path
+    name: str, there: list[str], missing: list[str], once: Once
 ) -> None:
-    said = words(written(tmp_path, contents(name))).replace("1 (ink)", "1 is ink")
+    said = words(built(once, name)).replace("1 (ink)", "1 is ink")
     assert [text for text in there if text not in said] == []
     assert [text for text in missing if text in said] == []
 
@@ -51,5 +51,5 @@ def test_scores_may_go_beyond_one(tmp_path: Path) -> None:
     """The bars end at 100 % where they are probabilities, and only there."""
     layers = [layer for layer in SMALL["layers"] if layer["kind"] != "Softmax"]
     for spec, ends in ((SMALL, True), (SMALL | {"layers": layers}, False)):
-        with zipfile.ZipFile(written(tmp_path, networks.contents(Network.from_spec(spec)))) as archive:
+        with zipfile.ZipFile(written(tmp_path, state_of(Network.from_spec(spec)))) as archive:
             assert bool(re.search(rb"<(c:)?max ", archive.read("xl/charts/chart1.xml"))) is ends

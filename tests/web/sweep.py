@@ -31,7 +31,7 @@ Edit = tuple[str, float | str]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A lesson after its edits: how many cells they changed, how many formulas were compared, and where they differ."""
+    """A lesson after its edits: how many cells changed, how many formulas were compared, where the two disagree."""
 
     lesson: str
     cells: int

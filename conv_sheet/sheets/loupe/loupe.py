@@ -16,6 +16,7 @@ from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
 from conv_sheet.ops import Array
 from conv_sheet.sheets.addresses import TOLERANCE
+from conv_sheet.sheets.loupe.facts import LOUPE, NONE, Panel, fold
 from conv_sheet.sheets.loupe.places import (
     APART,
     CELL,
@@ -23,12 +24,8 @@ from conv_sheet.sheets.loupe.places import (
     CHOICE_WIDTH,
     FRAME,
     LAYER,
-    LOUPE,
-    NONE,
     TOP,
     Numbers,
-    Panel,
-    fold,
     inputs,
     numbers,
     taps,

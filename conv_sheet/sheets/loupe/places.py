@@ -5,12 +5,10 @@ of them the lists of corners. Every number is an expression over those before it
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from itertools import accumulate
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, integer, largest, smallest, sumproduct, where
@@ -20,163 +18,19 @@ from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.sheets.loupe.reach import TILE, Corner, Reach, corners, reaches
+from conv_sheet.sheets.loupe.facts import AXES, LOUPE, NONE, OWN, PLACES, Facts, Panel
+from conv_sheet.sheets.loupe.reach import TILE, reaches
 from conv_sheet.state import WorkbookState
 
-LOUPE, PLACES = "Loupe", "Places"
 LAYER, MAP, ROW, COLUMN = "loupe_layer", "loupe_map", "loupe_row", "loupe_column"
 CELL = "loupe_cell"
 FRAME = ("loupe_top", "loupe_left", "loupe_bottom", "loupe_right")
 APART = ("loupe_down", "loupe_across")
-NONE = "·"
-"""Stands where there is nothing to show: a text, which sums and the like pass over."""
 TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 4
 """First row and column of the inputs on `Loupe`, and their width."""
 
 _FIRST = 4
-_AXES = ("row", "column")
 _LISTS = ("top", "left", "name")
-_SECTIONS = ("reads", "weights", "out", "frames")
-_OWN = "own {}"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Room for one tile of one map: its zone, that for small windows or the one for others, and its number there."""
-
-    zone: int
-    number: int
-    height: int
-    width: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.height, self.width
-
-
-# -- what every stage says ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Facts:
-    """The facts of all stages, and the lists of corners to which they point."""
-
-    reaches: tuple[Reach, ...]
-
-    @cached_property
-    def owned(self) -> int:
-        """The most tensors of which one value has a number of its own."""
-        return max(len(reach.own) for reach in self.reaches)
-
-    @cached_property
-    def frames(self) -> int:
-        """The most rectangles that a value sees."""
-        return max(len(reach.frames) if reach.across else reach.each for reach in self.reaches)
-
-    @cached_property
-    def panels(self) -> tuple[Panel, ...]:
-        """The panels of both zones."""
-        shapes: dict[tuple[int, int], tuple[int, int]] = {}
-        for reach in self.reaches:
-            for number in range(reach.panels):
-                key = int(not reach.small), number
-                (height, width), (more, wider) = shapes.get(key, (0, 0)), reach.panel_shape(number)
-                shapes[key] = max(height, more), max(width, wider)
-        return tuple(Panel(*key, *shape) for key, shape in sorted(shapes.items()))
-
-    @cached_property
-    def ways(self) -> dict[tuple[int, str], Reach]:
-        """A stage for each formula by which values are made of what stands in panels of one zone."""
-        return {_way(reach): reach for reach in reversed(self.reaches)}
-
-    @cached_property
-    def activations(self) -> dict[str, Reach]:
-        """A stage for each activation, and for none."""
-        return {fold(reach, "A1"): reach for reach in reversed(self.reaches)}
-
-    def sections(self, reach: Reach) -> dict[str, tuple[Corner, ...]]:
-        """The lists of a stage, by name."""
-        outputs = reach.stage.out.shape[0]
-        frames = tuple(Corner(block.row, block.column) for block in reach.frames) if reach.across else ()
-        found = dict(zip(_SECTIONS, (reach.reads, reach.weights, corners(reach.stage.out), frames), strict=True))
-        own = {_OWN.format(n): corners(placed, outputs) for n, placed in enumerate(reach.own.values())}
-        return found | {_OWN.format(n): () for n in range(self.owned)} | own
-
-    @cached_property
-    def corners(self) -> tuple[Corner, ...]:
-        """All lists, one behind the other; two at least, because Gnumeric makes #REF! of INDEX into a single cell."""
-        every = [c for reach in self.reaches for section in self.sections(reach).values() for c in section]
-        return tuple(every + every[:1])
-
-    @cached_property
-    def table(self) -> dict[str, NDArray[Any]]:
-        """The facts by name, one a stage."""
-        sizes = [len(section) for reach in self.reaches for section in self.sections(reach).values()]
-        starts = iter(accumulate(sizes, initial=0))
-        rows = [
-            self._of(number, reach, {f"{name} from": next(starts) for name in self.sections(reach)})
-            for number, reach in enumerate(self.reaches, 1)
-        ]
-        return {name: np.array([row[name] for row in rows], dtype=object) for name in rows[0]}
-
-    def _of(self, number: int, reach: Reach, starts: dict[str, int]) -> dict[str, float | str]:
-        stage, (maps, rows, columns) = reach.stage, reach.shape
-        own = list(reach.own.items())
-        facts: dict[str, float | str] = {
-            "number": number,
-            "name": stage.name,
-            "formula": list(self.ways).index(_way(reach)) + 1,
-            "activation": list(self.activations).index(fold(reach, "A1")) + 1,
-            "torch": ", ".join(node.torch for node in stage.nodes),
-            "words": stage.layer.words(stage.in_shape),
-            "then": stage.activation.words_of("that") if stage.activation else "the result",
-            "room": _room(reach),
-            "maps": maps,
-            "rows": rows,
-            "columns": columns,
-            "vector": int(reach.vector),
-            "elementwise": int(reach.elementwise),
-            "weighted": int(reach.weighted),
-            "across": reach.across,
-            "zone": int(not reach.small),
-            "each": reach.each,
-            "sharing": reach.sharing,
-            "frames": len(reach.frames) if reach.across else reach.each,
-            "width": reach.map_shape[1],
-            "size": reach.map_shape[0] * reach.map_shape[1],
-        }
-        for axis, window in enumerate((reach.rows, reach.columns)):
-            name = _AXES[axis]
-            facts |= {f"{name} size": window.size, f"{name} dilation": window.dilation, f"{name} stride": window.stride}
-            facts |= {f"{name} before": window.before, f"{name} spread": window.spread}
-            facts |= {f"{name} low": reach.low[axis] * window.spread, f"{name} high": reach.high[axis] * window.spread}
-            facts |= {f"{name} tiles": reach.tiles[axis], f"{name} apart": reach.apart[axis]}
-            facts |= {f"weight {name} step": reach.weight_step[axis]}
-        for n in range(self.owned):
-            planar = n < len(own) and len(own[n][1].shape) == 3
-            facts |= {_OWN.format(n): own[n][0] if n < len(own) else NONE, f"{_OWN.format(n)} planar": int(planar)}
-        return facts | starts
-
-
-def _way(reach: Reach) -> tuple[int, str]:
-    """The formula of a stage's values over cells that are the same for all stages."""
-    windows = [Block(PLACES, 1, 1 + n, 1, 1) for n in range(reach.panels)]
-    own = [Block(PLACES, 3, 1 + n, 1, 1) for n in range(len(reach.own))]
-    return int(not reach.small), reach.formula(windows, Block(PLACES, 2, 1, 1, 1), own)
-
-
-def fold(reach: Reach, value: str) -> str:
-    """The formula of a stage's activation around a value."""
-    return reach.stage.activation.fold(value) if reach.stage.activation else value
-
-
-def _room(reach: Reach) -> str:
-    """Which cells a stage has."""
-    name, (maps, rows, columns) = reach.stage.name, reach.shape
-    if reach.vector:
-        return f"{name} is a column of {rows} values: row 1 to {rows}."
-    room = f"of {rows}×{columns} values: map 1 to {maps}, row 1 to {rows}, column 1 to {columns}."
-    return f"{name} has {maps} map{'' if maps == 1 else 's'} {room}"
 
 
 # -- what may be chosen ------------------------------------------------------------------------------------------------
@@ -325,7 +179,7 @@ def _chosen_cell(found: Numbers) -> None:
     ]
     found.page.names[CELL] = Block(PLACES, found.blocks["cell row"][0].row, 2, len(cell), 1)
     for number in range(found.facts.owned):
-        own = _OWN.format(number)
+        own = OWN.format(number)
         top, left = found.corner(own, of("output"))
         planar = of(f"{own} planar")
         there_is = all_of(of("ok") == 1, of(own) != NONE)
@@ -335,7 +189,7 @@ def _chosen_cell(found: Numbers) -> None:
 
 def _taps(found: Numbers, axis: int) -> None:
     """The rows (or columns) of the input, from 1, that the window has, in the window's order; a text where none is."""
-    name, of = _AXES[axis], found.of
+    name, of = AXES[axis], found.of
     block = taps_block(found, axis)
     number = found.page.row_number(block) - 1
     at = of(f"first {name}") * of(f"{name} stride") - of(f"{name} before") + number * of(f"{name} dilation")
@@ -386,7 +240,7 @@ def _frames(found: Numbers) -> None:
         page.put(block.row - 1, block.column, name, style.HEAD)
         page.fill(block, values, style.LINE)
         page.names[name] = block
-    for name, axis in zip(APART, _AXES, strict=True):
+    for name, axis in zip(APART, AXES, strict=True):
         page.names[name] = found.blocks[f"{axis} apart"][0]
 
 

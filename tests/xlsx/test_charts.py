@@ -1,0 +1,105 @@
+"""Charts show their bars where nothing calculates, and keep showing the right ones when a closed file is changed."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+
+from conv_sheet import actions
+from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.office import closed
+from conv_sheet.xlsx.reader import Stored
+from tests.lessons import state_of
+from tests.networks import SMALL, fastai, written
+from tests.networks import state_of as random_state
+
+DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
+
+
+def charts(path: Path, sheet: str) -> list[Any]:
+    """The charts of a sheet as openpyxl reads them: what the file says, and nothing calculated."""
+    return list(openpyxl.load_workbook(path)[sheet]._charts)
+
+
+def bars(path: Path) -> tuple[list[str], list[float]]:
+    """Labels and lengths of the bars on `Start`, as they stand in the chart."""
+    (chart,) = charts(path, "Start")
+    (series,) = chart.series
+    labels, lengths = series.cat.strRef.strCache, series.val.numRef.numCache
+    assert (labels.ptCount, lengths.ptCount) == (len(labels.pt), len(lengths.pt))
+    return [point.v for point in labels.pt], [float(point.v) for point in lengths.pt]
+
+
+def parts(path: Path, folder: str) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return [archive.read(name).decode() for name in archive.namelist() if re.fullmatch(rf"{folder}/\w+\.xml", name)]
+
+
+def test_the_bars_are_there_before_anything_calculates(tmp_path: Path) -> None:
+    state = fastai()
+    labels, lengths = bars(written(tmp_path, state))
+    assert labels == list(state.network.classes)
+    np.testing.assert_allclose(lengths, state.output, rtol=1e-14)
+
+
+def test_the_bars_follow_a_command_on_a_closed_file(tmp_path: Path) -> None:
+    path = written(tmp_path, fastai())
+    before = bars(path)
+    closed.press(path, actions.random_kernels)
+    after = bars(path)
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    shown = Stored.open(path).block(Stored.open(path).names["softmax_out"])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(after[1], np.ravel(np.array(shown, dtype=float)))
+
+
+def test_classes_are_texts_also_where_they_read_as_numbers_or_need_escapes(tmp_path: Path) -> None:
+    names = ["1", "<b> & _x0041_", "=1+1"]
+    path = written(tmp_path, random_state(Network.from_spec(SMALL | {"classes": names})))
+    (chart,) = parts(path, "xl/charts")
+    assert "<strRef>" in chart
+    assert "&lt;b&gt; &amp; _x005F_x0041_" in chart
+    assert bars(path)[0][::2] == ["1", "=1+1"]
+
+
+def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, state_of("backprop"))
+    (chart,) = charts(path, "Backprop")
+    cache = chart.series[0].yVal.numRef.numCache
+    assert (cache.ptCount > 0, cache.pt) == (True, [])
+    closed.press(path, actions.train_steps)
+    (chart,) = charts(path, "Backprop")
+    points = chart.series[0].yVal.numRef.numCache.pt
+    assert [point.idx for point in points] == list(range(11))
+    assert float(points[0].v) > float(points[-1].v)
+
+
+@pytest.mark.parametrize("name", ["fastai", "backprop"])
+def test_titles_and_corners_are_as_excel_draws_them_for_itself(name: str, tmp_path: Path) -> None:
+    for chart in parts(written(tmp_path, state_of(name)), "xl/charts"):
+        assert '<roundedCorners val="0" />' in chart
+        assert chart.count("<title>") == chart.count('<overlay val="0" />')
+
+
+def test_drawings_have_the_prefix_that_readers_expect(tmp_path: Path) -> None:
+    (drawing,) = parts(written(tmp_path, fastai()), "xl/drawings")
+    assert set(re.findall(r"</?(\w+):", drawing)) == {"xdr", "a", "c"}
+    assert not re.search(r"</?\w+[\s/>]", drawing)
+
+
+def test_digits_that_are_texts_are_no_warning(tmp_path: Path) -> None:
+    with zipfile.ZipFile(written(tmp_path, fastai())) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    (area,) = re.findall(
+        r'<ignoredErrors><ignoredError sqref="([^"]*)" numberStoredAsText="1"/></ignoredErrors>', sheet
+    )
+    assert "D10:D19" in area
+    assert sheet.index("<ignoredErrors>") < sheet.index("<drawing")
+    plain = random_state(Network.from_spec(SMALL | {"classes": ["a", "b", "c"]}), lesson=Lesson())
+    with zipfile.ZipFile(written(tmp_path, plain, "plain.xlsx")) as archive:
+        assert b"ignoredErrors" not in archive.read("xl/worksheets/sheet1.xml")
