@@ -78,7 +78,7 @@ function welcome(page) {
 function assemble(data) {
   document.title = data.title;
   element("title").textContent = data.title;
-  element("description").textContent = data.description ?? "";
+  element("description").textContent = element("description").title = data.description ?? "";
   const page = new Page(data);
   surroundings(page);
   tabs(page);

@@ -109,7 +109,7 @@ class Tries {
     if (!current) return;
     if (current.see && this.seen) {
       const area = page.book.find(current.see, page.sheet);
-      write(this.seen, area ? `Now: ${shortText(area.sheet.value(area.top, area.left))}` : "");
+      write(this.seen, area ? `Now: ${cellText(area)}` : "");
     }
     if (!current.check || !this.check) return;
     if (this.holds(current.check) && page.history.done.length) this.reached.add(this.number);
@@ -126,6 +126,11 @@ class Tries {
     if (!test && first) this.checks.set(this.number, (test = book.watch(first, check, here(1, 1))));
     return test !== undefined && toTruth(book.watched(test)) === true;
   }
+}
+
+/** What the first cell of an area shows. @param {Area} area */
+function cellText({ sheet, top, left }) {
+  return format(sheet.value(top, left), sheet.style(top, left)?.format ?? "General");
 }
 
 /** One value for every cell of an area. @param {Area} area @param {Plain} value @returns {Edit[]} */

@@ -1,5 +1,6 @@
 "use strict";
 // A headless Chromium with an empty profile of its own, and a page of a lesson in it.
+const { execFileSync } = require("node:child_process");
 const http = require("node:http");
 const { readFileSync } = require("node:fs");
 const { basename, join } = require("node:path");
@@ -13,7 +14,8 @@ const OPTIONS = [
 /** Run something with a browser, which is closed whatever happens.
  * @param {(browser: any) => Promise<unknown>} use */
 async function withBrowser(use) {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: OPTIONS });
+  const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim();
+  const browser = await chromium.launch({ executablePath, args: OPTIONS });
   try {
     return await use(browser);
   } finally {
