@@ -520,7 +520,7 @@ FEW = 60
 
 
 def every_choice(layout: Layout) -> Iterator[Choice]:
-    """Layer, map, row and column of each value that the loupe can look at; of many, those at edges and in the middle."""
+    """Layer, map, row and column of each value that the loupe can look at; of many, those at edges and the middle."""
     found = list(reaches(layout))
     few = sum(prod(reach.shape) for reach in found) <= FEW
     for reach in found:
