@@ -113,7 +113,7 @@ class Facts:
             "rows": rows,
             "columns": columns,
             "vector": int(reach.vector),
-            "elementwise": int(reach.elementwise),
+            "elementwise": int(reach.elementwise and reach.in_maps),
             "weighted": int(reach.weighted),
             "across": reach.across,
             "zone": int(not reach.small),

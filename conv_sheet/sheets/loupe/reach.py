@@ -51,6 +51,8 @@ class Reach:
     each: int
     map_shape: tuple[int, int]
     """Rows and columns of each map that is read."""
+    in_maps: bool = False
+    """Whether what is read stands as maps, and not as the values of a vector."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -178,20 +180,23 @@ def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
         return _whole_vector(stage, sources[0], fields)
     planes = [_named(source, as_maps, names) for source in sources]
     reads = tuple(corner for together in zip(*planes, strict=True) for corner in together)
-    height, width = sources[0].blocks[0].shape if as_maps else (1, 1)
+    height, width = sources[0].blocks[0].shape if as_maps else (sources[0].shape[0], 1)
     each = len(sources)
     if fields is None:
         fields = Field(height, stride=0), Field(width, stride=0)
-        each = len(reads) if "weight" in stage.own or not as_maps else 1
+        each = len(reads) if "weight" in stage.own else 1
     elif "weight" in stage.own and len(stage.own["weight"].shape) > 1:
         each = len(stage.layer.kernels(stage.in_shape)[0])
     border = stage.layer.border()
     low, high = (-border.top, -border.left), (height - 1 + border.bottom, width - 1 + border.right)
-    if own == PADDED:
-        low, high = (0, 0), (height - 1, width - 1)
-        fields = replace(fields[0], before=0), replace(fields[1], before=0)
+    if own == PADDED:  # a copy with its border: counted from where the map itself begins
+        top, left = fields[0].before, fields[1].before
+        low, high = (-top, -left), (height - 1 - top, width - 1 - left)
+        reads = tuple(replace(corner, row=corner.row + top, column=corner.column + left) for corner in reads)
+    if not as_maps:  # each value is looked at in its own row of the vector
+        reads = tuple(replace(corner, row=corner.row - number // each) for number, corner in enumerate(reads))
     frames = tuple(block for source in sources for block in source.blocks)
-    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width))
+    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width), in_maps=as_maps)
 
 
 def _named(source: Placed, as_maps: bool, names: dict[Block, str]) -> list[Corner]:
