@@ -186,7 +186,9 @@ def check(workbook: Path, recalculate: bool) -> None:
         source = workbook
         if recalculate:
             from conv_sheet.office import libreoffice
+            from conv_sheet.xlsx.package import Package
 
+            Package.open(workbook)  # what is no workbook is named as the user gave it
             source = Path(stack.enter_context(tempfile.TemporaryDirectory())) / workbook.name
             libreoffice.recalculate(workbook, source)
         report = compare(source)
