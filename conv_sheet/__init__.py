@@ -1,10 +1,10 @@
 """conv-sheet: convolutional networks as Excel workbooks of live formulas.
 
 >>> import conv_sheet
->>> network = conv_sheet.Network.from_toml('''
-... input = [1, 6, 6]
-... layers = [{name = "conv1", kind = "Conv2d", out_channels = 2, kernel_size = 3}]
-... ''')
+>>> network = conv_sheet.Network.from_spec({
+...     "input": [1, 6, 6],
+...     "layers": [{"name": "conv1", "kind": "Conv2d", "out_channels": 2, "kernel_size": 3}],
+... })
 >>> [row.name for row in conv_sheet.summary(network)]
 ['input', 'conv1']
 """

@@ -72,7 +72,7 @@ def furnished(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("program", ["openpyxl", "libreoffice"])
-def test_everything_else_stays_byte_for_byte(edited: Path, tmp_path: Path, program: str) -> None:
+def test_everything_else_stays_byte_for_byte_but_what_charts_show(edited: Path, tmp_path: Path, program: str) -> None:
     path = furnished(edited)
     if program == "libreoffice":
         (path,) = libreoffice.recalculate([path], tmp_path / "again")
@@ -86,7 +86,8 @@ def test_everything_else_stays_byte_for_byte(edited: Path, tmp_path: Path, progr
     assert list(before) == list(after)
     package = Package.open(path)
     ours = {part for title, part in package.worksheets.items() if title != "My notes"} | {package.workbook}
-    assert {name for name in before if before[name] != after[name]} <= ours
+    changed = {name for name in before if before[name] != after[name]}
+    assert {name for name in changed if not name.startswith("xl/charts/")} <= ours
     assert b'fullCalcOnLoad="1"' in after[package.workbook]
     blocks = [block for _, placed, _ in registry.engine_blocks(read(path)) for block in placed.blocks]
     engines = {(block.sheet, *at) for block in blocks for at in block.positions()}

@@ -57,4 +57,4 @@ def same(one: object, other: object) -> bool:
         return False
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= TOLERANCE * max(1.0, abs(other))
-    return (one or None) == (other or None) and isinstance(one or "", type(other or ""))
+    return (one or "") == (other or "")

@@ -56,6 +56,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network["A1"], network["B1"] = 2, "=A1*21"
     network["A1"].comment = Comment("change me", "teacher")
     config = book.create_sheet("xlwings.conf")
+    book.code_name = "ThisWorkbook"
+    for number, sheet in enumerate(book, 1):
+        sheet.sheet_properties.codeName = f"Sheet{number}"
     for row in (("INTERPRETER_WIN", INTERPRETER), ("ADD_WORKBOOK_TO_PYTHONPATH", False), ("SHOW CONSOLE", False)):
         config.append(row)
     book.save(path)
@@ -124,15 +127,13 @@ def test_only_what_macros_and_buttons_need_changes(plain: Path, book: Path) -> N
     before, after = parts(plain), parts(book)
     assert set(after) - set(before) == {"xl/vbaProject.bin", "xl/drawings/buttons1.vml"}
     changed = {name for name in before if before[name] != after[name]}
-    package = Package.open(plain)
-    start = package.worksheet("Start")
+    start = Package.open(plain).worksheet("Start")
     assert changed == {
         "[Content_Types].xml",
-        package.workbook,
         "xl/_rels/workbook.xml.rels",
         "xl/worksheets/_rels/sheet1.xml.rels",
         "xl/drawings/commentsDrawing1.vml",
-        *package.worksheets.values(),
+        start,
     }
     order = [child.tag.rpartition("}")[2] for child in Package.open(book).tree(start)]
     assert order[-3:] == ["drawing", "legacyDrawing", "tableParts"]
@@ -294,8 +295,7 @@ def test_without_xlwings_nothing_is_written(plain: Path, tmp_path: Path, monkeyp
 def test_a_build_does_not_import_xlwings(plain: Path, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from conv_sheet.xlsx.macros import add_macros\n"
-        "assert 'pyopenvba' not in sys.modules\n"
         "add_macros(Path(sys.argv[1]), Path(sys.argv[2]), (), ())\n"
-        "assert 'xlwings' not in sys.modules and 'pyopenvba' in sys.modules"
+        "assert 'xlwings' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, plain, tmp_path / "book.xlsm"], check=True)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conv_sheet.cells.grid import column_letters
+from conv_sheet.cells.values import LARGEST
 from conv_sheet.errors import WorkbookError
 from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.patch import CellValue, Formula, Typed, with_values
@@ -156,8 +157,9 @@ def test_the_size_of_the_sheet_grows_with_it() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (math.nan, "cell B1: a cell cannot hold the number nan"),
-        (-math.inf, "cell B1: a cell cannot hold the number -inf"),
+        (math.nan, "cell B1: a cell cannot hold the number nan: use smaller numbers before it"),
+        (-math.inf, "cell B1: a cell cannot hold the number -inf: use smaller numbers before it"),
+        (1e308, "cell B1: a cell cannot hold the number 1e+308: use smaller numbers before it"),
         ("x" * 32_768, "cell B1: 32,768 characters of text; a cell holds 32,767"),
     ],
 )
@@ -185,7 +187,7 @@ def test_what_cannot_be_patched_is_refused(xml: bytes, message: str) -> None:
 
 
 addresses = st.tuples(st.integers(1, 12), st.integers(1, 12))
-numbers = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
+numbers = st.floats(-LARGEST, LARGEST, allow_subnormal=False)
 texts = st.text(max_size=8)
 cell_values = st.one_of(numbers, st.booleans(), texts)
 

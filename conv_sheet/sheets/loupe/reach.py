@@ -175,7 +175,8 @@ def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     own = PADDED if PADDED in stage.own else stage.layer.sees
     sources = (stage.own[own],) if own else layout.site(stage).sources
     fields = stage.layer.fields(stage.in_shape)
-    as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1
+    kernels = "weight" in stage.own and len(stage.own["weight"].shape) > 1 and not stage.own["weight"].transposed
+    as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1 or kernels
     if fields is None and not as_maps:
         return _whole_vector(stage, sources[0], fields)
     planes = [_named(source, as_maps, names) for source in sources]
