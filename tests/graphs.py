@@ -146,7 +146,7 @@ def _one(draw: st.DrawFn, shapes: Shapes, name: str) -> Table:
     """A layer that reads some of those with these shapes; it mostly fits."""
     source = draw(st.sampled_from([*shapes][::-1]))
     alike = [n for n, shape in shapes.items() if shape == shapes[source] and n != source]
-    if alike and draw(st.booleans()):
+    if alike and draw(st.sampled_from([False, True])):
         return layer("Add", source, draw(st.sampled_from(alike)), name=name)
     kind = draw(st.sampled_from(_OF_MAPS if len(shapes[source]) == 3 else _OF_VECTORS))
     same = [n for n, shape in shapes.items() if shape[kind == "Concat" :] == shapes[source][kind == "Concat" :]]
