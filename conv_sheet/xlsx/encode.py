@@ -4,6 +4,7 @@ Source: ECMA-376 part 1, sections 18.3.1.4 (`c`), 18.3.1.40 (`f`) and 22.9.2.19 
 """
 
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,14 +95,18 @@ def number(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def numbers(values: NDArray[np.float64]) -> list[str]:
-    """Finite numbers, of which a row has many.
+def held(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as cells hold them: those nearer to zero than any that a cell holds are zero."""
+    return np.where(np.abs(values) < SMALLEST, 0.0, values)
 
-    >>> numbers(np.array([2.0, 0.1, 1e-320]))
+
+def numbers(values: NDArray[np.float64]) -> list[str]:
+    """Finite numbers, of which a row has many, after `held`.
+
+    >>> numbers(held(np.array([2.0, 0.1, 1e-320])))
     ['2', '0.1', '0']
     """
-    held = np.where(np.abs(values) < SMALLEST, 0.0, values).tolist()
-    return [said[:-2] if said.endswith(".0") else said for said in map(repr, held)]
+    return [said[:-2] if said.endswith(".0") else said for said in map(repr, values.tolist())]
 
 
 def no_cell(value: float, where: str) -> WorkbookError:

@@ -6,14 +6,16 @@ streamed by `rows`, and openpyxl writes what stands before and behind them, and 
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from openpyxl import Workbook
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+from openpyxl.formatting.rule import Rule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.hyperlink import Hyperlink
@@ -34,6 +36,7 @@ _STRINGS = "xl/sharedStrings.xml"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _BEFORE_DRAWING = re.compile(r"(?=<(?:drawing|legacyDrawing|tableParts|extLst)\b|</worksheet>)")
 """Where `ignoredErrors` stands in a sheet (ECMA-376 part 1, 18.3.1.99)."""
+_NO_NAMES = re.compile(r"<definedNames\s*/>")
 _READS_AS_NUMBER = re.compile(r"\s*[-+]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?\s*%?\s*")
 _FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color", "name",
                "family", "charset", "scheme")  # fmt: skip
@@ -41,24 +44,30 @@ _FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u
 
 def save(book: Workbook, pages: Mapping[str, Page], path: Path) -> None:
     """Write a workbook of openpyxl's with the cells of pages, by title."""
-    with _Archive(path) as archive:
+    names = {name: block.reference for page in pages.values() for name, block in page.names.items()}
+    with _Archive(path, names) as archive:
         _Writer(book, archive, pages).write_data()
 
 
 class _Archive(zipfile.ZipFile):
-    """A zip file in which nothing depends on the clock, and in which four of openpyxl's parts are put right.
+    """A zip file in which nothing depends on the clock, and in which five of openpyxl's parts are put right.
 
     The children of a font get the order that the schema wants, the shared strings, which openpyxl does not write, are
-    declared, and drawings get the prefix that Excel gives them: some readers know no other.
+    declared, and drawings get the prefix that Excel gives them: some readers know no other. Defined names, of which a
+    network can have tens of thousands, are written without an object for each.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: Mapping[str, str]) -> None:
         super().__init__(path, "w", zipfile.ZIP_DEFLATED)
+        self.names = names
 
     def writestr(self, name: Any, data: Any) -> None:  # type: ignore[override]
         text = data.decode() if isinstance(data, bytes) else data
         if name == "xl/styles.xml":
             text = re.sub(r"<font>(.*?)</font>", _sorted_font, text)
+        elif name == "xl/workbook.xml":
+            names = "".join(f'<definedName name="{n}">{encode.text(at)}</definedName>' for n, at in self.names.items())
+            text = _NO_NAMES.sub(lambda found: f"<definedNames>{names}</definedNames>", text, count=1)
         elif name == "xl/_rels/workbook.xml.rels":
             kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
             link = f'<Relationship Id="rIdStrings" Type="{kind}" Target="/{_STRINGS}"/>'
@@ -184,6 +193,19 @@ class _Styles:
             )
             self.ids[look] = cell.style_id
         return self.ids[look]
+
+
+class Formatted:
+    """The cells of a conditional format, as openpyxl asks for them, without an object for each of their ranges."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self.sqref = " ".join(block.relative for block in blocks)
+        self.rules: list[Rule] = []
+
+    def to_tree(self) -> Element:
+        tree = Element("conditionalFormatting", sqref=self.sqref)
+        tree.extend(rule.to_tree() for rule in self.rules)
+        return tree
 
 
 def box(color: str) -> Border:

@@ -120,14 +120,16 @@ class _Run:
     def __init__(self, maker: _Rows, fill: Fill) -> None:
         self.maker = maker
         self.block = fill.block
-        self.values = fill.values
+        self.numeric = fill.values.dtype.kind in "fiu"
+        self.values = encode.held(fill.values) if self.numeric else fill.values
         self.style = maker.style_id(fill.style)
         self.formulas = maker.formulas(fill)
-        self.letters = [column_letters(fill.block.position(0, x)[1]) for x in range(fill.block.width)]
+        columns = range(fill.block.column, fill.block.last_column + 1, fill.block.step[1])
+        self.letters = [*map(column_letters, columns)]
 
     def row(self, y: int) -> str:
         """A row of cells; those of numbers, of which a network has many, without a call for each."""
-        if self.values.dtype.kind not in "fiu":
+        if not self.numeric:
             formulas = self.formulas(y) if self.formulas else [""] * len(self.letters)
             return "".join([self._cell(y, x, formula) for x, formula in enumerate(formulas)])
         row, style = self.block.row + y * self.block.step[0], self.style

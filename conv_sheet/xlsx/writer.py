@@ -7,7 +7,6 @@ from openpyxl import Workbook
 from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.styles.colors import Color
-from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.cell_range import MultiCellRange
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.properties import PageSetupProperties
@@ -15,13 +14,13 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from conv_sheet import __version__
 from conv_sheet.cells import style
-from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.grid import column_letters
 from conv_sheet.cells.page import Mark, Page, Validation
 from conv_sheet.cells.style import Scale
 from conv_sheet.files import atomic_write
 from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.charts import bar_chart, line_chart
-from conv_sheet.xlsx.parts import EPOCH, box, save
+from conv_sheet.xlsx.parts import EPOCH, Formatted, box, save
 
 _WIDEST = 255.0
 """Characters of the widest column that there can be."""
@@ -70,29 +69,23 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
         font = Font(color=f"FF{mark.color}") if mark.color else None
         rule = FormulaRule([mark.formula], font=font, fill=fill, border=box(mark.line) if mark.line else None)
-        sheet.conditional_formatting.add(_sqref(mark.blocks), rule)
+        sheet.conditional_formatting.add(Formatted(mark.blocks), rule)
     for blocks, scale in page.scales:
-        sheet.conditional_formatting.add(_sqref(blocks), _color_scale(scale))
+        sheet.conditional_formatting.add(Formatted(blocks), _color_scale(scale))
     for verdict in page.verdicts:
         for truth, fill, color in (
             (verdict.formula, style.GOOD, style.GOOD_TEXT),
             (f"NOT({verdict.formula})", style.BAD, style.BAD_TEXT),
         ):
             rule = FormulaRule([truth], font=Font(color=f"FF{color}"), fill=PatternFill(bgColor=f"FF{fill}"))
-            sheet.conditional_formatting.add(verdict.block.relative, rule)
+            sheet.conditional_formatting.add(Formatted([verdict.block]), rule)
     for blocks, colours in page.palettes:
         for number, colour in enumerate(colours):
             fill = PatternFill(bgColor=f"FF{colour}")
-            sheet.conditional_formatting.add(_sqref(blocks), CellIsRule("equal", [str(number)], fill=fill))
+            sheet.conditional_formatting.add(Formatted(blocks), CellIsRule("equal", [str(number)], fill=fill))
     for validation in page.validations:
         sheet.add_data_validation(_validation(validation))
-    for name, block in page.names.items():
-        book.defined_names[name] = DefinedName(name, attr_text=block.reference)
     _printing(sheet, page)
-
-
-def _sqref(blocks: Iterable[Block]) -> str:
-    return " ".join(block.relative for block in blocks)
 
 
 def _color_scale(scale: Scale) -> Rule:
@@ -125,7 +118,7 @@ def _validation(validation: Validation) -> DataValidation:
     rule.showErrorMessage = rule.showInputMessage = True
     rule.errorTitle = rule.promptTitle = encode.short(validation.title, _MOST_TITLE)
     rule.error, rule.prompt = encode.short(validation.error, _MOST_ERROR), encode.short(validation.hint, _MOST_PROMPT)
-    rule.sqref = MultiCellRange(_sqref(validation.blocks))
+    rule.sqref = MultiCellRange(" ".join(block.relative for block in validation.blocks))
     return rule
 
 

@@ -87,6 +87,15 @@ class Facts:
         return tuple(every + every[:1])
 
     @cached_property
+    def lists(self) -> dict[str, NDArray[Any]]:
+        """Rows, columns and names of all corners, one below the other."""
+        return {
+            "top": np.array([[corner.row] for corner in self.corners], dtype=object),
+            "left": np.array([[corner.column] for corner in self.corners], dtype=object),
+            "name": np.array([[corner.name] for corner in self.corners], dtype=object),
+        }
+
+    @cached_property
     def table(self) -> dict[str, NDArray[Any]]:
         """The facts by name, one a stage."""
         sizes = [len(section) for reach in self.reaches for section in self.sections(reach).values()]

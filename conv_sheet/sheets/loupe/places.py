@@ -30,7 +30,6 @@ TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 4
 """First row and column of the inputs on `Loupe`, and their width."""
 
 _FIRST = 4
-_LISTS = ("top", "left", "name")
 
 
 # -- what may be chosen ------------------------------------------------------------------------------------------------
@@ -91,11 +90,10 @@ class Numbers:
 
     def listed(self, what: str, page: Page | None = None) -> Expr:
         """A list of all corners: of rows (`top`), columns (`left`) or names."""
-        values = [(c.row, c.column, c.name)[_LISTS.index(what)] for c in self.facts.corners]
-        return (page or self.page).range(self.list_block(what), np.array(values, dtype=object))
+        return (page or self.page).range(self.list_block(what), self.facts.lists[what])
 
     def list_block(self, what: str) -> Block:
-        column = 5 + len(self.facts.reaches) + _LISTS.index(what)
+        column = 5 + len(self.facts.reaches) + [*self.facts.lists].index(what)
         return Block(PLACES, _FIRST, column, len(self.facts.corners), 1)
 
     def corner(self, section: str, number: Operand) -> tuple[Expr, Expr]:
@@ -118,11 +116,10 @@ def numbers(state: WorkbookState) -> Numbers:
     page = found.page
     page.put(1, 1, PLACES, style.HEADING)
     page.put(2, 1, "Numbers for the sheet Loupe: where every layer's values and weights stand on Network.", style.LINE)
-    for column, what in enumerate(_LISTS):
+    for what, values in facts.lists.items():
         block = found.list_block(what)
         page.put(block.row - 1, block.column, what, style.HEAD)
-        corner_values = [[(c.row, c.column, c.name)[column]] for c in facts.corners]
-        page.fill(block, np.array(corner_values, dtype=object), style.LINE)
+        page.fill(block, values, style.LINE)
     _chosen_stage(found)
     _chosen_cell(found)
     for axis in (0, 1):
