@@ -9,8 +9,8 @@ from conv_sheet import ops
 from conv_sheet.layers import Array, Tensors
 from conv_sheet.network.graph import Network
 
-_BATCH = 32
-"""Pictures at a time: fastest, because what they become stays in the processor's cache."""
+_BATCH = 640_000
+"""Values of all layers that are calculated together: fastest, because they stay in the processor's cache."""
 _WORK = 3_000_000_000
 """Most multiply-adds of one occlusion map, about a second."""
 _OF_A_VALUE = 100
@@ -46,7 +46,7 @@ def occlusion(network: Network, image: Array, tensors: Tensors, number: int) -> 
     rows, columns = _covered(height, side, stride), _covered(width, side, stride)
     down, right = rows.repeat(len(columns), axis=0), np.tile(columns, (len(rows), 1))
     alike = not any(node.layer.draws(node.own(tensors)) for node in network.nodes)
-    size = _BATCH if alike else 1
+    size = max(1, _BATCH // _values(network)) if alike else 1
     left = []
     for first in range(0, len(down), size):
         batch = slice(first, first + size)
@@ -65,14 +65,19 @@ def patch(network: Network) -> tuple[int, int]:
 
     >>> convolution = {"kind": "Conv2d", "out_channels": 8, "kernel_size": 3}
     >>> [patch(Network.from_spec({"input": [1, n, n], "layers": [convolution]})) for n in (8, 28, 96)]
-    [(3, 1), (5, 1), (17, 5)]
+    [(3, 1), (5, 1), (17, 6)]
     """
     height, width = network.input_shape[1:]
-    work = sum(node.layer.multiply_adds(node.in_shape) + _OF_A_VALUE * prod(node.out_shape) for node in network.nodes)
+    work = sum(node.layer.multiply_adds(node.in_shape) for node in network.nodes) + _OF_A_VALUE * _values(network)
     stride = 1
     while -(-height // stride) * -(-width // stride) * work > _WORK and stride < max(height, width):
         stride += 1
     return max(3, min(height, width) // 6 | 1, stride), stride
+
+
+def _values(network: Network) -> int:
+    """Activations of one picture."""
+    return sum(prod(node.out_shape) for node in network.nodes)
 
 
 def probabilities(network: Network, images: Array, tensors: Tensors) -> Array:

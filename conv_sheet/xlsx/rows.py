@@ -1,13 +1,13 @@
 """The rows of a sheet's XML, streamed from a page's blocks and single cells."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from conv_sheet.cells.grid import column_letters
-from conv_sheet.cells.page import Cell, Fill, Page, occupied
+from conv_sheet.cells.page import Fill, Page, occupied
 from conv_sheet.cells.style import Style
 from conv_sheet.cells.values import LARGEST
 from conv_sheet.xlsx import encode
@@ -16,8 +16,8 @@ STANDARD_HEIGHT = 15.0
 """Points of a row that nobody gave a height."""
 _HIGHEST = 409.5
 """Points of the highest row that there can be."""
-_Piece = tuple[int, Callable[[], str]]
-"""First column of neighbouring cells, and what makes their XML."""
+_Piece = tuple[int, str]
+"""First column of neighbouring cells, and their XML."""
 
 
 class Strings:
@@ -37,13 +37,24 @@ def rows(page: Page, style_id: Callable[[Style], int], strings: Strings) -> Iter
     """
     occupied(page)
     maker = _Rows(page, style_id, strings)
-    by_row = maker.pieces()
+    singles: dict[int, list[int]] = {}
+    for row, column in page.singles:
+        singles.setdefault(row, []).append(column)
+    starting: dict[int, list[Fill]] = {}
+    for fill in page.fills:
+        starting.setdefault(fill.block.row, []).append(fill)
+    running: list[_Run] = []
     standard = page.default_height or STANDARD_HEIGHT
-    for row in sorted(by_row.keys() | page.heights.keys()):
-        pieces = sorted(by_row.get(row, ()), key=lambda piece: piece[0])
-        height = f' ht="{min(page.heights.get(row, standard), _HIGHEST):g}"'
-        own = ' customHeight="1"' if row in page.heights else ""
-        yield f'<row r="{row}"{height}{own}>{"".join(make() for _, make in pieces)}</row>'
+    for row in range(1, max(page.last[0], *page.heights, 1) + 1):
+        running = [run for run in running if run.last >= row]
+        running += [_Run(maker, fill) for fill in starting.pop(row, ())]
+        pieces = [(column, maker.single(row, column)) for column in singles.get(row, ())]
+        for run in running:
+            pieces += run.pieces(row)
+        if pieces or row in page.heights:
+            height = f' ht="{min(page.heights.get(row, standard), _HIGHEST):g}"'
+            own = ' customHeight="1"' if row in page.heights else ""
+            yield f'<row r="{row}"{height}{own}>{"".join([xml for _, xml in sorted(pieces)])}</row>'
 
 
 class _Rows:
@@ -55,19 +66,12 @@ class _Rows:
         self.strings = strings
         self.shared = 0
 
-    def pieces(self) -> dict[int, list[_Piece]]:
-        found: dict[int, list[_Piece]] = {}
-        for (row, column), cell in self.page.singles.items():
-            found.setdefault(row, []).append((column, self._single(row, column, cell)))
-        for fill in self.page.fills:
-            for y, make in enumerate(self._fill(fill)):
-                found.setdefault(fill.block.row + y * fill.block.step[0], []).extend(make)
-        return found
-
-    def _single(self, row: int, column: int, cell: Cell) -> Callable[[], str]:
-        start = f'<c r="{column_letters(column)}{row}" s="{self.style_id(cell.style)}"'
+    def single(self, row: int, column: int) -> str:
+        """A cell of its own."""
+        cell = self.page.singles[row, column]
         formula = "" if cell.formula is None else f"<f>{encode.text(cell.formula)}</f>"
-        return lambda: start + self.rest(cell.value, formula, row, column)
+        start = f'<c r="{column_letters(column)}{row}" s="{self.style_id(cell.style)}"'
+        return start + self.rest(cell.value, formula, row, column)
 
     def rest(self, value: Any, formula: str, row: int, column: int) -> str:
         """The cell behind its address and style: type, formula and value."""
@@ -82,16 +86,6 @@ class _Rows:
         kind = ' t="b"' if isinstance(value, bool) else ""
         shown = encode.checked_number(value, f"{self.page.title}!{column_letters(column)}{row}")
         return f"{kind}>{formula}<v>{shown}</v></c>"
-
-    def _fill(self, fill: Fill) -> Iterator[list[_Piece]]:
-        """The pieces of each row of a block: one where the values are neighbours, else one a value."""
-        _require_finite(fill)
-        run = _Run(self, fill)
-        for y in range(fill.block.height):
-            if fill.block.step[1] == 1:
-                yield [(fill.block.column, partial(run.row, y))]
-            else:
-                yield [(fill.block.position(y, x)[1], partial(run.cell, y, x)) for x in range(fill.block.width)]
 
     def formulas(self, fill: Fill) -> Callable[[int], list[str]] | None:
         """What makes the `<f>` elements of a row of a block; None where its cells have no formulas.
@@ -118,37 +112,49 @@ class _Run:
     """The cells of a block, row by row."""
 
     def __init__(self, maker: _Rows, fill: Fill) -> None:
+        _require_finite(fill)
         self.maker = maker
         self.block = fill.block
+        self.last = fill.block.last_row
         self.numeric = fill.values.dtype.kind in "fiu"
         self.values = encode.held(fill.values) if self.numeric else fill.values
         self.style = maker.style_id(fill.style)
         self.formulas = maker.formulas(fill)
-        columns = range(fill.block.column, fill.block.last_column + 1, fill.block.step[1])
-        self.letters = [*map(column_letters, columns)]
+        self.letters = _letters(fill.block.column, fill.block.width, fill.block.step[1])
 
-    def row(self, y: int) -> str:
+    def pieces(self, row: int) -> Sequence[_Piece]:
+        """What the block has in a row of the sheet: one piece where its values are neighbours, else one a value."""
+        y, between = divmod(row - self.block.row, self.block.step[0])
+        if between:
+            return ()
+        if self.block.step[1] == 1:
+            return ((self.block.column, "".join(self.cells(y, row))),)
+        columns = range(self.block.column, self.block.last_column + 1, self.block.step[1])
+        return tuple(zip(columns, self.cells(y, row), strict=True))
+
+    def cells(self, y: int, row: int) -> list[str]:
         """A row of cells; those of numbers, of which a network has many, without a call for each."""
         if not self.numeric:
             formulas = self.formulas(y) if self.formulas else [""] * len(self.letters)
-            return "".join([self._cell(y, x, formula) for x, formula in enumerate(formulas)])
-        row, style = self.block.row + y * self.block.step[0], self.style
-        values = encode.numbers(self.values[y])
+            return [self._cell(y, x, formula) for x, formula in enumerate(formulas)]
+        style, values = self.style, encode.numbers(self.values[y])
         if self.formulas is None:
-            cells = zip(self.letters, values, strict=True)
-            return "".join([f'<c r="{c}{row}" s="{style}"><v>{v}</v></c>' for c, v in cells])
+            plain = zip(self.letters, values, strict=True)
+            return [f'<c r="{c}{row}" s="{style}"><v>{v}</v></c>' for c, v in plain]
         parts = zip(self.letters, self.formulas(y), values, strict=True)
-        return "".join([f'<c r="{c}{row}" s="{style}">{f}<v>{v}</v></c>' for c, f, v in parts])
-
-    def cell(self, y: int, x: int) -> str:
-        """One cell."""
-        return self._cell(y, x, self.formulas(y)[x] if self.formulas else "")
+        return [f'<c r="{c}{row}" s="{style}">{f}<v>{v}</v></c>' for c, f, v in parts]
 
     def _cell(self, y: int, x: int, formula: str) -> str:
         value = self.values[y, x]
         plain = value.item() if isinstance(value, np.generic) else value
         row, column = self.block.position(y, x)
         return f'<c r="{self.letters[x]}{row}" s="{self.style}"{self.maker.rest(plain, formula, row, column)}'
+
+
+@lru_cache(maxsize=1024)
+def _letters(column: int, width: int, step: int) -> tuple[str, ...]:
+    """Letters of the columns of a block; many stand below each other."""
+    return tuple(map(column_letters, range(column, column + width * step, step)))
 
 
 def _require_finite(fill: Fill) -> None:
