@@ -36,7 +36,7 @@ _STRINGS = "xl/sharedStrings.xml"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _BEFORE_DRAWING = re.compile(r"(?=<(?:drawing|legacyDrawing|tableParts|extLst)\b|</worksheet>)")
 """Where `ignoredErrors` stands in a sheet (ECMA-376 part 1, 18.3.1.99)."""
-_NO_NAMES = re.compile(r"<definedNames\s*/>")
+_NAMES = re.compile(r"<definedNames(?:\s*/>|>(.*?)</definedNames>)")
 _READS_AS_NUMBER = re.compile(r"\s*[-+]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?\s*%?\s*")
 _FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color", "name",
                "family", "charset", "scheme")  # fmt: skip
@@ -67,7 +67,7 @@ class _Archive(zipfile.ZipFile):
             text = re.sub(r"<font>(.*?)</font>", _sorted_font, text)
         elif name == "xl/workbook.xml":
             names = "".join(f'<definedName name="{n}">{encode.text(at)}</definedName>' for n, at in self.names.items())
-            text = _NO_NAMES.sub(lambda found: f"<definedNames>{names}</definedNames>", text, count=1)
+            text = _NAMES.sub(lambda found: f"<definedNames>{names}{found[1] or ''}</definedNames>", text, count=1)
         elif name == "xl/_rels/workbook.xml.rels":
             kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
             link = f'<Relationship Id="rIdStrings" Type="{kind}" Target="/{_STRINGS}"/>'
