@@ -1,4 +1,4 @@
-"""IronCalc agrees with the engine on every formula of every lesson, also after pixels and weights were changed."""
+"""IronCalc agrees with the engine on every formula of every lesson, after pixels and weights were changed."""
 
 import math
 import re
@@ -48,7 +48,6 @@ def typed(changes: dict[str, float]) -> dict[tuple[str, int, int], float]:
 def test_every_formula_of_a_lesson(name: str, tmp_path: Path) -> None:
     state = state_of(name)
     path = written(tmp_path, state, f"{name}.xlsx")
-    assert differences(ironcalc.recalculated(path), state) == []
     other, changes = changed(state)
     answer = ironcalc.recalculated(path, typed(changes))
     assert differences(answer, other, engine=False) == []
@@ -57,6 +56,7 @@ def test_every_formula_of_a_lesson(name: str, tmp_path: Path) -> None:
 def test_a_broken_formula_is_seen(tmp_path: Path) -> None:
     state = random_state(small())
     path = written(tmp_path, state)
+    assert differences(ironcalc.recalculated(path), state) == []
     bias = state.layout.by_name["conv1"].own["bias"].blocks[0].fixed()
     broken = replace(path, "xl/worksheets/sheet2.xml", rf"[+]{re.escape(bias)}\)</f>", f"-{bias})</f>")
     assert any("Network" in line for line in differences(ironcalc.recalculated(broken), state))

@@ -25,7 +25,7 @@ from tests.lessons import built, numbers, put, shown, state_of
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 READERS = "fastai", "lenet", "dropout"
 """Lessons that read handwritten digits."""
-PICTURES = 60
+PICTURES = 20
 without_data = pytest.mark.skipif(
     not DATA.exists(), reason="the handwritten digits are not here: they are no part of the project"
 )

@@ -88,18 +88,22 @@ def drawn(state: WorkbookState) -> WorkbookState:
     return state.with_typed({images.CHOICE: images.DRAWING, images.image_name(images.DRAWING): pixels})
 
 
+MOST = [name for name in lessons.names() if name not in ("cs231n", "lenet")]
+"""Lessons without the two largest, which programs calculate after changes in tests of their own."""
+
+
 @pytest.fixture(scope="module")
 def answers(once: Once, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every lesson after something was drawn, calculated by LibreOffice in one call."""
+    """Every small lesson after something was drawn, calculated by LibreOffice in one call."""
     folder, paths = tmp_path_factory.mktemp("drawn"), []
-    for name in lessons.names():
+    for name in MOST:
         state = state_of(name)
         changes = {one: drawn(state).typed[one] for one in (images.CHOICE, images.image_name(images.DRAWING))}
         paths.append(agreement.edited(built(once, name), folder / f"{name}.xlsx", state, changes))
-    return dict(zip(lessons.names(), libreoffice.recalculate(paths, folder / "out"), strict=True))
+    return dict(zip(MOST, libreoffice.recalculate(paths, folder / "out"), strict=True))
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", MOST)
 def test_every_lesson_sees_what_is_drawn(name: str, answers: dict[str, Path]) -> None:
     state = state_of(name)
     assert {"Images", "Loupe"} <= {page.title for page in registry.pages(state) if not page.hidden}
