@@ -6,7 +6,6 @@ The peers write the same cells bare: openpyxl without values, which it cannot st
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 import openpyxl
@@ -14,14 +13,11 @@ import xlsxwriter
 
 from benchmarks.measure import Row, peak, ratio, show
 from conv_sheet import lessons
-from conv_sheet.builder import build
 from conv_sheet.cells import style
 from conv_sheet.cells.formula import mover
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
-from conv_sheet.network.graph import Network
 from conv_sheet.sheets import registry
-from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.writer import write
 
 SHEET = "Network"
@@ -66,23 +62,6 @@ def with_xlsxwriter(pages: list[Page], path: Path) -> None:
     book.close()
 
 
-def chain() -> WorkbookState:
-    """Convolutions in a row, with as many cells as ResNet-20 for pictures of 32×32."""
-    layers = [
-        {
-            "name": f"conv{n}",
-            "kind": "Conv2d",
-            "out_channels": 50,
-            "kernel_size": 3,
-            "padding": 1,
-            "groups": 2 if n else 1,
-        }
-        for n in range(19)
-    ]
-    network = Network.from_spec({"input": [2, 32, 32], "layers": layers})
-    return WorkbookState.of(network, np.zeros(network.input_shape), network.initial(0))
-
-
 def rows() -> Iterator[Row]:
     """A row a figure."""
     with tempfile.TemporaryDirectory() as folder:
@@ -113,11 +92,6 @@ def rows() -> Iterator[Row]:
         )
         million = page(100, shared=True)
         yield Row("memory of 1,000,000 formula cells", "MB", peak(ours([million])) / 1e6, 50)
-        state = chain()
-        started = process_time()
-        build(state, path)
-        yield Row("a chain as large as ResNet-20", "s of processor", process_time() - started, 8)
-        yield Row("its file", "MB", path.stat().st_size / 1e6, 10)
 
 
 if __name__ == "__main__":
