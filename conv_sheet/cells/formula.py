@@ -15,8 +15,23 @@ MAX_BLOCKS = 100
 
 FUNCTIONS = frozenset(
     {
-        *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "EXACT", "EXP", "IF", "INDEX"),
-        *("INT", "LN", "MATCH", "MAX", "MIN", "MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT"),
+        *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "DEVSQ", "ERF", "EXACT", "EXP", "IF"),
+        *(
+            "INDEX",
+            "INT",
+            "LN",
+            "MATCH",
+            "MAX",
+            "MIN",
+            "MOD",
+            "NOT",
+            "OR",
+            "ROUND",
+            "ROWS",
+            "SQRT",
+            "SUM",
+            "SUMPRODUCT",
+        ),
         *("SUMXMY2", "TANH", "TEXT"),
     }
 )

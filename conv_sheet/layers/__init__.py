@@ -5,16 +5,19 @@ A new kind joins the `KINDS` of its module; nothing else has to hear of it.
 
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.inputs import Limits
-from conv_sheet.layers import activation, conv, conv_transpose, dense, dropout, join, norm, pool
-from conv_sheet.layers.base import Border, Field, Layer, Shape, Site, Tensors
+from conv_sheet.layers import activation, conv, conv_transpose, curves, dense, dropout, groups, join, norm, pool
+from conv_sheet.layers.base import Border, Layer, Shape, Site, Tensors
+from conv_sheet.layers.field import Field
 from conv_sheet.ops import Array
 
 _KINDS: tuple[type[Layer], ...] = (
     *conv.KINDS,
     *conv_transpose.KINDS,
     *activation.KINDS,
+    *curves.KINDS,
     *pool.KINDS,
     *norm.KINDS,
+    *groups.KINDS,
     *dropout.KINDS,
     *dense.KINDS,
     *join.KINDS,

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from conv_sheet import ops
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Field, Shape, Site, Tensors
+from conv_sheet.layers.base import Shape, Site, Tensors
+from conv_sheet.layers.field import Field
 from conv_sheet.layers.kernels import Kernels, Meetings, Terms
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import sizes

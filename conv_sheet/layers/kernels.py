@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from conv_sheet.cells.formula import Formula, pieces, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.field import Field
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import count, flag, sizes
 

@@ -10,7 +10,8 @@ from conv_sheet import ops
 from conv_sheet.cells.formula import Formula, nested, total
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.field import Field
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import flag, sizes
 

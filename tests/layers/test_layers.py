@@ -72,7 +72,31 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "AvgPool2d": POOL | {"count_include_pad": st.booleans()},
     "AdaptiveAvgPool2d": {"output_size": st.sampled_from([1, [1, 1]])},
     "BatchNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "BatchNorm1d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "GroupNorm": {"num_groups": st.integers(1, 4), "eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "InstanceNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "InstanceNorm1d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "LayerNorm": {
+        "eps": st.floats(1e-6, 0.5),
+        "elementwise_affine": st.booleans(),
+        "bias": st.booleans(),
+    },
+    "LocalResponseNorm": {
+        "size": st.integers(1, 6),
+        "alpha": st.floats(0, 2),
+        "beta": st.floats(-1, 2),
+        "k": st.floats(0.5, 2),
+    },
     "ReLU": {},
+    "ReLU6": {},
+    "Hardtanh": {"min_val": st.floats(-2, 0), "max_val": st.floats(0.25, 2)},
+    "Hardsigmoid": {},
+    "Hardswish": {},
+    "SiLU": {},
+    "ELU": {"alpha": st.floats(-1, 2, allow_subnormal=False)},
+    "GELU": {"approximate": st.sampled_from(["none", "tanh"])},
+    "Softplus": {"beta": st.floats(0.25, 3), "threshold": st.floats(-1, 20)},
+    "PReLU": {"num_parameters": st.sampled_from([1, 1, 2, 3, 4, 6]), "init": st.floats(-1, 1)},
     "LeakyReLU": {"negative_slope": st.floats(-1, 2, allow_subnormal=False)},
     "Sigmoid": {},
     "Tanh": {},
@@ -84,7 +108,12 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 """Every option of every kind; a new kind adds a line."""
 
 VECTORS_ONLY = {"Linear", "Softmax"}
-VECTORS_TOO = {"ReLU", "LeakyReLU", "Sigmoid", "Tanh", "Dropout"}
+POINTWISE = {
+    *("ReLU", "ReLU6", "LeakyReLU", "ELU", "SiLU", "GELU", "Softplus", "PReLU"),
+    *("Sigmoid", "Hardsigmoid", "Hardswish", "Tanh", "Hardtanh"),
+}
+VECTORS_TOO = {*POINTWISE, "Dropout", "BatchNorm1d", "GroupNorm", "LayerNorm"}
+NORMS = nn.modules.batchnorm._BatchNorm | nn.GroupNorm | nn.LayerNorm | nn.modules.instancenorm._InstanceNorm
 
 
 @dataclass(frozen=True)
@@ -108,11 +137,17 @@ class Case:
     def module(self) -> nn.Module:
         """The same in PyTorch, by the names of the options."""
         kind: Any = getattr(nn, self.kind, NegatedMaxPool2d)
-        first = next(iter(inspect.signature(kind).parameters), "")
-        needs_input = first in {"in_channels", "num_features", "in_features"}
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
-        more = {"dim": 1} if self.kind == "Softmax" else {}
-        layer: nn.Module = kind(*self.reads[:needs_input], **options, **more)
+        asked = inspect.signature(kind).parameters
+        sizes = {"in_channels", "num_features", "in_features", "num_channels"} & set(asked)
+        more: dict[str, Any] = dict.fromkeys(sizes, self.reads[0])
+        if self.kind in AXIS:
+            more["dim"] = 1
+        if self.kind == "LayerNorm":
+            more["normalized_shape"] = self.reads
+        layer: nn.Module = kind(**(options | more))
+        if self.kind in ROWS and not self.flat:
+            layer = OneRow(layer)
         return nn.Sequential(nn.Flatten(), layer) if self.flat else layer
 
     def settings(self) -> list[str]:
@@ -125,6 +160,14 @@ class Case:
         return settings
 
 
+class OneRow(nn.Sequential):
+    """A layer over signals (N, C, L), for maps of one row."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        made: Tensor = self[0](input.squeeze(2))
+        return made.unsqueeze(2)
+
+
 class NegatedMaxPool2d(nn.MaxPool2d):
     def forward(self, input: Tensor) -> Tensor:
         smallest: Tensor = -super().forward(-input)
@@ -133,9 +176,14 @@ class NegatedMaxPool2d(nn.MaxPool2d):
 
 def cases(kind: str) -> st.SearchStrategy[Case]:
     flat = st.booleans() if kind in VECTORS_TOO else st.just(kind in VECTORS_ONLY)
-    shape = st.tuples(st.sampled_from([1, 2, 3, 4]), st.integers(1, 8), st.integers(1, 8))
+    height = st.just(1) if kind in ROWS else st.integers(1, 8)
+    shape = st.tuples(st.sampled_from([1, 2, 3, 4]), height, st.integers(1, 8))
     return st.builds(Case, st.just(kind), st.fixed_dictionaries(OPTIONS[kind]), shape, flat)
 
+
+ROWS = {name for name in KINDS if name.endswith("1d")}
+"""Kinds over signals: maps of one row."""
+AXIS = {"Softmax", "LogSoftmax"}
 
 SINGLE = [name for name, kind in KINDS.items() if not kind.joins]
 """Kinds with one input; `test_join.py` has the others, and `test_graph.py` has graphs of all."""
@@ -173,7 +221,8 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     grad = rng.standard_normal(expected.shape)
     expected.backward(torch.tensor(grad))
     grads = network.backward(grad, values, tensors)
-    agree(grads["input"], theirs.grad)
+    # PyTorch has the sixth of Hardsigmoid's gradient in single precision, also for double.
+    agree(grads["input"], theirs.grad, 1e-7 if kind == "Hardsigmoid" else 1e-10)
     for name, parameter in module.named_parameters():
         agree(grads[f"layer.{name.rpartition('.')[2]}"], parameter.grad)
     assert {name for name in grads if name.startswith("layer.")} == set(network.trainable())
@@ -181,7 +230,7 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     node, row = network.node("layer"), summary(network)[-1]
     assert row.shape == node.out_shape == expected.shape[1:]
     assert row.parameters == sum(parameter.numel() for parameter in module.parameters())
-    assert row.multiply_adds == multiplications(module, x[:1])
+    assert row.multiply_adds == multiplications(module, x)
     assert_caption(node.layer.torch(node.in_shape), module, case)
 
 
@@ -198,30 +247,33 @@ def load(module: nn.Module, network: Network, tensors: Mapping[str, Array]) -> N
     """Give a module our parameters, by name; PyTorch has no settings, and counts batches."""
     node = network.node("layer")
     own = {short: torch.tensor(value) for short, value in node.own(tensors).items() if value.shape}
-    prefix = "1." if isinstance(module, nn.Sequential) else ""
+    prefix = f"{len(module) - 1}." if isinstance(module, nn.Sequential) else ""
+    theirs = node.layer.torch_shapes(node.in_shape)
+    own = {short: value.reshape(theirs[short]) for short, value in own.items()}
     missing = module.load_state_dict({prefix + short: value for short, value in own.items()}, strict=False)
     assert set(missing.missing_keys) <= node.layer.unused
     assert not missing.unexpected_keys
 
 
-def agree(ours: Array, theirs: Tensor | None) -> None:
+def agree(ours: Array, theirs: Tensor | None, tolerance: float = 1e-10) -> None:
     assert theirs is not None
-    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
 def multiplications(module: nn.Module, x: Array) -> int:
-    """Multiplications by a weight, as PyTorch counts them; it does not count those of a batch norm."""
+    """Multiplications by a weight for one image, as PyTorch counts them; it does not count those of norms."""
     with FlopCounterMode(display=False) as counter:
         made = module(torch.tensor(x))
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d) and m.affine]
-    return int(counter.get_total_flops()) // 2 + len(norms) * int(made.numel())
+    norms = [m for m in module.modules() if isinstance(m, NORMS) and getattr(m, "weight", None) is not None]
+    return (int(counter.get_total_flops()) // 2 + len(norms) * int(made.numel())) // len(x)
 
 
 def assert_caption(caption: str, module: nn.Module, case: Case) -> None:
     """The caption is PyTorch code that makes the same layer."""
     written = eval(caption, {"nn": nn})
-    layer = module[1] if isinstance(module, nn.Sequential) else module
+    layer = module[-1] if isinstance(module, nn.Sequential) else module
     x = torch.rand((2, *case.reads), dtype=torch.float64)
+    x = x.squeeze(2) if isinstance(module, OneRow) else x
     if isinstance(written, nn.Module):
         written.double().eval().load_state_dict(layer.state_dict())
     assert torch.equal(written(x), layer(x))

@@ -16,6 +16,8 @@ from conv_sheet.network.layout import Layout, Stage
 
 TILE = 12
 """Rows and columns of a window that are looked at together; a larger one is cut into tiles."""
+_BESIDE = (0, 1, 3)
+"""Axes of the tensors of which a value has a number of its own: settings, vectors, and maps."""
 SMALL = 5
 """Rows and columns of a small window."""
 
@@ -68,12 +70,13 @@ class Reach:
     @property
     def weighted(self) -> bool:
         """Whether a value is a sum of products with weights."""
-        return "weight" in self.stage.own and len(self.stage.own["weight"].shape) > 1
+        return weighs(self.stage)
 
     @property
     def elementwise(self) -> bool:
         """Whether a value is computed from the values in its place."""
-        return not self.weighted and self.rows == self.columns == Field()
+        together = self.stage.layer.maps_seen(self.stage.in_shape) > 1
+        return not self.weighted and not together and self.rows == self.columns == Field()
 
     @property
     def sharing(self) -> int:
@@ -134,9 +137,11 @@ class Reach:
     @cached_property
     def own(self) -> dict[str, Placed]:
         """Tensors, by short name, of which a value has a number of its own: biases, settings, what is on the way."""
-        short = {name for name, placed in self.stage.own.items() if len(placed.shape) < 2 and name != "out"}
+        short = {n for n, placed in self.stage.own.items() if len(placed.shape) in _BESIDE and n not in ("out", PADDED)}
         if not self.weighted:
             short |= set(self.stage.layer.intermediates(self.stage.in_shape)) - {PADDED}
+        else:
+            short -= set(self.stage.layer.intermediates(self.stage.in_shape))
         return {name: placed for name, placed in self.stage.own.items() if name in short}
 
     def formula(self, windows: Sequence[Block], total: Block, own: Sequence[Block]) -> str:
@@ -154,13 +159,22 @@ class Reach:
         return self.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
 
 
+def weighs(stage: Stage) -> bool:
+    """Whether a stage has kernels, or a matrix of weights."""
+    kernels = stage.layer.kernels(stage.in_shape)
+    return bool(kernels) or ("weight" in stage.own and len(stage.own["weight"].shape) == 2)
+
+
 def corners(placed: Placed, count: int = 0) -> tuple[Corner, ...]:
-    """Where the maps of a tensor stand, or the values of a vector; a setting stands there for `count` outputs alike."""
-    if not placed.shape:
-        return (Corner(placed.blocks[0].row, placed.blocks[0].column),) * count
+    """Where the maps of a tensor stand, or the values of a vector.
+
+    For `count` outputs there are as many: a setting stands there for all alike, the value of a group for all of it.
+    """
     if len(placed.shape) == 3:
         return tuple(Corner(block.row, block.column) for block in placed.blocks)
-    return tuple(Corner(row, column) for block in placed.blocks for row, column in block.positions())
+    found = [Corner(row, column) for block in placed.blocks for row, column in block.positions()]
+    each = max(1, count // len(found))
+    return tuple(corner for corner in found for _ in range(each))
 
 
 def reaches(layout: Layout) -> Iterator[Reach]:
@@ -174,19 +188,19 @@ def reaches(layout: Layout) -> Iterator[Reach]:
 def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     own = PADDED if PADDED in stage.own else stage.layer.sees
     sources = (stage.own[own],) if own else layout.site(stage).sources
-    fields = stage.layer.fields(stage.in_shape)
-    kernels = "weight" in stage.own and len(stage.own["weight"].shape) > 1 and not stage.own["weight"].transposed
+    fields = (Field(), Field()) if stage.layer.in_place else stage.layer.fields(stage.in_shape)
+    kernels = weighs(stage) and not stage.own["weight"].transposed
     as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1 or kernels
     if fields is None and not as_maps:
         return _whole_vector(stage, sources[0], fields)
     planes = [_named(source, as_maps, names) for source in sources]
     reads = tuple(corner for together in zip(*planes, strict=True) for corner in together)
     height, width = sources[0].blocks[0].shape if as_maps else (sources[0].shape[0], 1)
-    each = len(sources)
+    each = len(sources) * stage.layer.maps_seen(stage.in_shape)
     if fields is None:
         fields = Field(height, stride=0), Field(width, stride=0)
-        each = len(reads) if "weight" in stage.own else 1
-    elif "weight" in stage.own and len(stage.own["weight"].shape) > 1:
+        each = len(reads) if weighs(stage) else 1
+    elif weighs(stage):
         each = len(stage.layer.kernels(stage.in_shape)[0])
     border = stage.layer.border()
     low, high = (-border.top, -border.left), (height - 1 + border.bottom, width - 1 + border.right)
