@@ -12,6 +12,7 @@ from conv_sheet.cells.formula import MAX_ARGUMENTS, Formula, nested, number, tot
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError
 from conv_sheet.layers.base import Layer, Shape, Site, Tensors, arguments, beside, beside_other, maps
+from conv_sheet.layers.rows import without_row
 from conv_sheet.layers.said import CHANNELS, FREE, Said, only
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import count, flag, real
@@ -323,14 +324,9 @@ class InstanceNorm1d(_InstanceNorm):
         return super().output_shape(shape)
 
 
-def _without_row(shape: Shape) -> Shape:
-    """The shape of a signal as PyTorch has it: maps of one row have no axis for rows."""
-    return (shape[0], shape[2]) if len(shape) == 3 and shape[1] == 1 else shape
-
-
 def _whole(shape: Shape) -> tuple[object, ...]:
     """What PyTorch may call the shape of all that is read: of signals without the row, of vectors a number too."""
-    return (shape, _without_row(shape), *shape) if len(shape) == 1 else (shape, _without_row(shape))
+    return (shape, without_row(shape), *shape) if len(shape) == 1 else (shape, without_row(shape))
 
 
 @dataclass(frozen=True)
@@ -374,9 +370,6 @@ class LayerNorm(_Grouped):
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         there = {"weight": self._scales, "bias": self._shifts}
         return {short: shape for short, is_there in there.items() if is_there}
-
-    def torch_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return self.parameters(_without_row(shape))
 
     def torch(self, shape: Shape) -> str:
         return f"nn.LayerNorm({', '.join([str(list(shape)), *arguments(self.options())])})"

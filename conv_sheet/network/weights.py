@@ -11,6 +11,7 @@ import numpy as np
 from conv_sheet.errors import DataError, one_line
 from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.layers import Array
+from conv_sheet.layers.rows import without_row
 from conv_sheet.network.graph import Network
 
 MOST_BYTES = 256 << 20
@@ -97,7 +98,7 @@ def checked(network: Network, weights: Mapping[str, Array], where: str = "weight
     wrong = [
         f"{n} has {tuple(weights[n].shape)} and must have {theirs[n]}"
         for n, shape in known.items()
-        if n in weights and tuple(weights[n].shape) not in (shape, theirs[n])
+        if n in weights and tuple(weights[n].shape) not in (shape, theirs[n], without_row(shape))
     ]
     faults = (
         [f"unknown {', '.join(unknown)}"] * bool(unknown) + [f"missing {', '.join(missing)}"] * bool(missing) + wrong

@@ -54,23 +54,76 @@ CONV = {
     "groups": st.sampled_from([1, 1, 2]),
     "bias": st.booleans(),
 }
+CONV_ROW = {
+    **CONV,
+    **{name: st.integers(1, most) for name, most in (("kernel_size", 4), ("stride", 3), ("dilation", 3))},
+}
 POOL = {
     "kernel_size": pairs(1, 4),
     "stride": st.none() | pairs(1, 3),
     "padding": pairs(0, 2),
     "ceil_mode": st.booleans(),
 }
+POOL_ROW = {
+    "kernel_size": st.integers(1, 4),
+    "stride": st.none() | st.integers(1, 3),
+    "padding": st.integers(0, 2),
+    "ceil_mode": st.booleans(),
+}
+MODES = st.sampled_from(["zeros", "reflect", "replicate", "circular"])
+
+
+def sides(axes: int) -> st.SearchStrategy[int | list[int]]:
+    """The option `padding` of the kinds that pad."""
+    number = st.integers(0, 3)
+    return number | st.lists(number, min_size=2 * axes, max_size=2 * axes)
+
+
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Conv2d": CONV
     | {
         "padding": pairs(0, 3) | st.sampled_from(["same", "valid"]),
-        "padding_mode": st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
+        "padding_mode": MODES,
     },
+    "Conv1d": CONV_ROW | {"padding": st.integers(0, 3) | st.sampled_from(["same", "valid"]), "padding_mode": MODES},
+    "ConvTranspose1d": CONV_ROW | {"padding": st.integers(0, 3), "output_padding": st.integers(0, 2)},
+    "MaxPool1d": POOL_ROW | {"dilation": st.integers(1, 3)},
+    "AvgPool1d": POOL_ROW | {"count_include_pad": st.booleans()},
     "ConvTranspose2d": CONV | {"padding": pairs(0, 3), "output_padding": pairs(0, 2)},
     "MaxPool2d": POOL | {"dilation": pairs(1, 3)},
     "MinPool2d": POOL | {"dilation": pairs(1, 3)},
     "AvgPool2d": POOL | {"count_include_pad": st.booleans()},
-    "AdaptiveAvgPool2d": {"output_size": st.sampled_from([1, [1, 1]])},
+    "AdaptiveAvgPool2d": {"output_size": pairs(1, 5)},
+    "AdaptiveMaxPool2d": {"output_size": pairs(1, 5)},
+    "AdaptiveAvgPool1d": {"output_size": st.integers(1, 5)},
+    "AdaptiveMaxPool1d": {"output_size": st.integers(1, 5)},
+    "ZeroPad1d": {"padding": sides(1)},
+    "ZeroPad2d": {"padding": sides(2)},
+    "ZeroPad3d": {"padding": sides(3)},
+    "ConstantPad1d": {"padding": sides(1), "value": st.floats(-2, 2, allow_subnormal=False)},
+    "ConstantPad2d": {"padding": sides(2), "value": st.floats(-2, 2, allow_subnormal=False)},
+    "ReflectionPad1d": {"padding": sides(1)},
+    "ReflectionPad2d": {"padding": sides(2)},
+    "ReplicationPad1d": {"padding": sides(1)},
+    "ReplicationPad2d": {"padding": sides(2)},
+    "CircularPad1d": {"padding": sides(1)},
+    "CircularPad2d": {"padding": sides(2)},
+    "Identity": {},
+    "Slice": {
+        "dim": st.integers(1, 3),
+        "start": st.integers(-4, 4),
+        "end": st.none() | st.integers(-2, 9),
+        "step": st.integers(1, 3),
+    },
+    "Unflatten": {"unflattened_size": st.just([])},
+    "Upsample": {
+        "size": st.none() | pairs(1, 9),
+        "scale_factor": st.none() | st.sampled_from([1, 2, 3, 1.5, 2.5, 0.5, [2, 1], [1.5, 3]]),
+        "mode": st.sampled_from(["nearest", "bilinear"]),
+        "align_corners": st.none() | st.booleans(),
+    },
+    "PixelShuffle": {"upscale_factor": st.integers(1, 2)},
+    "Normalize": {"mean": st.floats(-1, 1), "std": st.floats(0.25, 2)},
     "BatchNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
     "BatchNorm1d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
     "GroupNorm": {"num_groups": st.integers(1, 4), "eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
@@ -101,18 +154,23 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Sigmoid": {},
     "Tanh": {},
     "Dropout": {"p": st.floats(0, 0.9)},
+    "Dropout2d": {"p": st.floats(0, 0.9)},
     "Flatten": {},
     "Linear": {"out_features": st.integers(1, 20), "bias": st.booleans()},
     "Softmax": {},
+    "LogSoftmax": {},
 }
 """Every option of every kind; a new kind adds a line."""
 
-VECTORS_ONLY = {"Linear", "Softmax"}
+VECTORS_ONLY = {"Linear", "Unflatten"}
 POINTWISE = {
     *("ReLU", "ReLU6", "LeakyReLU", "ELU", "SiLU", "GELU", "Softplus", "PReLU"),
     *("Sigmoid", "Hardsigmoid", "Hardswish", "Tanh", "Hardtanh"),
 }
-VECTORS_TOO = {*POINTWISE, "Dropout", "BatchNorm1d", "GroupNorm", "LayerNorm"}
+VECTORS_TOO = {
+    *(*POINTWISE, "Dropout", "Dropout2d", "Identity", "Slice", "Softmax", "LogSoftmax"),
+    *("BatchNorm1d", "GroupNorm", "LayerNorm"),
+}
 NORMS = nn.modules.batchnorm._BatchNorm | nn.GroupNorm | nn.LayerNorm | nn.modules.instancenorm._InstanceNorm
 
 
@@ -136,10 +194,10 @@ class Case:
 
     def module(self) -> nn.Module:
         """The same in PyTorch, by the names of the options."""
-        kind: Any = getattr(nn, self.kind, NegatedMaxPool2d)
+        kind: Any = getattr(nn, self.kind, None) or OWN[self.kind]
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
         asked = inspect.signature(kind).parameters
-        sizes = {"in_channels", "num_features", "in_features", "num_channels"} & set(asked)
+        sizes = {"in_channels", "num_features", "in_features", "num_channels", "channels"} & set(asked)
         more: dict[str, Any] = dict.fromkeys(sizes, self.reads[0])
         if self.kind in AXIS:
             more["dim"] = 1
@@ -174,16 +232,59 @@ class NegatedMaxPool2d(nn.MaxPool2d):
         return smallest
 
 
+class Sliced(nn.Module):
+    """Some values along an axis; of maps of one row, axis 2 is that of the columns, as it is of signals."""
+
+    def __init__(self, dim: int, start: int, end: int | None, step: int) -> None:
+        super().__init__()
+        self.dim, self.cut = dim, slice(start, end, step)
+
+    def forward(self, input: Tensor) -> Tensor:
+        dim = 3 if self.dim == 2 and input.ndim == 4 and input.shape[2] == 1 else self.dim
+        if dim >= input.ndim:
+            raise ValueError(f"there is no axis {dim}")
+        return input[(slice(None),) * dim + (self.cut,)]
+
+
+class Normalized(nn.Module):
+    """What torchvision's transform of this name does."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int, mean: float, std: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.full((channels,), mean))
+        self.register_buffer("std", torch.full((channels,), std))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return (input - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
+
+
+OWN = {"MinPool2d": NegatedMaxPool2d, "Slice": Sliced, "Normalize": Normalized}
+"""Kinds that are no modules of PyTorch's."""
+
+
 def cases(kind: str) -> st.SearchStrategy[Case]:
     flat = st.booleans() if kind in VECTORS_TOO else st.just(kind in VECTORS_ONLY)
     height = st.just(1) if kind in ROWS else st.integers(1, 8)
     shape = st.tuples(st.sampled_from([1, 2, 3, 4]), height, st.integers(1, 8))
+    if kind == "Unflatten":
+        return shape.flatmap(unflattened)
     return st.builds(Case, st.just(kind), st.fixed_dictionaries(OPTIONS[kind]), shape, flat)
+
+
+def unflattened(shape: Shape) -> st.SearchStrategy[Case]:
+    """The values of maps as maps of another shape."""
+    sizes = st.permutations(shape).map(list)
+    return st.builds(
+        Case, st.just("Unflatten"), st.fixed_dictionaries({"unflattened_size": sizes}), st.just(shape), st.just(True)
+    )
 
 
 ROWS = {name for name in KINDS if name.endswith("1d")}
 """Kinds over signals: maps of one row."""
-AXIS = {"Softmax", "LogSoftmax"}
+AXIS = {"Softmax", "LogSoftmax", "Unflatten"}
 
 SINGLE = [name for name, kind in KINDS.items() if not kind.joins]
 """Kinds with one input; `test_join.py` has the others, and `test_graph.py` has graphs of all."""
@@ -198,6 +299,7 @@ def test_every_kind_and_every_option_is_drawn() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning:torch")
+@pytest.mark.filterwarnings("ignore:dropout2d. Received a 2-D input:UserWarning:torch")
 @pytest.mark.parametrize("kind", SINGLE)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
@@ -210,7 +312,8 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     except SpecError:
         assert refused_by_pytorch(case, x)
         assume(False)
-    tensors = network.initial(0) if kind == "Dropout" else values_for(network, rng)
+    given = KINDS[kind].buffers == set(network.node("layer").parameters)
+    tensors = network.initial(0) if given else values_for(network, rng)
     values = network.forward(x, tensors)
     module = case.module().double().eval()
     load(module, network, tensors)
@@ -223,11 +326,14 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     grads = network.backward(grad, values, tensors)
     # PyTorch has the sixth of Hardsigmoid's gradient in single precision, also for double.
     agree(grads["input"], theirs.grad, 1e-7 if kind == "Hardsigmoid" else 1e-10)
+    node = network.node("layer")
+    theirs_by_name = node.layer.torch_shapes(node.in_shape)
     for name, parameter in module.named_parameters():
-        agree(grads[f"layer.{name.rpartition('.')[2]}"], parameter.grad)
+        short = name.rpartition(".")[2]
+        agree(grads[f"layer.{short}"].reshape(theirs_by_name[short]), parameter.grad)
     assert {name for name in grads if name.startswith("layer.")} == set(network.trainable())
 
-    node, row = network.node("layer"), summary(network)[-1]
+    row = summary(network)[-1]
     assert row.shape == node.out_shape == expected.shape[1:]
     assert row.parameters == sum(parameter.numel() for parameter in module.parameters())
     assert row.multiply_adds == multiplications(module, x)
@@ -270,13 +376,17 @@ def multiplications(module: nn.Module, x: Array) -> int:
 
 def assert_caption(caption: str, module: nn.Module, case: Case) -> None:
     """The caption is PyTorch code that makes the same layer."""
-    written = eval(caption, {"nn": nn})
+    written = eval(caption, {"nn": nn, "torch": torch})
     layer = module[-1] if isinstance(module, nn.Sequential) else module
     x = torch.rand((2, *case.reads), dtype=torch.float64)
     x = x.squeeze(2) if isinstance(module, OneRow) else x
     if isinstance(written, nn.Module):
         written.double().eval().load_state_dict(layer.state_dict())
-    assert torch.equal(written(x), layer(x))
+    torch.set_default_dtype(torch.float64)  # of the constants in a caption
+    try:
+        assert torch.equal(written(x), layer(x))
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @given(
@@ -387,7 +497,7 @@ def ending(network: Network) -> str:
     """Where the windows of the last row end, seen from the end of the map."""
     node = network.output
     fields = node.layer.fields(node.in_shape)
-    if fields is None or fields[0].spread > 1 or len(node.out_shape) < 3:
+    if fields is None or fields[0].spread > 1 or len(node.out_shape) < 3 or len(node.in_shape) < 3:
         return "no windows"
     row = fields[0]
     past = (node.out_shape[1] - 1) * row.stride - row.before + row.extent - node.in_shape[1]

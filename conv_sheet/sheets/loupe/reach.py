@@ -4,8 +4,8 @@ Of every stage a few numbers say which window of which maps a value sees; lists 
 weigh them, biases and the values themselves stand. Formulas can work with both.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import gcd, prod
 
@@ -53,6 +53,8 @@ class Reach:
     each: int
     map_shape: tuple[int, int]
     """Rows and columns of each map that is read."""
+    repeated: Mapping[int, Placed] = field(default_factory=dict)
+    """Inputs, by number, that have one value for all of a map, or one map for all: of these a value has one."""
     in_maps: bool = False
     """Whether what is read stands as maps, and not as the values of a vector."""
 
@@ -76,7 +78,8 @@ class Reach:
     def elementwise(self) -> bool:
         """Whether a value is computed from the values in its place."""
         together = self.stage.layer.maps_seen(self.stage.in_shape) > 1
-        return not self.weighted and not together and self.rows == self.columns == Field()
+        moved = prod(self.stage.out.shape) != len(self.reads) // self.each * prod(self.map_shape)
+        return not self.weighted and not together and not moved and self.rows == self.columns == Field()
 
     @property
     def sharing(self) -> int:
@@ -142,7 +145,8 @@ class Reach:
             short |= set(self.stage.layer.intermediates(self.stage.in_shape)) - {PADDED}
         else:
             short -= set(self.stage.layer.intermediates(self.stage.in_shape))
-        return {name: placed for name, placed in self.stage.own.items() if name in short}
+        repeated = {placed.name: placed for placed in self.repeated.values()}
+        return {name: placed for name, placed in self.stage.own.items() if name in short} | repeated
 
     def formula(self, windows: Sequence[Block], total: Block, own: Sequence[Block]) -> str:
         """Formula of a value, before the activation, over cells that hold what it sees in each panel, the sum of all
@@ -153,10 +157,12 @@ class Reach:
             return "+".join(cell.cell() for cell in (total, *cells.values()))
         if not self.elementwise:
             return self.stage.layer.over([w.relative for w in windows], {k: cell.cell() for k, cell in cells.items()})
-        rank = len(self.stage.out.shape)
-        alone = tuple(Placed("", (1,) * rank, (window.part(0, 0, 1, 1),)) for window in windows)
+        rank = len(self.stage.in_shape)
+        alone = [Placed("", (1,) * rank, (window.part(0, 0, 1, 1),)) for window in windows]
+        for number, placed in sorted(self.repeated.items()):
+            alone.insert(number, Placed("", (1,) * rank, (own[list(self.own).index(placed.name)],)))
         tensors = {short: Placed("", (1,) * len(self.own[short].shape), (cell,)) for short, cell in cells.items()}
-        return self.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
+        return self.stage.layer.formulas(Site(tuple(alone), tensors))["out"](0, 0, 0)
 
 
 def weighs(stage: Stage) -> bool:
@@ -171,8 +177,9 @@ def corners(placed: Placed, count: int = 0) -> tuple[Corner, ...]:
     For `count` outputs there are as many: a setting stands there for all alike, the value of a group for all of it.
     """
     if len(placed.shape) == 3:
-        return tuple(Corner(block.row, block.column) for block in placed.blocks)
-    found = [Corner(row, column) for block in placed.blocks for row, column in block.positions()]
+        found = [Corner(block.row, block.column) for block in placed.blocks]
+    else:
+        found = [Corner(row, column) for block in placed.blocks for row, column in block.positions()]
     each = max(1, count // len(found))
     return tuple(corner for corner in found for _ in range(each))
 
@@ -181,13 +188,20 @@ def reaches(layout: Layout) -> Iterator[Reach]:
     """The reach of every stage whose values are all computed alike."""
     names = {block: name for name, block in layout.names()}
     for stage in layout.stages:
-        if stage.nodes and stage.layer.uniform(stage.in_shape):
+        if stage.nodes and stage.layer.uniform(stage.in_shape) and _whole_input(layout, stage):
             yield _reach(layout, stage, names)
+
+
+def _whole_input(layout: Layout, stage: Stage) -> bool:
+    """Whether at least one input has as many values as the output, where there are several."""
+    return not all(_repeats(stage, source) for source in layout.site(stage).sources)
 
 
 def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     own = PADDED if PADDED in stage.own else stage.layer.sees
     sources = (stage.own[own],) if own else layout.site(stage).sources
+    repeated = {n: _repeated(placed) for n, placed in enumerate(sources) if _repeats(stage, placed)}
+    sources = tuple(placed for n, placed in enumerate(sources) if n not in repeated)
     fields = (Field(), Field()) if stage.layer.in_place else stage.layer.fields(stage.in_shape)
     kernels = weighs(stage) and not stage.own["weight"].transposed
     as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1 or kernels
@@ -211,7 +225,18 @@ def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     if not as_maps:  # each value is looked at in its own row of the vector
         reads = tuple(replace(corner, row=corner.row - number // each) for number, corner in enumerate(reads))
     frames = tuple(block for source in sources for block in source.blocks)
-    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width), in_maps=as_maps)
+    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width), repeated, as_maps)
+
+
+def _repeats(stage: Stage, source: Placed) -> bool:
+    """Whether a layer of several inputs reads one that has fewer values than it gives."""
+    return stage.layer.joins and source.shape != stage.in_shape
+
+
+def _repeated(source: Placed) -> Placed:
+    """An input with one value for all of a map as a vector of these values."""
+    single = len(source.shape) == 3 and source.shape[1:] == (1, 1)
+    return Placed(source.name, source.shape[:1], source.blocks) if single else source
 
 
 def _named(source: Placed, as_maps: bool, names: dict[Block, str]) -> list[Corner]:
