@@ -15,9 +15,10 @@ MAX_BLOCKS = 100
 
 FUNCTIONS = frozenset(
     {
-        *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "EXACT", "EXP", "IF", "INDEX"),
-        *("INT", "LN", "MATCH", "MAX", "MIN", "MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT"),
-        *("SUMXMY2", "TANH", "TEXT"),
+        *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "DEVSQ", "ERF"),
+        *("EXACT", "EXP", "IF", "INDEX", "INT", "LN", "MATCH", "MAX", "MIN"),
+        *("MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2"),
+        *("TANH", "TEXT"),
     }
 )
 """The functions that generated formulas are made of: not volatile, no array entry, known since Excel 2007."""
@@ -113,12 +114,12 @@ def _within(place: int, last: int) -> int:
 
 
 def number(value: float) -> str:
-    """A number as formulas write it.
+    """A number as formulas write it: with the 15 digits that spreadsheet programs keep.
 
-    >>> number(2.0), number(0.01), number(-3), number(1e-5)
-    ('2', '0.01', '-3', '1E-05')
+    >>> number(2.0), number(0.01), number(-3), number(1e-5), number(2 / 3)
+    ('2', '0.01', '-3', '1E-05', '0.666666666666667')
     """
-    return str(int(value)) if float(value).is_integer() else repr(float(value)).upper()
+    return str(int(value)) if float(value).is_integer() else f"{float(value):.15g}".upper()
 
 
 def total(terms: Sequence[str]) -> str:

@@ -1,12 +1,15 @@
-"""Layers that compute each value from one value."""
+"""Layers that compute each value from one value, named once in the formula."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from conv_sheet import ops
 from conv_sheet.cells.formula import Formula, number
 from conv_sheet.cells.grid import Placed
+from conv_sheet.errors import SpecError
 from conv_sheet.layers.base import Layer, Shape, Site, Tensors, pointwise
+from conv_sheet.layers.said import FLAG, Said
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 
@@ -36,6 +39,7 @@ class ReLU(_Folding):
     kind: ClassVar[str] = "ReLU"
     prefix: ClassVar[str] = "relu"
     non_negative: ClassVar[bool | None] = True
+    said: ClassVar[Mapping[str, Said]] = {"inplace": FLAG}
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.relu(x)
@@ -57,44 +61,108 @@ class ReLU(_Folding):
 
 
 @dataclass(frozen=True)
-class LeakyReLU(Layer):
-    """x above zero, `negative_slope` · x below, as `torch.nn.LeakyReLU`.
+class _Clipped(_Folding):
+    """Values cut off below and above."""
 
-    The formula names x twice, and x can be a long sum: so it has cells of its own behind those of x.
-
-    >>> LeakyReLU(0.1).torch((8,))
-    'nn.LeakyReLU(negative_slope=0.1)'
-    """
-
-    kind: ClassVar[str] = "LeakyReLU"
-    prefix: ClassVar[str] = "lrelu"
-
-    negative_slope: float = 0.01
-
-    def __post_init__(self) -> None:
-        real("negative_slope", self.negative_slope)
+    @property
+    def _limits(self) -> tuple[float, float]:
+        raise NotImplementedError
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.leaky_relu(x, self.negative_slope)
+        return ops.hardtanh(x, *self._limits)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return ops.leaky_relu_backward(grad, x, self.negative_slope), {}
+        return ops.hardtanh_backward(grad, x, *self._limits), {}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        return pointwise(site, upstream, lambda x, y, grad: f"IF({x}>0,{grad},{number(self.negative_slope)}*{grad})")
+        low, high = map(number, self._limits)
+        return pointwise(site, upstream, lambda x, y, grad: f"IF(AND({x}>{low},{x}<{high}),{grad},0)")
 
     def gradient_words(self) -> dict[str, str]:
-        return {"input": f"gradient, where the input is not above 0 times {number(self.negative_slope)}"}
+        low, high = map(number, self._limits)
+        return {"input": f"gradient where the input is between {low} and {high}, else 0"}
 
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        def out(plane: int, y: int, x: int) -> str:
-            value = site.source.cell(plane, y, x)
-            return f"IF({value}>0,{value},{number(self.negative_slope)}*{value})"
+    def fold(self, expression: str) -> str:
+        low, high = map(number, self._limits)
+        return f"MIN({high},MAX({low},{expression}))"
 
-        return {"out": Formula(out, shared=site.source.regular)}
+    def words_of(self, inner: str) -> str:
+        low, high = map(number, self._limits)
+        return f"min({high}, max({low}, {inner}))"
 
-    def words(self, shape: Shape) -> str:
-        return f"value above zero, {number(self.negative_slope)} × value below"
+
+@dataclass(frozen=True)
+class ReLU6(_Clipped):
+    """min(6, max(0, x)), as `torch.nn.ReLU6`: the activation of MobileNets.
+
+    >>> ReLU6().fold("A1+B1")
+    'MIN(6,MAX(0,A1+B1))'
+    """
+
+    kind: ClassVar[str] = "ReLU6"
+    prefix: ClassVar[str] = "relu"
+    non_negative: ClassVar[bool | None] = True
+    said: ClassVar[Mapping[str, Said]] = {"inplace": FLAG}
+
+    @property
+    def _limits(self) -> tuple[float, float]:
+        return 0.0, 6.0
+
+
+@dataclass(frozen=True)
+class Hardtanh(_Clipped):
+    """Values cut off below `min_val` and above `max_val`, as `torch.nn.Hardtanh`.
+
+    >>> Hardtanh().fold("A1")
+    'MIN(1,MAX(-1,A1))'
+    """
+
+    kind: ClassVar[str] = "Hardtanh"
+    prefix: ClassVar[str] = "tanh"
+    said: ClassVar[Mapping[str, Said]] = {"inplace": FLAG}
+
+    min_val: float = -1.0
+    max_val: float = 1.0
+
+    def __post_init__(self) -> None:
+        if real("min_val", self.min_val) >= real("max_val", self.max_val):
+            raise SpecError(f"min_val = {self.min_val!r} must be below max_val = {self.max_val!r}")
+
+    @property
+    def _limits(self) -> tuple[float, float]:
+        return float(self.min_val), float(self.max_val)
+
+
+@dataclass(frozen=True)
+class Hardsigmoid(_Folding):
+    """A sigmoid of straight lines, min(6, max(0, x + 3)) ÷ 6, as `torch.nn.Hardsigmoid`.
+
+    >>> Hardsigmoid().fold("A1")
+    'MIN(6,MAX(0,A1+3))/6'
+    """
+
+    kind: ClassVar[str] = "Hardsigmoid"
+    prefix: ClassVar[str] = "sigmoid"
+    non_negative: ClassVar[bool | None] = True
+    said: ClassVar[Mapping[str, Said]] = {"inplace": FLAG}
+
+    def forward(self, x: Array, params: Tensors) -> Array:
+        return ops.hardsigmoid(x)
+
+    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
+        return ops.hardsigmoid_backward(grad, x), {}
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return pointwise(site, upstream, lambda x, y, grad: f"IF(AND({x}>-3,{x}<3),{grad}/6,0)")
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient ÷ 6 where the input is between −3 and 3, else 0"}
+
+    def fold(self, expression: str) -> str:
+        return f"MIN(6,MAX(0,{expression}+3))/6"
+
+    def words_of(self, inner: str) -> str:
+        return f"min(6, max(0, {inner} + 3)) ÷ 6"
 
 
 @dataclass(frozen=True)
@@ -159,4 +227,4 @@ class Tanh(_Folding):
         return f"tanh({inner})"
 
 
-KINDS = (ReLU, LeakyReLU, Sigmoid, Tanh)
+KINDS = (ReLU, ReLU6, Sigmoid, Hardsigmoid, Tanh, Hardtanh)

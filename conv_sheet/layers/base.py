@@ -1,6 +1,6 @@
 """What every layer kind can say of itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import prod
 from typing import Any, ClassVar
@@ -11,6 +11,8 @@ from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
+from conv_sheet.layers.field import Field
+from conv_sheet.layers.said import Said
 from conv_sheet.ops import Array
 
 Shape = tuple[int, ...]
@@ -58,52 +60,6 @@ class Site:
         return self.own[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a layer reads along one axis: for each output `size` taps, `dilation` apart, `stride` further each time.
-
-    The first tap is `before` positions outside the input. The values of the input are `spread` positions apart, so
-    that a transposed convolution is a field too: one over its input with zeros put between.
-
-    >>> Field(3, stride=2, before=1).extent, list(Field(3, stride=2, before=1).taps(1))
-    (3, [(0, 1), (1, 2), (2, 3)])
-    >>> list(Field(3, before=2, spread=2).taps(1))
-    [(1, 0)]
-    """
-
-    size: int = 1
-    dilation: int = 1
-    stride: int = 1
-    before: int = 0
-    spread: int = 1
-
-    @property
-    def extent(self) -> int:
-        """Positions from the first to the last tap of one output."""
-        return self.dilation * (self.size - 1) + 1
-
-    def taps(self, position: int) -> Iterator[tuple[int, int]]:
-        """What the output at a position reads: number of the tap, and index of the input value that it meets.
-
-        Indices below zero and past the end are the border.
-        """
-        for number in range(self.size):
-            index, between = divmod(position * self.stride - self.before + number * self.dilation, self.spread)
-            if not between:
-                yield number, index
-
-    def count_formula(self, cell: str, around: int, ceil_mode: bool = False) -> str:
-        """How many outputs there are, as a formula over the cell with the input's size; `around` is all padding.
-
-        >>> Field(3, stride=2).count_formula("D4", around=2)
-        'INT((D4+2-1*(3-1)-1)/2)+1'
-        """
-        steps = f"({cell}+{around}-{self.dilation}*({self.size}-1)-1)/{self.stride}"
-        if not ceil_mode:
-            return f"INT({steps})+1"
-        return f"-INT(-{steps})+1-IF(-INT(-{steps})*{self.stride}>={cell}+{around // 2},1,0)"
-
-
 @dataclass(frozen=True)
 class Layer:
     """A layer kind and its options; shapes are without the batch axis, arrays with it (N, C, H, W) or (N, features).
@@ -144,6 +100,12 @@ class Layer:
     """What `over` is taken of, where it is not the input: the short name of an intermediate."""
     limits: ClassVar[Mapping[str, Limits]] = {}
     """What parameters may hold that do not take every number."""
+    settings: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that the options give, so that a file of weights may leave them out."""
+    said: ClassVar[Mapping[str, Said]] = {}
+    """Options that PyTorch prints and that are no choice here: by name, what each may be."""
+    in_place: ClassVar[bool] = False
+    """Whether a value follows from the one in its place and from intermediates, which sum up all that it sees."""
 
     # -- shapes ----------------------------------------------------------------------------------------------------
 
@@ -165,6 +127,10 @@ class Layer:
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         """Parameters by short name, with their shapes: kernels (4 axes), matrices, vectors, and () for a setting."""
         return {}
+
+    def torch_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """The same as PyTorch's `state_dict` has them, where shapes differ in axes of length 1."""
+        return self.parameters(shape)
 
     def kernels(self, shape: Shape) -> list[list[int]]:
         """For each output map the kernels that make it, as planes of `weight`; empty for layers without kernels."""
@@ -193,6 +159,10 @@ class Layer:
     def fields(self, shape: Shape) -> tuple[Field, Field] | None:
         """What one output value sees of the input, along rows and along columns; None where it sees everything."""
         return Field(), Field()
+
+    def maps_seen(self, shape: Shape) -> int:
+        """How many maps of the input one value sees, of layers without kernels; those that stand together."""
+        return 1
 
     # -- numbers ---------------------------------------------------------------------------------------------------
 
@@ -317,22 +287,49 @@ class Layer:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Layer":
-        """The layer from a spec's options; lists become tuples."""
+        """The layer from a spec's options; lists become tuples, and what only repeats PyTorch's is left out."""
         known = {f.name for f in fields(cls)}
-        unknown = sorted(set(options) - known)
+        unknown = sorted(set(options) - known - set(cls.said))
         if unknown:
             takes = f"it takes {', '.join(sorted(known))}" if known else "it takes no options"
             raise SpecError(f"unknown option {unknown[0]!r}{did_you_mean(unknown[0], known)}; {takes}")
+        own = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in known}
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+            return cls(**own)
         except TypeError:
             missing = [f.name for f in fields(cls) if f.name not in options and f.default is MISSING]
             raise SpecError(f"option {missing[0]!r} is missing") from None
+
+    @classmethod
+    def check_said(cls, options: Mapping[str, Any], shape: Shape) -> None:
+        """Raise SpecError where an option that is no choice says something else than the input of this shape does."""
+        for name in (name for name in cls.said if name in options):
+            cls.said[name].check(name, options[name], shape)
 
     def options(self) -> dict[str, Any]:
         """The options that differ from their defaults, as a spec writes them."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def beside(placed: Placed, shape: Shape, plane: int, y: int, x: int) -> str:
+    """Address of what a value of a tensor of this shape has of its own in a parameter or an intermediate.
+
+    That is one for all, one a map, one a value of a vector, or one a value of a map.
+    """
+    if len(placed.shape) == 3:
+        return placed.cell(plane, y, x)
+    if len(shape) == 1 and placed.shape != (1,):
+        return placed.cell(0, y, 0)
+    return placed.at(plane if placed.shape != (1,) else 0)
+
+
+def beside_other(placed: Placed, shape: Shape, plane: int, y: int, x: int) -> str:
+    """The same for formulas on other sheets."""
+    if len(placed.shape) == 3 or (len(shape) == 1 and placed.shape != (1,)):
+        return placed.other(plane, y, x)
+    block, row, column = placed.locate(plane if placed.shape != (1,) else 0)
+    return block.part(row, column, 1, 1).reference
 
 
 def pointwise(site: Site, upstream: Placed, formula: Callable[[str, str, str], str]) -> dict[str, Formula]:

@@ -1,6 +1,6 @@
 """The convolution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,21 +10,17 @@ from conv_sheet import ops
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import PADDED, Border, Field, Shape, Site, Tensors
+from conv_sheet.layers.base import PADDED, Border, Shape, Site, Tensors
+from conv_sheet.layers.field import Field
 from conv_sheet.layers.kernels import Kernels, Meetings, Terms
+from conv_sheet.layers.rows import OneRow, without_row
 from conv_sheet.ops import Array
-from conv_sheet.ops.options import sizes
 
 
 @dataclass(frozen=True)
-class Conv2d(Kernels):
-    """2-D convolution (cross-correlation) with the options of `torch.nn.Conv2d`; in_channels come from the input.
+class _Conv(Kernels):
+    """A convolution (cross-correlation)."""
 
-    >>> Conv2d(out_channels=2, kernel_size=3).output_shape((1, 28, 28))
-    (2, 26, 26)
-    """
-
-    kind: ClassVar[str] = "Conv2d"
     prefix: ClassVar[str] = "conv"
     _longest_term: ClassVar[int] = len("SUMPRODUCT(XFD1000000:XFD1000000,$XFD$1000000:$XFD$1000000)")
 
@@ -32,11 +28,8 @@ class Conv2d(Kernels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.padding, str):
-            if self.padding not in ("same", "valid"):
-                raise SpecError(f"padding = {self.padding!r} is neither a size nor 'same' nor 'valid'")
-        else:
-            sizes("padding", self.padding, least=0)
+        if isinstance(self.padding, str) and self.padding not in ("same", "valid"):
+            raise SpecError(f"padding = {self.padding!r} is neither a size nor 'same' nor 'valid'")
         if self.padding_mode not in ops.PADDING_MODES:
             raise SpecError(f"padding_mode = {self.padding_mode!r} is none of {', '.join(ops.PADDING_MODES)}")
         self._padding()
@@ -44,7 +37,7 @@ class Conv2d(Kernels):
     def _padding(self) -> Border:
         """What stands around the input: zeros, or copies of its values."""
         kernel, stride, dilation = self._pairs
-        return Border(*ops.padding_of(self.padding, kernel, dilation, stride))
+        return Border(*ops.padding_of(self._around(), kernel, dilation, stride))
 
     @property
     def _copies(self) -> bool:
@@ -100,11 +93,12 @@ class Conv2d(Kernels):
         return [list(range(o * each, (o + 1) * each)) for o in range(self.out_channels)]
 
     def spacing(self) -> tuple[int, int]:
-        return sizes("dilation", self.dilation)
+        return self._both("dilation")
 
     def _options(self) -> dict[str, Any]:
-        names = ("stride", "padding", "dilation", "groups", "padding_mode")
-        return {name: getattr(self, name) for name in names}
+        _, stride, dilation = self._pairs
+        options = {"stride": stride, "padding": self._around(), "dilation": dilation}
+        return options | {"groups": self.groups, "padding_mode": self.padding_mode}
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.conv2d(x, params["weight"], params.get("bias"), **self._options())
@@ -205,4 +199,38 @@ class Conv2d(Kernels):
         return self.parameters(shape)["weight"][1:]
 
 
-KINDS = (Conv2d,)
+@dataclass(frozen=True)
+class Conv2d(_Conv):
+    """2-D convolution with the options of `torch.nn.Conv2d`; in_channels come from the input.
+
+    `padding` may have four sides too, (left, right, top, bottom) as `torch.nn.ZeroPad2d` has them.
+
+    >>> Conv2d(out_channels=2, kernel_size=3).output_shape((1, 28, 28))
+    (2, 26, 26)
+    """
+
+    kind: ClassVar[str] = "Conv2d"
+
+    def torch(self, shape: Shape) -> str:
+        if not isinstance(self.padding, tuple) or len(self.padding) != 4:
+            return super().torch(shape)
+        pads = {"zeros": "Zero", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
+        plain = replace(self, padding=0, padding_mode="zeros")
+        return f"nn.Sequential(nn.{pads[self.padding_mode]}Pad2d({self.padding}), {plain.torch(shape)})"
+
+
+@dataclass(frozen=True)
+class Conv1d(OneRow, _Conv):
+    """1-D convolution with the options of `torch.nn.Conv1d`, over maps of one row.
+
+    >>> Conv1d(out_channels=2, kernel_size=3).output_shape((1, 1, 64))
+    (2, 1, 62)
+    """
+
+    kind: ClassVar[str] = "Conv1d"
+
+    def torch_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {short: without_row(size) for short, size in self.parameters(shape).items()}
+
+
+KINDS = (Conv2d, Conv1d)

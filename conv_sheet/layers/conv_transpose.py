@@ -1,5 +1,6 @@
 """The transposed convolution."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,35 +9,30 @@ from numpy.typing import NDArray
 
 from conv_sheet import ops
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Field, Shape, Site, Tensors
+from conv_sheet.layers.base import Shape, Site, Tensors
+from conv_sheet.layers.field import Field
 from conv_sheet.layers.kernels import Kernels, Meetings, Terms
+from conv_sheet.layers.rows import OneRow, without_row
+from conv_sheet.layers.said import CHANNELS, Said, only
 from conv_sheet.ops import Array
-from conv_sheet.ops.options import sizes
 
 
 @dataclass(frozen=True)
-class ConvTranspose2d(Kernels):
-    """Every input value lays its kernel down, times itself, `stride` cells from its neighbour's; overlaps add up.
+class _ConvTranspose(Kernels):
+    """Every input value lays its kernel down, times itself, `stride` cells from its neighbour's; overlaps add up."""
 
-    The options are those of `torch.nn.ConvTranspose2d`; in_channels come from the input. The formula of a cell names
-    the products that meet there.
-
-    >>> ConvTranspose2d(out_channels=2, kernel_size=3, stride=2).output_shape((1, 4, 4))
-    (2, 9, 9)
-    """
-
-    kind: ClassVar[str] = "ConvTranspose2d"
     prefix: ClassVar[str] = "convt"
     turned: ClassVar[bool] = True
+    said: ClassVar[Mapping[str, Said]] = {"in_channels": CHANNELS, "padding_mode": only("zeros")}
     _longest_term: ClassVar[int] = len("XFD1000000*$XFD$1000000")
 
-    output_padding: int | tuple[int, int] = 0
+    output_padding: int | tuple[int, ...] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sizes("padding", self.padding, least=0)
+        self._both("padding", least=0)
         _, stride, dilation = self._pairs
-        extra = sizes("output_padding", self.output_padding, least=0)
+        extra = self._both("output_padding", least=0)
         if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
             raise SpecError(
                 f"output_padding = {self.output_padding!r} must be smaller than the stride {self.stride!r} "
@@ -44,13 +40,13 @@ class ConvTranspose2d(Kernels):
             )
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
-        axes = zip(*self._pairs, sizes("padding", self.padding, least=0), strict=True)
+        axes = zip(*self._pairs, self._both("padding", least=0), strict=True)
         rows, columns = (Field(k, d, before=d * (k - 1) - p, spread=s) for k, s, d, p in axes)
         return rows, columns
 
     def output_shape(self, shape: Shape) -> Shape:
         _, *size = self._maps(shape)
-        crop, extra = sizes("padding", self.padding, least=0), sizes("output_padding", self.output_padding, least=0)
+        crop, extra = self._both("padding", least=0), self._both("output_padding", least=0)
         axes = zip(size, *self._pairs, crop, extra, strict=True)
         height, width = ((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, d, p, e in axes)
         if min(height, width) < 1:
@@ -68,8 +64,9 @@ class ConvTranspose2d(Kernels):
         return kernels
 
     def _options(self) -> dict[str, Any]:
-        names = ("stride", "padding", "output_padding", "dilation", "groups")
-        return {name: getattr(self, name) for name in names}
+        _, stride, dilation = self._pairs
+        around = {name: self._both(name, least=0) for name in ("padding", "output_padding")}
+        return around | {"stride": stride, "dilation": dilation, "groups": self.groups}
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.conv_transpose2d(x, params["weight"], params.get("bias"), **self._options())
@@ -122,7 +119,7 @@ class ConvTranspose2d(Kernels):
         return self._words("value × kernel", "all values that reach here", shape)
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        crop, extra = sizes("padding", self.padding, least=0), sizes("output_padding", self.output_padding, least=0)
+        crop, extra = self._both("padding", least=0), self._both("output_padding", least=0)
         axes = zip(cells[1:], *self._pairs, crop, extra, strict=True)
         return (str(self.out_channels), *(f"({n}-1)*{s}-2*{p}+{d}*({k}-1)+{e}+1" for n, k, s, d, p, e in axes))
 
@@ -133,4 +130,32 @@ class ConvTranspose2d(Kernels):
         return "*".join((*before, *map(str, self.parameters(shape)["weight"][1:])))
 
 
-KINDS = (ConvTranspose2d,)
+@dataclass(frozen=True)
+class ConvTranspose2d(_ConvTranspose):
+    """Every input value lays its kernel down, times itself, `stride` cells from its neighbour's; overlaps add up.
+
+    The options are those of `torch.nn.ConvTranspose2d`; in_channels come from the input. The formula of a cell names
+    the products that meet there.
+
+    >>> ConvTranspose2d(out_channels=2, kernel_size=3, stride=2).output_shape((1, 4, 4))
+    (2, 9, 9)
+    """
+
+    kind: ClassVar[str] = "ConvTranspose2d"
+
+
+@dataclass(frozen=True)
+class ConvTranspose1d(OneRow, _ConvTranspose):
+    """The same over maps of one row, with the options of `torch.nn.ConvTranspose1d`.
+
+    >>> ConvTranspose1d(out_channels=2, kernel_size=3, stride=2).output_shape((1, 1, 4))
+    (2, 1, 9)
+    """
+
+    kind: ClassVar[str] = "ConvTranspose1d"
+
+    def torch_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {short: without_row(size) for short, size in self.parameters(shape).items()}
+
+
+KINDS = (ConvTranspose2d, ConvTranspose1d)

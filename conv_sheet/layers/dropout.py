@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import floor
+from math import floor, prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,8 @@ from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import DataError
-from conv_sheet.layers.base import Layer, Shape, Site, Tensors
+from conv_sheet.layers.base import Layer, Shape, Site, Tensors, beside, beside_other
+from conv_sheet.layers.said import FLAG, Said
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 
@@ -54,19 +55,9 @@ def _random(index: Any, seed: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Dropout(Layer):
-    """Values dropped at random, and the others divided by 1 - p, as `torch.nn.Dropout`; off until switched on.
+class _Dropout(Layer):
+    """What is dropped at random, and how that is switched on."""
 
-    Three settings stand in cells: `p` (the option is its start value), `active` (0 as after `eval()`, 1 as after
-    `train()`), and `seed`, from which every mask follows. The images of a batch have masks of their own; the first
-    one's is the sheet's.
-
-    >>> x, on = np.ones((1, 6)), {"p": np.array(0.5), "active": np.array(1.0), "seed": np.array(3.0)}
-    >>> sorted(set(Dropout().forward(x, on).ravel().tolist()))
-    [0.0, 2.0]
-    """
-
-    kind: ClassVar[str] = "Dropout"
     prefix: ClassVar[str] = "dropout"
     non_negative: ClassVar[bool | None] = None
     buffers: ClassVar[frozenset[str]] = frozenset({"p", "active", "seed"})
@@ -76,7 +67,13 @@ class Dropout(Layer):
         "seed": Limits(-_LARGEST_SEED, _LARGEST_SEED, hint="A whole number. Another one gives another mask."),
     }
 
+    said: ClassVar[Mapping[str, Said]] = {"inplace": FLAG}
+
     p: float = 0.5
+
+    def _masked(self, shape: Shape) -> Shape:
+        """Shape of the mask."""
+        raise NotImplementedError
 
     def __post_init__(self) -> None:
         real("p", self.p, least=0, below=1)
@@ -94,24 +91,30 @@ class Dropout(Layer):
         return bool(params["active"])
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
-        return {"random": shape, "mask": shape}
+        return dict.fromkeys(("random", "mask"), self._masked(shape))
 
     def intermediate_values(self, x: Array, params: Tensors) -> dict[str, Array]:
         seed = float(params["seed"])
         if abs(seed) > _LARGEST_SEED:
             raise DataError(f"seed holds {seed:g} and must be from -{_LARGEST_SEED:,} to {_LARGEST_SEED:,}")
-        drawn = random(x.size, seed).reshape(x.shape)
+        shape = (len(x), *self._masked(x.shape[1:]))
+        drawn = random(prod(shape), seed).reshape(shape)
         return {"random": drawn, "mask": np.where(drawn < params["p"], 0.0, 1.0)}
 
     def forward(self, x: Array, params: Tensors) -> Array:
         if not self.draws(params):
             return x
-        return ops.dropout(x, self.intermediate_values(x, params)["mask"], float(params["p"]))
+        return ops.dropout(x, self._mask(x, params), float(params["p"]))
+
+    def _mask(self, x: Array, params: Tensors) -> Array:
+        """The mask in a form that broadcasts over the input."""
+        mask = self.intermediate_values(x, params)["mask"]
+        return mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         if not self.draws(params):
             return grad, {}
-        return ops.dropout_backward(grad, self.intermediate_values(x, params)["mask"], float(params["p"])), {}
+        return ops.dropout_backward(grad, self._mask(x, params), float(params["p"])), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         p, active = (site[name].at(0) for name in ("p", "active"))
@@ -121,7 +124,7 @@ class Dropout(Layer):
 
         def out(plane: int, y: int, x: int) -> str:
             value = source.cell(plane, y, x)
-            return f"IF({active}=0,{value},{value}*{mask.cell(plane, y, x)}/(1-{p}))"
+            return f"IF({active}=0,{value},{value}*{beside(mask, source.shape, plane, y, x)}/(1-{p}))"
 
         return {
             "random": Formula(lambda plane, y, x: random_cell((plane * height + y) * width + x + 1, seed).formula),
@@ -134,8 +137,8 @@ class Dropout(Layer):
         mask = site["mask"]
 
         def of_input(plane: int, y: int, x: int) -> str:
-            grad = upstream.cell(plane, y, x)
-            return f"IF({active}=0,{grad},{grad}*{mask.other(plane, y, x)}/(1-{p}))"
+            grad, kept = upstream.cell(plane, y, x), beside_other(mask, site.source.shape, plane, y, x)
+            return f"IF({active}=0,{grad},{grad}*{kept}/(1-{p}))"
 
         return {"input": Formula(of_input, shared=upstream.regular)}
 
@@ -146,4 +149,41 @@ class Dropout(Layer):
         return "value × mask ÷ (1 − p) while active, else the value; mask: 0 where random < p"
 
 
-KINDS = (Dropout,)
+@dataclass(frozen=True)
+class Dropout(_Dropout):
+    """Values dropped at random, and the others divided by 1 - p, as `torch.nn.Dropout`; off until switched on.
+
+    Three settings stand in cells: `p` (the option is its start value), `active` (0 as after `eval()`, 1 as after
+    `train()`), and `seed`, from which every mask follows. The images of a batch have masks of their own; the first
+    one's is the sheet's.
+
+    >>> x, on = np.ones((1, 6)), {"p": np.array(0.5), "active": np.array(1.0), "seed": np.array(3.0)}
+    >>> sorted(set(Dropout().forward(x, on).ravel().tolist()))
+    [0.0, 2.0]
+    """
+
+    kind: ClassVar[str] = "Dropout"
+
+    def _masked(self, shape: Shape) -> Shape:
+        return shape
+
+
+@dataclass(frozen=True)
+class Dropout2d(_Dropout):
+    """Whole maps dropped at random, as `torch.nn.Dropout2d`; of a vector its values.
+
+    >>> x, on = np.ones((1, 2, 2, 2)), {"p": np.array(0.5), "active": np.array(1.0), "seed": np.array(3.0)}
+    >>> [len(set(values.ravel().tolist())) for values in Dropout2d().forward(x, on)[0]]
+    [1, 1]
+    """
+
+    kind: ClassVar[str] = "Dropout2d"
+
+    def _masked(self, shape: Shape) -> Shape:
+        return shape[:1]
+
+    def words(self, shape: Shape) -> str:
+        return f"{super().words(shape)}: of a whole map"
+
+
+KINDS = (Dropout, Dropout2d)

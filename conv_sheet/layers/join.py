@@ -81,6 +81,120 @@ class Add(_Join):
 
 
 @dataclass(frozen=True)
+class Mul(_Join):
+    """The product of the inputs, value by value, as `x1 * x2` in PyTorch.
+
+    An input may have one value for each map, (C, 1, 1) or a vector (C,), or one map for all, (1, H, W), as gates have.
+
+    >>> Mul().joined_shape([(3, 6, 6), (3, 1, 1)]), Mul().joined_shape([(3,), (3, 6, 6)])
+    ((3, 6, 6), (3, 6, 6))
+    """
+
+    kind: ClassVar[str] = "Mul"
+    prefix: ClassVar[str] = "mul"
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        super().joined_shape(shapes)
+        rank = max(map(len, shapes))
+        padded = [shape if len(shape) == rank else (*shape, 1, 1) for shape in shapes]
+        largest = tuple(map(max, zip(*padded, strict=True)))
+        for shape in padded:
+            spread = shape[1:] in (largest[1:], (1, 1)) if rank == 3 else shape == largest
+            if not spread or shape[0] not in (1, largest[0]):
+                raise ShapeError(
+                    "it multiplies values at the same positions: its inputs must have one shape, one value a map, "
+                    "or one map"
+                )
+        return largest
+
+    def joined_forward(self, xs: Sequence[Array], params: Tensors) -> Array:
+        rank = max(x.ndim for x in xs)
+        result = _spread(xs[0], rank)
+        for x in xs[1:]:
+            result = result * _spread(x, rank)
+        return result
+
+    def joined_backward(
+        self, grad: Array, xs: Sequence[Array], y: Array, params: Tensors
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        found = []
+        for number, own in enumerate(xs):
+            product = grad
+            for other in (*xs[:number], *xs[number + 1 :]):
+                product = product * _spread(other, grad.ndim)
+            shape = _spread(own, grad.ndim).shape
+            summed = tuple(axis for axis in range(1, grad.ndim) if shape[axis] < product.shape[axis])
+            found.append(product.sum(axis=summed, keepdims=True).reshape(own.shape))
+        return tuple(found), {}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        rank = max(len(source.shape) for source in site.sources)
+
+        def out(plane: int, y: int, x: int) -> str:
+            return "*".join(_factor(source, rank, plane, y, x) for source in site.sources)
+
+        return {"out": Formula(out, shared=rank == 3 or all(source.regular for source in site.sources))}
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return {}  # it has no parameters, and each input has a formula of its own
+
+    def joined_gradient_formulas(self, site: Site, upstream: Placed) -> tuple[Formula, ...]:
+        return tuple(_product_gradient(site, upstream, number) for number in range(len(site.sources)))
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "gradient × the other inputs, summed where the input was repeated"}
+
+    def joined_torch(self, names: Sequence[str], shape: Shape) -> str:
+        return " * ".join(names)
+
+    def words(self, shape: Shape) -> str:
+        return "product of the values at the same position of each input"
+
+    def joined_size_formulas(self, shape: Shape, cells: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+        axes = ([of_input[axis] for of_input in cells if len(of_input) > axis] for axis in range(len(shape)))
+        return tuple(f"MAX({','.join(axis)})" for axis in axes)
+
+
+def _spread(x: Array, rank: int) -> Array:
+    """A batch of vectors as one of maps of one value, where there are maps."""
+    return x.reshape(*x.shape, *(1,) * (rank - x.ndim))
+
+
+def _factor(source: Placed, rank: int, plane: int, y: int, x: int, other: bool = False) -> str:
+    """Address of what a value is multiplied by: a value for all of a map is fixed, a map for all is the first one."""
+    if len(source.shape) == rank and (rank == 1 or source.shape[1:] != (1, 1)):
+        plane = plane if rank == 1 or source.shape[0] > 1 else 0
+        return source.other(plane, y, x) if other else source.cell(plane, y, x)
+    block, row, column = source.locate(plane if source.shape[0] > 1 else 0)
+    return block.part(row, column, 1, 1).reference if other else block.fixed(row, column)
+
+
+def _product_gradient(site: Site, upstream: Placed, number: int) -> Formula:
+    """Formula of the gradient of one input of a product: the gradient times the others, summed over what it is for."""
+    own = site.sources[number]
+    others = [*site.sources[:number], *site.sources[number + 1 :]]
+    rank, maps = len(upstream.shape), upstream.shape[0]
+    every_map = rank == 3 and own.shape[0] < maps
+    every_place = rank == 3 and (*own.shape, 1, 1)[1:3] != upstream.shape[1:]
+
+    def product(plane: int, y: int, x: int) -> str:
+        """In one place, or summed over a map."""
+        if not every_place:
+            return "*".join([upstream.cell(plane, y, x), *(_factor(o, rank, plane, y, x, True) for o in others)])
+        full = [o for o in others if len(o.shape) == 3 and o.shape[1:] == upstream.shape[1:]]
+        ranges = [o.blocks[plane if o.shape[0] > 1 else 0].reference for o in full]
+        single = [_factor(o, rank, plane, 0, 0, True) for o in others if o not in full]
+        return "*".join([f"SUMPRODUCT({','.join([upstream.blocks[plane].absolute, *ranges])})", *single])
+
+    def of_input(plane: int, y: int, x: int) -> str:
+        at = (y + x, 0, 0) if len(own.shape) < rank else (plane, y, x)
+        return total([product(each, *at[1:]) for each in range(maps)]) if every_map else product(*at)
+
+    alike = own.regular and upstream.regular and all(o.regular for o in others)
+    return Formula(of_input, shared=alike and not every_place and len(own.shape) == rank)
+
+
+@dataclass(frozen=True)
 class Concat(_Join):
     """The maps of all inputs, or the values of vectors, one after the other, as `torch.cat([x1, x2], dim=1)`.
 
@@ -140,4 +254,4 @@ def _behind(placed: Placed, start: int) -> Formula:
     return Formula(value, shared=placed.regular)
 
 
-KINDS = (Add, Concat)
+KINDS = (Add, Mul, Concat)

@@ -1,6 +1,6 @@
 """What convolutions share: kernels, groups, partial sums, and the gradients of all that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from conv_sheet.cells.formula import Formula, pieces, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError
-from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Shape, Site, Tensors, arguments
+from conv_sheet.layers.field import Field
+from conv_sheet.layers.rows import Planar
+from conv_sheet.layers.said import CHANNELS, Said
 from conv_sheet.ops import Array
-from conv_sheet.ops.options import count, flag, sizes
+from conv_sheet.ops.options import count, flag
 
 Meetings = list[tuple[int, int, int]]
 """Along one axis: index of an input value, index in the kernel, and index of the output that gets their product."""
@@ -23,17 +26,18 @@ Terms = Callable[[int, int, int], list[tuple[int, str]]]
 
 
 @dataclass(frozen=True)
-class Kernels(Layer):
+class Kernels(Planar):
     """Options of convolutions, and partial sums where one formula would be too long."""
 
     takes_fold: ClassVar[bool] = True
+    said: ClassVar[Mapping[str, Said]] = {"in_channels": CHANNELS}
     _longest_term: ClassVar[int]
 
     out_channels: int
-    kernel_size: int | tuple[int, int]
-    stride: int | tuple[int, int] = 1
-    padding: int | tuple[int, int] | str = 0
-    dilation: int | tuple[int, int] = 1
+    kernel_size: int | tuple[int, ...]
+    stride: int | tuple[int, ...] = 1
+    padding: int | tuple[int, ...] | str = 0
+    dilation: int | tuple[int, ...] = 1
     groups: int = 1
     bias: bool = True
 
@@ -41,13 +45,12 @@ class Kernels(Layer):
         count("out_channels", self.out_channels)
         count("groups", self.groups)
         flag("bias", self.bias)
-        for name in ("kernel_size", "stride", "dilation"):
-            sizes(name, getattr(self, name))
+        _ = self._pairs  # checked where they are read
 
     @property
     def _pairs(self) -> tuple[tuple[int, int], ...]:
         """Kernel size, stride and dilation, each for rows and columns."""
-        return tuple(sizes(name, getattr(self, name)) for name in ("kernel_size", "stride", "dilation"))
+        return tuple(self._both(name) for name in ("kernel_size", "stride", "dilation"))
 
     def _each(self, shape: Shape) -> int:
         """Input maps, and kernels, of one output map."""
@@ -55,7 +58,7 @@ class Kernels(Layer):
 
     def _maps(self, shape: Shape) -> tuple[int, int, int]:
         """The input shape, checked to fit the groups."""
-        channels, height, width = maps(shape, self.kind)
+        channels, height, width = self._planes(shape)
         if channels % self.groups or self.out_channels % self.groups:
             raise ShapeError(
                 f"groups = {self.groups} must divide both the {channels} input channels "

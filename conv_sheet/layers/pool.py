@@ -3,20 +3,26 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 from typing import Any, ClassVar
 
 from conv_sheet import ops
-from conv_sheet.cells.formula import Formula, nested, total
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.formula import Formula, nested
+from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Field, Layer, Shape, Site, Tensors, arguments, maps
+from conv_sheet.layers.base import Border, Shape, Site, Tensors, arguments
+from conv_sheet.layers.field import Field
+from conv_sheet.layers.pool_gradients import extreme_gradient, mean_gradient
+from conv_sheet.layers.rows import OneRow, Planar
+from conv_sheet.layers.said import Said, only
 from conv_sheet.ops import Array
-from conv_sheet.ops.options import flag, sizes
+from conv_sheet.ops.options import flag
+
+_SIDES = {"1d": ("left", "right"), "2d": ("left", "right", "top", "bottom")}
+"""What all sides of maps are, by the end of a kind's name."""
 
 
 @dataclass(frozen=True)
-class _Pool(Layer):
+class _Pool(Planar):
     """What pools of all kinds share. Padding has no cells: windows are cut off where the map ends."""
 
     prefix: ClassVar[str] = "pool"
@@ -24,17 +30,17 @@ class _Pool(Layer):
     _value: ClassVar[str]
     """What a window gives, in words."""
 
-    kernel_size: int | tuple[int, int]
-    stride: int | tuple[int, int] | None = None
-    padding: int | tuple[int, int] = 0
+    kernel_size: int | tuple[int, ...]
+    stride: int | tuple[int, ...] | None = None
+    padding: int | tuple[int, ...] = 0
 
     def __post_init__(self) -> None:
-        sizes("kernel_size", self.kernel_size)
-        if self.stride is not None:
-            sizes("stride", self.stride)
         flag("ceil_mode", self._ceil)
-        if any(field.before > field.size // 2 for field in self.fields(())):
+        (rows, columns), border = self.fields(()), self._border
+        if max(border.top, border.bottom) > rows.size // 2 or max(border.left, border.right) > columns.size // 2:
             raise SpecError(f"padding = {self.padding!r} is more than half of kernel_size = {self.kernel_size!r}")
+        if self._ceil and (border.top, border.left) != (border.bottom, border.right):
+            raise SpecError("padding that differs from side to side and ceil_mode together are not known")
 
     @property
     def _ceil(self) -> bool:
@@ -45,19 +51,31 @@ class _Pool(Layer):
         return 1, 1
 
     @property
-    def _padding(self) -> tuple[int, int]:
-        return sizes("padding", self.padding, least=0)
+    def _border(self) -> Border:
+        """What stands around the input, without cells."""
+        return Border(*ops.padding_of(self._around(), 1))
+
+    def _totals(self) -> tuple[int, int]:
+        """Rows and columns of the border, of both sides together."""
+        return self._border.top + self._border.bottom, self._border.left + self._border.right
+
+    def _common(self) -> dict[str, Any]:
+        """Options that all pools have, for rows and columns."""
+        rows, columns = self.fields(())
+        stride = rows.stride, columns.stride
+        return {"kernel_size": (rows.size, columns.size), "stride": stride, "padding": self._around()}
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
-        kernel = sizes("kernel_size", self.kernel_size)
-        stride = kernel if self.stride is None else sizes("stride", self.stride)
-        rows, columns = (Field(*axis) for axis in zip(kernel, self._dilation, stride, self._padding, strict=True))
+        kernel, border = self._both("kernel_size"), self._border
+        stride = kernel if self.stride is None else self._both("stride")
+        before = border.top, border.left
+        rows, columns = (Field(*axis) for axis in zip(kernel, self._dilation, stride, before, strict=True))
         return rows, columns
 
     def output_shape(self, shape: Shape) -> Shape:
-        channels, *size = maps(shape, self.kind)
-        axes = zip(size, self.fields(shape), strict=True)
-        height, width = (ops.output_size(n, f.size, f.stride, 2 * f.before, f.dilation, self._ceil) for n, f in axes)
+        channels, *size = self._planes(shape)
+        axes = zip(size, self.fields(shape), self._totals(), strict=True)
+        height, width = (ops.output_size(n, f.size, f.stride, pad, f.dilation, self._ceil) for n, f, pad in axes)
         for n, field, outputs in zip(size, self.fields(shape), (height, width), strict=True):
             if not all(any(0 <= i < n for _, i in field.taps(at)) for at in range(outputs)):
                 raise ShapeError(
@@ -98,8 +116,8 @@ class _Pool(Layer):
         return f"{self._value} of each {rows.size}×{columns.size} window"
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        axes = zip(cells[1:], self.fields(shape), strict=True)
-        return (cells[0], *(field.count_formula(cell, 2 * field.before, self._ceil) for cell, field in axes))
+        axes = zip(cells[1:], self.fields(shape), self._totals(), strict=True)
+        return (cells[0], *(field.count_formula(cell, pad, self._ceil) for cell, field, pad in axes))
 
 
 @dataclass(frozen=True)
@@ -107,10 +125,13 @@ class _Extreme(_Pool):
     """A pool that takes one value of each window."""
 
     _function: ClassVar[str]
+    _theirs: ClassVar[str]
+    """PyTorch's name of the kind that takes the largest."""
+    said: ClassVar[Mapping[str, Said]] = {"return_indices": only(False)}
     _worse: ClassVar[str]
     """How the other values of a window compare to the one that it gives."""
 
-    dilation: int | tuple[int, int] = 1
+    dilation: int | tuple[int, ...] = 1
     ceil_mode: bool = False
 
     @property
@@ -119,51 +140,35 @@ class _Extreme(_Pool):
 
     @property
     def _dilation(self) -> tuple[int, int]:
-        return sizes("dilation", self.dilation)
+        return self._both("dilation")
 
     def _options(self) -> dict[str, Any]:
-        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-        return {name: getattr(self, name) for name in names}
+        return self._common() | {"dilation": self._dilation, "ceil_mode": self.ceil_mode}
+
+    def _module(self, pads: str) -> str:
+        """The module of PyTorch that pools, `pads` being what its padding is filled with where it has four sides."""
+        options = self.options()
+        sides = options.get("padding")
+        if not isinstance(sides, list) or len(sides) < len(_SIDES[self.kind[-2:]]):
+            return f"nn.{self._theirs}({', '.join(arguments(options))})"
+        plain = {name: value for name, value in options.items() if name != "padding"}
+        pad = f"nn.ConstantPad{self.kind[-2:]}({tuple(sides)}, float('{pads}'))"
+        return f"nn.Sequential({pad}, nn.{self._theirs}({', '.join(arguments(plain))}))"
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return nested(self._function, windows)
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        rows, columns = self._seen(site.source.shape)
-
-        def wins(block: Block, out: str, y: int, x: int, window: tuple[list[int], list[int]]) -> str:
-            """Whether a value is the one that its window gives, and none before it is."""
-            ys, xs = window
-            before = [*_areas(block, ys[: ys.index(y)], xs), *_areas(block, [y], xs[: xs.index(x)])]
-            equal = f"{block.other(y, x)}={out}"
-            return f"AND({equal},{nested(self._function, before)}{self._worse}{out})" if before else equal
-
-        def source(c: int, y: int, x: int) -> str:
-            block, outs, grads = site.source.blocks[c], site["out"].blocks[c], upstream.blocks[c]
-            shares = [
-                f"IF({wins(block, outs.other(row, column), y, x, (ys, xs))},{grads.cell(row, column)},0)"
-                for row, ys in enumerate(rows)
-                if y in ys
-                for column, xs in enumerate(columns)
-                if x in xs
-            ]
-            return total(shares)
-
-        return {"input": Formula(source)}
+        return extreme_gradient(site, upstream, self._seen(site.source.shape), self._function, self._worse)
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": f"gradient for the first {self._value} of each window, 0 for the others"}
 
 
 @dataclass(frozen=True)
-class MaxPool2d(_Extreme):
-    """The largest value of each window, as `torch.nn.MaxPool2d`.
+class _MaxPool(_Extreme):
+    """The largest value of each window."""
 
-    >>> MaxPool2d(2).output_shape((2, 24, 24))
-    (2, 12, 12)
-    """
-
-    kind: ClassVar[str] = "MaxPool2d"
     _value: ClassVar[str] = "largest value"
     _function: ClassVar[str] = "MAX"
     _worse: ClassVar[str] = "<"
@@ -173,6 +178,33 @@ class MaxPool2d(_Extreme):
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return ops.max_pool2d_backward(grad, x, **self._options()), {}
+
+    def torch(self, shape: Shape) -> str:
+        return self._module("-inf")
+
+
+@dataclass(frozen=True)
+class MaxPool2d(_MaxPool):
+    """The largest value of each window, as `torch.nn.MaxPool2d`; `padding` may have four sides too.
+
+    >>> MaxPool2d(2).output_shape((2, 24, 24))
+    (2, 12, 12)
+    """
+
+    kind: ClassVar[str] = "MaxPool2d"
+    _theirs: ClassVar[str] = "MaxPool2d"
+
+
+@dataclass(frozen=True)
+class MaxPool1d(OneRow, _MaxPool):
+    """The same over maps of one row, as `torch.nn.MaxPool1d`.
+
+    >>> MaxPool1d(2).output_shape((2, 1, 24))
+    (2, 1, 12)
+    """
+
+    kind: ClassVar[str] = "MaxPool1d"
+    _theirs: ClassVar[str] = "MaxPool1d"
 
 
 @dataclass(frozen=True)
@@ -184,6 +216,7 @@ class MinPool2d(_Extreme):
     """
 
     kind: ClassVar[str] = "MinPool2d"
+    _theirs: ClassVar[str] = "MaxPool2d"
     _value: ClassVar[str] = "smallest value"
     _function: ClassVar[str] = "MIN"
     _worse: ClassVar[str] = ">"
@@ -195,20 +228,13 @@ class MinPool2d(_Extreme):
         return ops.min_pool2d_backward(grad, x, **self._options()), {}
 
     def torch(self, shape: Shape) -> str:
-        return f"lambda x: -nn.MaxPool2d({', '.join(arguments(self.options()))})(-x)"
+        return f"lambda x: -{self._module('-inf')}(-x)"
 
 
 @dataclass(frozen=True)
-class AvgPool2d(_Pool):
-    """The mean of each window, as `torch.nn.AvgPool2d`: with `count_include_pad`, padding counts as zeros.
+class _AvgPool(_Pool):
+    """The mean of each window."""
 
-    >>> AvgPool2d(3, padding=1, count_include_pad=False).over(["A1:B2"], {})
-    'AVERAGE(A1:B2)'
-    >>> AvgPool2d(3, padding=1).over(["A1:B2"], {})
-    'SUM(A1:B2)/9'
-    """
-
-    kind: ClassVar[str] = "AvgPool2d"
     _value: ClassVar[str] = "mean"
 
     ceil_mode: bool = False
@@ -223,8 +249,7 @@ class AvgPool2d(_Pool):
         return self.ceil_mode
 
     def _options(self) -> dict[str, Any]:
-        names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
-        return {name: getattr(self, name) for name in names}
+        return self._common() | {"ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}
 
     def forward(self, x: Array, params: Tensors) -> Array:
         return ops.avg_pool2d(x, **self._options())
@@ -232,14 +257,27 @@ class AvgPool2d(_Pool):
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
         return ops.avg_pool2d_backward(grad, x, **self._options()), {}
 
+    def torch(self, shape: Shape) -> str:
+        options, sides = self.options(), self.padding
+        if not isinstance(sides, tuple) or len(sides) < len(_SIDES[self.kind[-2:]]):
+            return super().torch(shape)
+        own = {name: value for name, value in options.items() if name not in ("padding", "count_include_pad")}
+        pool = f"nn.{self.kind}({', '.join(arguments(own))})"
+        pad = f"nn.ZeroPad{self.kind[-2:]}({sides})"
+        if self.count_include_pad:
+            return f"nn.Sequential({pad}, {pool})"
+        return f"lambda x: {pool}({pad}(x)) / {pool}({pad}(x * 0 + 1))"
+
     def _counted(self, shape: Shape) -> tuple[list[int], list[int]]:
         """Along rows and along columns: by how many values each output divides."""
         if not self.count_include_pad:
             rows, columns = ([len(indices) for indices in axis] for axis in self._seen(shape))
             return rows, columns
         rows, columns = (
-            [sum(index < size + field.before for _, index in field.taps(out)) for out in range(outputs)]
-            for field, size, outputs in zip(self.fields(shape), shape[1:], self.output_shape(shape)[1:], strict=True)
+            [sum(index < size + total - field.before for _, index in field.taps(out)) for out in range(outputs)]
+            for field, size, outputs, total in zip(
+                self.fields(shape), shape[1:], self.output_shape(shape)[1:], self._totals(), strict=True
+            )
         )
         return rows, columns
 
@@ -255,7 +293,7 @@ class AvgPool2d(_Pool):
 
     def _sums(self) -> bool:
         """Whether padding counts, so that a window cut off at an edge is no plain average."""
-        return self.count_include_pad and self._padding != (0, 0)
+        return self.count_include_pad and self._border != Border()
 
     def uniform(self, shape: Shape) -> bool:
         axes = zip(self._counted(shape), self.fields(shape), strict=True)
@@ -266,72 +304,36 @@ class AvgPool2d(_Pool):
         return f"SUM({every})/{rows.size * columns.size}" if self._sums() else f"AVERAGE({every})"
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        seen, counted = self._seen(site.source.shape), self._counted(site.source.shape)
-
-        def source(c: int, y: int, x: int) -> str:
-            shares = [
-                f"{upstream.blocks[c].cell(row, column)}/{counted[0][row] * counted[1][column]}"
-                for row, ys in enumerate(seen[0])
-                if y in ys
-                for column, xs in enumerate(seen[1])
-                if x in xs
-            ]
-            return total(shares)
-
-        return {"input": Formula(source)}
+        return mean_gradient(upstream, self._seen(site.source.shape), self._counted(site.source.shape))
 
     def gradient_words(self) -> dict[str, str]:
         return {"input": "gradient ÷ number of values in the window"}
 
 
 @dataclass(frozen=True)
-class AdaptiveAvgPool2d(Layer):
-    """The mean of each map, as `torch.nn.AdaptiveAvgPool2d(1)`; also called global average pooling.
+class AvgPool2d(_AvgPool):
+    """The mean of each window, as `torch.nn.AvgPool2d`: with `count_include_pad`, padding counts as zeros.
 
-    >>> AdaptiveAvgPool2d(1).output_shape((16, 7, 5))
-    (16, 1, 1)
+    `padding` may have four sides too.
+
+    >>> AvgPool2d(3, padding=1, count_include_pad=False).over(["A1:B2"], {})
+    'AVERAGE(A1:B2)'
+    >>> AvgPool2d(3, padding=1).over(["A1:B2"], {})
+    'SUM(A1:B2)/9'
     """
 
-    kind: ClassVar[str] = "AdaptiveAvgPool2d"
-    prefix: ClassVar[str] = "pool"
-    non_negative: ClassVar[bool | None] = None
+    kind: ClassVar[str] = "AvgPool2d"
 
-    output_size: int | tuple[int, int]
 
-    def __post_init__(self) -> None:
-        if sizes("output_size", self.output_size) != (1, 1):
-            raise SpecError(f"output_size = {self.output_size!r} must be 1: use AvgPool2d for more than one mean a map")
+@dataclass(frozen=True)
+class AvgPool1d(OneRow, _AvgPool):
+    """The same over maps of one row, as `torch.nn.AvgPool1d`.
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return maps(shape, self.kind)[0], 1, 1
+    >>> AvgPool1d(2).output_shape((2, 1, 24))
+    (2, 1, 12)
+    """
 
-    def fields(self, shape: Shape) -> None:
-        return None
-
-    def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.adaptive_avg_pool2d(x)
-
-    def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return ops.adaptive_avg_pool2d_backward(grad, x), {}
-
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        return {"out": Formula(lambda plane, y, x: self.over([site.source.blocks[plane].relative], {}))}
-
-    def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
-        return f"AVERAGE({','.join(windows)})"
-
-    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        count = prod(site.source.shape[1:])
-        return {"input": Formula(lambda plane, y, x: f"{upstream.blocks[plane].fixed()}/{count}", shared=True)}
-
-    def gradient_words(self) -> dict[str, str]:
-        return {"input": "gradient ÷ number of values in the map"}
-
-    def words(self, shape: Shape) -> str:
-        return "mean of a whole map"
-
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        return cells[0], "1", "1"
+    kind: ClassVar[str] = "AvgPool1d"
 
 
 def _runs(indices: list[int]) -> list[tuple[int, int]]:
@@ -341,11 +343,4 @@ def _runs(indices: list[int]) -> list[tuple[int, int]]:
     return [(index, 1) for index in indices]
 
 
-def _areas(block: Block, rows: list[int], columns: list[int]) -> list[str]:
-    """Addresses, for other sheets, of the values in some rows and columns; one for all where they are neighbours."""
-    if rows and columns and rows[-1] - rows[0] == len(rows) - 1 and columns[-1] - columns[0] == len(columns) - 1:
-        return [block.part(rows[0], columns[0], len(rows), len(columns)).foreign]
-    return [block.other(row, column) for row, column in product(rows, columns)]
-
-
-KINDS = (MaxPool2d, MinPool2d, AvgPool2d, AdaptiveAvgPool2d)
+KINDS = (MaxPool2d, MaxPool1d, MinPool2d, AvgPool2d, AvgPool1d)

@@ -13,10 +13,11 @@ from conv_sheet.errors import ShapeError, SpecError, did_you_mean
 from conv_sheet.layers import Array, Shape
 from conv_sheet.network import lesson, limits
 from conv_sheet.network.node import INPUT, Node, from_tables, to_tables
+from conv_sheet.network.normalize import NORMALIZE, taken_off, with_normalize
 
 __all__ = ["INPUT", "Network", "Node"]
 
-_KEYS = {"input", "classes", "layers"}
+_KEYS = {"input", "normalize", "classes", "layers"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Network:
         tables = spec.get("layers")
         if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
             raise SpecError("no layers: add at least one [[layers]] table")
+        if NORMALIZE in spec:
+            tables = with_normalize(spec[NORMALIZE], tables)
         classes = _classes(spec.get("classes", []))
         network = cls(input_shape, classes, from_tables(tables, input_shape))
         output = network.output
@@ -64,7 +67,8 @@ class Network:
     def spec(self) -> dict[str, Any]:
         """The network as a spec says it: reading it gives an equal network."""
         classes = {"classes": list(self.classes)} if self.classes else {}
-        return {"input": list(self.input_shape), **classes, "layers": to_tables(self.nodes)}
+        normalize, tables = taken_off(self.nodes, to_tables(self.nodes))
+        return {"input": list(self.input_shape), **normalize, **classes, "layers": tables}
 
     def to_toml(self) -> str:
         """The same as TOML."""
@@ -195,11 +199,15 @@ def _classes(value: Any) -> tuple[str, ...]:
 
 
 def _input_shape(value: Any) -> Shape:
+    """A picture's shape (C, H, W); signals (C, L) are maps of one row."""
     if (
         not isinstance(value, list)
-        or len(value) != 3
+        or len(value) not in (2, 3)
         or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in value)
     ):
-        raise SpecError(f"input = {value!r} is not [channels, height, width], three positive whole numbers")
+        raise SpecError(
+            f"input = {value!r} is not [channels, height, width], or [channels, length] of signals: "
+            "positive whole numbers"
+        )
     limits.require_size(tuple(value), "the input")
-    return tuple(value)
+    return tuple(value) if len(value) == 3 else (value[0], 1, value[1])

@@ -188,7 +188,9 @@ def _outputs(network: Network, stages: list[Stage]) -> dict[str, Placed]:
 def _band_rows(group: Group) -> int:
     if not group.nodes or len(group.out_shape) != 3:
         return 0
-    return sum(len(shape) < 2 for shape in group.nodes[0].parameters.values())
+    node = group.nodes[0]
+    own = node.parameters | node.layer.intermediates(node.in_shape)
+    return sum(len(shape) < 2 for shape in own.values())
 
 
 def _kernels(group: Group) -> list[list[int]]:
@@ -235,11 +237,11 @@ def _place_maps(group: Group, pitch: int, top: int, left: int) -> tuple[dict[str
     _, stack, kernel_columns = _kernel_grid(group)
     kernel_width = kernel_columns * (_span(node)[1] + 1) + 1 if node and kernels else 0
     between = node.layer.intermediates(node.in_shape) if node else {}
-    blocks: dict[str, list[Block]] = {short: [] for short in (*between, "out")}
+    for_each = {s: shape for s, shape in ((node.parameters if node else {}) | between).items() if len(shape) == 3}
+    blocks: dict[str, list[Block]] = {short: [] for short in (*for_each, "out")}
     first = left
     if PADDED in between:
-        blocks[PADDED], first = _place_copy(between[PADDED], top, left)
-    for_each = {short: shape for short, shape in between.items() if short != PADDED}
+        blocks[PADDED], first = _place_copy(for_each.pop(PADDED), top, left)
     extra_width = sum(shape[0] // channels * (shape[2] + 1) for shape in for_each.values())
     tile_width = kernel_width + extra_width + border.left + width + border.right
     weight: dict[int, Block] = {}
@@ -249,10 +251,10 @@ def _place_maps(group: Group, pitch: int, top: int, left: int) -> tuple[dict[str
         if node and kernels:
             weight |= _place_kernels(node, kernels[channel], stack, row, column)
         column += kernel_width
-        for short, shape in for_each.items():
-            for _ in range(shape[0] // channels):
-                blocks[short].append(Block(NETWORK, row + border.top, column, shape[1], shape[2]))
-                column += shape[2] + 1
+        for short, (maps, down, across) in for_each.items():
+            for _ in range(maps // channels):
+                blocks[short].append(Block(NETWORK, row + border.top, column, down, across))
+                column += across + 1
         blocks["out"].append(Block(NETWORK, row + border.top, column + border.left, height, width))
     shapes = (node.parameters if node else {}) | between | {"out": group.out_shape}
     if weight:
@@ -298,7 +300,7 @@ def _place_vector(group: Group, tallest: int, top: int, left: int) -> tuple[dict
     own: dict[str, Placed] = {}
     column = left
     shapes = node.parameters
-    if "weight" in shapes:
+    if len(shapes.get("weight", ())) == 2:
         if group.tiles:
             weight, last = _place_tiles(group, group.tiles, tallest, top, column)
         else:
@@ -310,7 +312,7 @@ def _place_vector(group: Group, tallest: int, top: int, left: int) -> tuple[dict
             )
         own["weight"] = weight
         column = last + 2
-    columns = {s: shape for s, shape in shapes.items() if s != "weight"} | node.layer.intermediates(node.in_shape)
+    columns = {s: shape for s, shape in shapes.items() if s not in own} | node.layer.intermediates(node.in_shape)
     for short, shape in (columns | {"out": group.out_shape}).items():
         own[short] = Placed(_name(group, short), shape, (Block(NETWORK, top + 1, column, prod(shape), 1),))
         column += 2

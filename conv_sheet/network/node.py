@@ -197,8 +197,10 @@ def _circle(waiting: Mapping[str, tuple[str, ...]]) -> str:
 def _node(name: str, table: Mapping[str, Any], inputs: tuple[str, ...], shapes: tuple[Shape, ...]) -> Node:
     kind = _kind(table, name)
     try:
-        layer = kind.from_options({key: value for key, value in table.items() if key not in _OWN})
+        options = {key: value for key, value in table.items() if key not in _OWN}
+        layer = kind.from_options(options)
         node = Node(name, layer, inputs, shapes, table.get("initial", {}))
+        kind.check_said(options, node.in_shape)
         limits.require_layer(layer, node.in_shape)  # the shapes are checked where they are made
         _check_initial(node)
     except SpecError as error:

@@ -12,7 +12,8 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 
 _ORDER = (
-    *("title", "question", "description", "input", "picture", "classes", "backprop", "sheets", "answer", "layers"),
+    *("title", "question", "description", "input", "normalize", "picture", "classes", "backprop", "sheets", "answer"),
+    "layers",
     "try",
 )
 """All keys of a spec, in the order in which one is written."""

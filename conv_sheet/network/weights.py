@@ -11,6 +11,7 @@ import numpy as np
 from conv_sheet.errors import DataError, one_line
 from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.layers import Array
+from conv_sheet.layers.rows import without_row
 from conv_sheet.network.graph import Network
 
 MOST_BYTES = 256 << 20
@@ -87,12 +88,17 @@ def checked(network: Network, weights: Mapping[str, Array], where: str = "weight
     ['bn1.running_mean', 'bn1.running_var']
     """
     unused = {f"{n.name}.{short}" for n in network.nodes for short in n.layer.unused}
-    unknown = sorted(set(weights) - set(network.parameters) - unused)
-    missing = [n for n, s in network.parameters.items() if s and n not in weights and not n.endswith(".bias")]
+    known = network.parameters
+    given = {n for n, shape in known.items() if not shape} | {
+        f"{n.name}.{short}" for n in network.nodes for short in n.layer.settings
+    }
+    theirs = {name: shape for n in network.nodes for name, shape in n.full(n.layer.torch_shapes(n.in_shape)).items()}
+    unknown = sorted(set(weights) - set(known) - unused)
+    missing = [n for n in known if n not in weights and n not in given and not n.endswith(".bias")]
     wrong = [
-        f"{n} has {tuple(weights[n].shape)} and must have {shape}"
-        for n, shape in network.parameters.items()
-        if n in weights and tuple(weights[n].shape) != shape
+        f"{n} has {tuple(weights[n].shape)} and must have {theirs[n]}"
+        for n, shape in known.items()
+        if n in weights and tuple(weights[n].shape) not in (shape, theirs[n], without_row(shape))
     ]
     faults = (
         [f"unknown {', '.join(unknown)}"] * bool(unknown) + [f"missing {', '.join(missing)}"] * bool(missing) + wrong
@@ -102,9 +108,9 @@ def checked(network: Network, weights: Mapping[str, Array], where: str = "weight
         wants = ", ".join(f"{n} {shape}" for n, shape in network.parameters.items()) or "no weights"
         raise DataError(f"{where}: {'; '.join(faults)}. The file has {has}; the network takes {wants}")
     tensors, start = {}, network.initial(seed=0)
-    for name, shape in network.parameters.items():
-        value = weights.get(name, np.zeros(shape) if shape else start[name])
-        tensors[name] = _numbers(value, f"{where}: {name}")
+    for name, shape in known.items():
+        value = weights.get(name, start[name] if name in given else np.zeros(shape))
+        tensors[name] = _numbers(value, f"{where}: {name}").reshape(shape)
     return tensors
 
 

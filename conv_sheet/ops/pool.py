@@ -9,7 +9,7 @@ import numpy as np
 from conv_sheet.errors import SpecError
 from conv_sheet.ops.arrays import Array, expect, images
 from conv_sheet.ops.options import IntOrPair, hashable, sizes
-from conv_sheet.ops.windows import Sweep, extents, pad2d, pad2d_backward
+from conv_sheet.ops.windows import Sides, Sweep, extents, pad2d, pad2d_backward, padding_of
 
 _ROUNDING = 2.0**-44
 """Difference, relative to the values, that sums of the same products in another order do not reach."""
@@ -133,7 +133,7 @@ def avg_pool2d(
     x = images("avg_pool2d", x)
     sweep, places = _pool_sweep("avg_pool2d", x.shape, *hashable(kernel_size, stride, padding), 1, ceil_mode)
     sums = _combined(np.add, sweep.padded(x), sweep, places)
-    return sums / _window_counts(sweep, places, x.shape, sizes("padding", padding, least=0), count_include_pad)
+    return sums / _window_counts(sweep, places, x.shape, padding_of(padding, kernel_size), count_include_pad)
 
 
 def avg_pool2d_backward(
@@ -154,7 +154,7 @@ def avg_pool2d_backward(
     """
     x = images("avg_pool2d", x)
     sweep, places = _pool_sweep("avg_pool2d", x.shape, *hashable(kernel_size, stride, padding), 1, ceil_mode)
-    counts = _window_counts(sweep, places, x.shape, sizes("padding", padding, least=0), count_include_pad)
+    counts = _window_counts(sweep, places, x.shape, padding_of(padding, kernel_size), count_include_pad)
     shares = expect("avg_pool2d_backward", "gradient", grad, (*x.shape[:2], *places), f"input {x.shape}") / counts
     dpadded = np.zeros_like(sweep.padded(x))
     for rows, columns in product(*sweep.taps(places)):
@@ -177,24 +177,24 @@ def _pool_sweep(
     kernel, gap = sizes("kernel_size", kernel_size), sizes("dilation", dilation)
     step = kernel if stride is None else sizes("stride", stride)
     spans = extents(kernel, gap)
-    top, left = sizes("padding", padding, least=0)
-    if top > spans[0] // 2 or left > spans[1] // 2:
+    top, bottom, left, right = padding_of(padding, kernel)
+    if max(top, bottom) > spans[0] // 2 or max(left, right) > spans[1] // 2:
         raise SpecError(f"{operation}: padding {(top, left)} must be at most half of the window {spans}")
-    plain = Sweep(kernel, step, gap, (top, top, left, left), fill=fill)
+    plain = Sweep(kernel, step, gap, (top, bottom, left, right), fill=fill)
     out_h, out_w = plain.output_shape(operation, shape, ceil_mode)
-    bottom = max(top, (out_h - 1) * step[0] + spans[0] - shape[2] - top)
-    right = max(left, (out_w - 1) * step[1] + spans[1] - shape[3] - left)
+    bottom = max(bottom, (out_h - 1) * step[0] + spans[0] - shape[2] - top)
+    right = max(right, (out_w - 1) * step[1] + spans[1] - shape[3] - left)
     return replace(plain, padding=(top, bottom, left, right)), (out_h, out_w)
 
 
 def _window_counts(
-    sweep: Sweep, places: tuple[int, int], shape: tuple[int, ...], padding: tuple[int, int], count_include_pad: bool
+    sweep: Sweep, places: tuple[int, int], shape: tuple[int, ...], padding: Sides, count_include_pad: bool
 ) -> Array:
     """How many elements each window's mean is taken over: (1, 1, OH, OW)."""
-    rows, columns = padding if count_include_pad else (0, 0)
-    top, bottom, left, right = sweep.padding
-    counted = np.ones((1, 1, shape[2] + 2 * rows, shape[3] + 2 * columns))
-    padded = pad2d(counted, (top - rows, bottom - rows, left - columns, right - columns))
+    own = padding if count_include_pad else (0, 0, 0, 0)
+    counted = np.ones((1, 1, shape[2] + own[0] + own[1], shape[3] + own[2] + own[3]))
+    top, bottom, left, right = (all_ - counts for all_, counts in zip(sweep.padding, own, strict=True))
+    padded = pad2d(counted, (top, bottom, left, right))
     return _combined(np.add, padded, sweep, places)
 
 
@@ -212,25 +212,3 @@ def _folded(combine: np.ufunc, parts: list[Array]) -> Array:
     for part in parts[2:]:
         combine(total, part, out=total)
     return total
-
-
-def adaptive_avg_pool2d(x: Array) -> Array:
-    """Mean of every map: (N, C, H, W) → (N, C, 1, 1). Source: PyTorch, `torch.nn.AdaptiveAvgPool2d(1)`.
-
-    >>> adaptive_avg_pool2d(np.arange(4.0).reshape(1, 1, 2, 2))
-    array([[[[1.5]]]])
-    """
-    mean: Array = images("adaptive_avg_pool2d", x).mean(axis=(2, 3), keepdims=True)
-    return mean
-
-
-def adaptive_avg_pool2d_backward(grad: Array, x: Array) -> Array:
-    """Gradient by x of `adaptive_avg_pool2d`: an equal share for every element of a map.
-
-    >>> adaptive_avg_pool2d_backward(np.array([[[[8.0]]]]), np.zeros((1, 1, 2, 2)))[0, 0]
-    array([[2., 2.],
-           [2., 2.]])
-    """
-    n, c, h, w = shape = images("adaptive_avg_pool2d", x).shape
-    grad = expect("adaptive_avg_pool2d_backward", "gradient", grad, (n, c, 1, 1), f"input {shape}")
-    return np.broadcast_to(grad / (h * w), shape).copy()

@@ -30,12 +30,15 @@ def padding_of(
     """Return the rows and columns that `padding` adds, as (top, bottom, left, right).
 
     'valid' adds none. 'same' keeps the size of the image, puts an odd row or column at the end, and needs
-    stride 1. Other words and strides raise SpecError. Source: PyTorch, `torch.nn.Conv2d`.
+    stride 1. Other words and strides raise SpecError. Source: PyTorch, `torch.nn.Conv2d`. Four numbers are (left,
+    right, top, bottom), as `torch.nn.ZeroPad2d` has them.
 
     >>> padding_of("same", (4, 3))
     (1, 2, 1, 1)
     >>> padding_of((0, 2), 3)
     (0, 0, 2, 2)
+    >>> padding_of((0, 1, 2, 3), 3)
+    (2, 3, 0, 1)
     """
     if padding == "valid":
         return 0, 0, 0, 0
@@ -46,6 +49,9 @@ def padding_of(
         return (rows - 1) // 2, rows // 2, (columns - 1) // 2, columns // 2
     if isinstance(padding, str):
         raise SpecError(f"padding must be 'same', 'valid', an integer or two integers, got {padding!r}")
+    if isinstance(padding, tuple | list) and len(padding) == 4:
+        (left, right), (top, bottom) = (sizes("padding", pair, least=0) for pair in (padding[:2], padding[2:]))
+        return top, bottom, left, right
     rows, columns = sizes("padding", padding, least=0)
     return rows, rows, columns, columns
 

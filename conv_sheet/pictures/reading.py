@@ -88,13 +88,13 @@ def _exact(path: Path, shape: tuple[int, int, int]) -> Array:
         raise DataError(f"{path}: {reason}") from error
     if stored.dtype.kind not in "biuf":
         raise DataError(f"{path}: values of type {stored.dtype}, not real numbers")
-    if stored.shape != shape and not (shape[0] == 1 and stored.shape == shape[1:]):
+    fitting = {shape, *([shape[1:]] if shape[0] == 1 else []), *([(shape[0], shape[2])] if shape[1] == 1 else [])}
+    if stored.shape not in fitting:
         raise DataError(f"{path}: values of shape {stored.shape}, but the network's input is {shape}")
     with np.errstate(all="ignore"):
         values = np.array(stored, np.float64).reshape(shape)
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):
-        raise DataError(f"{path}: values from {low} to {high}: scale them to 0 … 1 before saving")
+    if not np.isfinite(values).all():
+        raise DataError(f"{path}: it holds NaN or infinity, and a cell takes numbers only")
     return values
 
 

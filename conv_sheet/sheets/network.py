@@ -193,6 +193,9 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
         for number, planes in enumerate(stage.layer.kernels(stage.in_shape), 1):
             block = placed.blocks[planes[0]]
             sheet.put(block.row - 1, block.column, f"{short} {number}", style.LABEL)
+    elif len(placed.shape) == 3:
+        for named, block in placed.names():
+            sheet.put(block.row - 1, block.column, named, style.LABEL)
     elif placed.transposed:
         sheet.put(first.row - 1, first.column, f"{label}, one column an output", style.LABEL)
     else:
@@ -207,7 +210,7 @@ def label_maps(sheet: Page, stage: Stage) -> None:
     if len(stage.out.shape) != 3:
         return
     for short, placed in list(stage.computed()) or [("out", stage.out)]:
-        top = stage.border.top if short != PADDED else 0
+        top = stage.border.top if short != PADDED and len(placed.shape) == 3 else 0
         left = stage.border.left if short == "out" else 0
         for name, block in placed.names():
             sheet.put(block.row - top - 1, block.column - left, name, style.LABEL)

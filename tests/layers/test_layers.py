@@ -54,37 +54,125 @@ CONV = {
     "groups": st.sampled_from([1, 1, 2]),
     "bias": st.booleans(),
 }
+CONV_ROW = {
+    **CONV,
+    **{name: st.integers(1, most) for name, most in (("kernel_size", 4), ("stride", 3), ("dilation", 3))},
+}
 POOL = {
     "kernel_size": pairs(1, 4),
     "stride": st.none() | pairs(1, 3),
     "padding": pairs(0, 2),
     "ceil_mode": st.booleans(),
 }
+POOL_ROW = {
+    "kernel_size": st.integers(1, 4),
+    "stride": st.none() | st.integers(1, 3),
+    "padding": st.integers(0, 2),
+    "ceil_mode": st.booleans(),
+}
+NORM = {"eps": st.floats(1e-6, 0.5), "affine": st.booleans(), "bias": st.booleans()}
+MODES = st.sampled_from(["zeros", "reflect", "replicate", "circular"])
+
+
+def sides(axes: int) -> st.SearchStrategy[int | list[int]]:
+    """The option `padding` of the kinds that pad."""
+    number = st.integers(0, 3)
+    return number | st.lists(number, min_size=2 * axes, max_size=2 * axes)
+
+
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Conv2d": CONV
     | {
         "padding": pairs(0, 3) | st.sampled_from(["same", "valid"]),
-        "padding_mode": st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
+        "padding_mode": MODES,
     },
+    "Conv1d": CONV_ROW | {"padding": st.integers(0, 3) | st.sampled_from(["same", "valid"]), "padding_mode": MODES},
+    "ConvTranspose1d": CONV_ROW | {"padding": st.integers(0, 3), "output_padding": st.integers(0, 2)},
+    "MaxPool1d": POOL_ROW | {"dilation": st.integers(1, 3)},
+    "AvgPool1d": POOL_ROW | {"count_include_pad": st.booleans()},
     "ConvTranspose2d": CONV | {"padding": pairs(0, 3), "output_padding": pairs(0, 2)},
     "MaxPool2d": POOL | {"dilation": pairs(1, 3)},
     "MinPool2d": POOL | {"dilation": pairs(1, 3)},
     "AvgPool2d": POOL | {"count_include_pad": st.booleans()},
-    "AdaptiveAvgPool2d": {"output_size": st.sampled_from([1, [1, 1]])},
-    "BatchNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "AdaptiveAvgPool2d": {"output_size": pairs(1, 5)},
+    "AdaptiveMaxPool2d": {"output_size": pairs(1, 5)},
+    "AdaptiveAvgPool1d": {"output_size": st.integers(1, 5)},
+    "AdaptiveMaxPool1d": {"output_size": st.integers(1, 5)},
+    "ZeroPad1d": {"padding": sides(1)},
+    "ZeroPad2d": {"padding": sides(2)},
+    "ZeroPad3d": {"padding": sides(3)},
+    "ConstantPad1d": {"padding": sides(1), "value": st.floats(-2, 2, allow_subnormal=False)},
+    "ConstantPad2d": {"padding": sides(2), "value": st.floats(-2, 2, allow_subnormal=False)},
+    "ReflectionPad1d": {"padding": sides(1)},
+    "ReflectionPad2d": {"padding": sides(2)},
+    "ReplicationPad1d": {"padding": sides(1)},
+    "ReplicationPad2d": {"padding": sides(2)},
+    "CircularPad1d": {"padding": sides(1)},
+    "CircularPad2d": {"padding": sides(2)},
+    "Identity": {},
+    "Slice": {
+        "dim": st.integers(1, 3),
+        "start": st.integers(-4, 4),
+        "end": st.none() | st.integers(-2, 9),
+        "step": st.integers(1, 3),
+    },
+    "Unflatten": {"unflattened_size": st.just([])},
+    "Upsample": {
+        "size": st.none() | pairs(1, 9),
+        "scale_factor": st.none() | st.sampled_from([1, 2, 3, 1.5, 2.5, 0.5, [2, 1], [1.5, 3]]),
+        "mode": st.sampled_from(["nearest", "bilinear"]),
+        "align_corners": st.none() | st.booleans(),
+    },
+    "PixelShuffle": {"upscale_factor": st.integers(1, 2)},
+    "Normalize": {"mean": st.floats(-1, 1), "std": st.floats(0.25, 2)},
+    "BatchNorm2d": NORM,
+    "BatchNorm1d": NORM,
+    "GroupNorm": NORM | {"num_groups": st.integers(1, 4)},
+    "InstanceNorm2d": NORM,
+    "InstanceNorm1d": NORM,
+    "LayerNorm": {
+        "eps": st.floats(1e-6, 0.5),
+        "elementwise_affine": st.booleans(),
+        "bias": st.booleans(),
+    },
+    "LocalResponseNorm": {
+        "size": st.integers(1, 6),
+        "alpha": st.floats(0, 2),
+        "beta": st.floats(-1, 2),
+        "k": st.floats(0.5, 2),
+    },
     "ReLU": {},
+    "ReLU6": {},
+    "Hardtanh": {"min_val": st.floats(-2, 0), "max_val": st.floats(0.25, 2)},
+    "Hardsigmoid": {},
+    "Hardswish": {},
+    "SiLU": {},
+    "ELU": {"alpha": st.floats(-1, 2, allow_subnormal=False)},
+    "GELU": {"approximate": st.sampled_from(["none", "tanh"])},
+    "Softplus": {"beta": st.floats(0.25, 3), "threshold": st.floats(-1, 20)},
+    "PReLU": {"num_parameters": st.sampled_from([1, 1, 2, 3, 4, 6]), "init": st.floats(-1, 1)},
     "LeakyReLU": {"negative_slope": st.floats(-1, 2, allow_subnormal=False)},
     "Sigmoid": {},
     "Tanh": {},
     "Dropout": {"p": st.floats(0, 0.9)},
+    "Dropout2d": {"p": st.floats(0, 0.9)},
     "Flatten": {},
     "Linear": {"out_features": st.integers(1, 20), "bias": st.booleans()},
     "Softmax": {},
+    "LogSoftmax": {},
 }
 """Every option of every kind; a new kind adds a line."""
 
-VECTORS_ONLY = {"Linear", "Softmax"}
-VECTORS_TOO = {"ReLU", "LeakyReLU", "Sigmoid", "Tanh", "Dropout"}
+VECTORS_ONLY = {"Linear", "Unflatten"}
+POINTWISE = {
+    *("ReLU", "ReLU6", "LeakyReLU", "ELU", "SiLU", "GELU", "Softplus", "PReLU"),
+    *("Sigmoid", "Hardsigmoid", "Hardswish", "Tanh", "Hardtanh"),
+}
+VECTORS_TOO = {
+    *(*POINTWISE, "Dropout", "Dropout2d", "Identity", "Slice", "Softmax", "LogSoftmax"),
+    *("BatchNorm1d", "GroupNorm", "LayerNorm"),
+}
+NORMS = nn.modules.batchnorm._BatchNorm | nn.GroupNorm | nn.LayerNorm | nn.modules.instancenorm._InstanceNorm
 
 
 @dataclass(frozen=True)
@@ -107,12 +195,18 @@ class Case:
 
     def module(self) -> nn.Module:
         """The same in PyTorch, by the names of the options."""
-        kind: Any = getattr(nn, self.kind, NegatedMaxPool2d)
-        first = next(iter(inspect.signature(kind).parameters), "")
-        needs_input = first in {"in_channels", "num_features", "in_features"}
+        kind: Any = getattr(nn, self.kind, None) or OWN[self.kind]
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
-        more = {"dim": 1} if self.kind == "Softmax" else {}
-        layer: nn.Module = kind(*self.reads[:needs_input], **options, **more)
+        asked = inspect.signature(kind).parameters
+        sizes = {"in_channels", "num_features", "in_features", "num_channels", "channels"} & set(asked)
+        more: dict[str, Any] = dict.fromkeys(sizes, self.reads[0])
+        if self.kind in AXIS:
+            more["dim"] = 1
+        if self.kind == "LayerNorm":
+            more["normalized_shape"] = self.reads
+        layer: nn.Module = kind(**(options | more))
+        if self.kind in ROWS and not self.flat:
+            layer = OneRow(layer)
         return nn.Sequential(nn.Flatten(), layer) if self.flat else layer
 
     def settings(self) -> list[str]:
@@ -125,17 +219,73 @@ class Case:
         return settings
 
 
+class OneRow(nn.Sequential):
+    """A layer over signals (N, C, L), for maps of one row."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        made: Tensor = self[0](input.squeeze(2))
+        return made.unsqueeze(2)
+
+
 class NegatedMaxPool2d(nn.MaxPool2d):
     def forward(self, input: Tensor) -> Tensor:
         smallest: Tensor = -super().forward(-input)
         return smallest
 
 
+class Sliced(nn.Module):
+    """Some values along an axis; of maps of one row, axis 2 is that of the columns, as it is of signals."""
+
+    def __init__(self, dim: int, start: int, end: int | None, step: int) -> None:
+        super().__init__()
+        self.dim, self.cut = dim, slice(start, end, step)
+
+    def forward(self, input: Tensor) -> Tensor:
+        dim = 3 if self.dim == 2 and input.ndim == 4 and input.shape[2] == 1 else self.dim
+        if dim >= input.ndim:
+            raise ValueError(f"there is no axis {dim}")
+        return input[(slice(None),) * dim + (self.cut,)]
+
+
+class Normalized(nn.Module):
+    """What torchvision's transform of this name does."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int, mean: float, std: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.full((channels,), mean))
+        self.register_buffer("std", torch.full((channels,), std))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return (input - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
+
+
+OWN = {"MinPool2d": NegatedMaxPool2d, "Slice": Sliced, "Normalize": Normalized}
+"""Kinds that are no modules of PyTorch's."""
+
+
 def cases(kind: str) -> st.SearchStrategy[Case]:
     flat = st.booleans() if kind in VECTORS_TOO else st.just(kind in VECTORS_ONLY)
-    shape = st.tuples(st.sampled_from([1, 2, 3, 4]), st.integers(1, 8), st.integers(1, 8))
+    height = st.just(1) if kind in ROWS else st.integers(1, 8)
+    shape = st.tuples(st.sampled_from([1, 2, 3, 4]), height, st.integers(1, 8))
+    if kind == "Unflatten":
+        return shape.flatmap(unflattened)
     return st.builds(Case, st.just(kind), st.fixed_dictionaries(OPTIONS[kind]), shape, flat)
 
+
+def unflattened(shape: Shape) -> st.SearchStrategy[Case]:
+    """The values of maps as maps of another shape."""
+    sizes = st.permutations(shape).map(list)
+    return st.builds(
+        Case, st.just("Unflatten"), st.fixed_dictionaries({"unflattened_size": sizes}), st.just(shape), st.just(True)
+    )
+
+
+ROWS = {name for name in KINDS if name.endswith("1d")}
+"""Kinds over signals: maps of one row."""
+AXIS = {"Softmax", "LogSoftmax", "Unflatten"}
 
 SINGLE = [name for name, kind in KINDS.items() if not kind.joins]
 """Kinds with one input; `test_join.py` has the others, and `test_graph.py` has graphs of all."""
@@ -150,6 +300,7 @@ def test_every_kind_and_every_option_is_drawn() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning:torch")
+@pytest.mark.filterwarnings("ignore:dropout2d. Received a 2-D input:UserWarning:torch")
 @pytest.mark.parametrize("kind", SINGLE)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
@@ -162,7 +313,8 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     except SpecError:
         assert refused_by_pytorch(case, x)
         assume(False)
-    tensors = network.initial(0) if kind == "Dropout" else values_for(network, rng)
+    given = KINDS[kind].buffers == set(network.node("layer").parameters)
+    tensors = network.initial(0) if given else values_for(network, rng)
     values = network.forward(x, tensors)
     module = case.module().double().eval()
     load(module, network, tensors)
@@ -173,16 +325,49 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     grad = rng.standard_normal(expected.shape)
     expected.backward(torch.tensor(grad))
     grads = network.backward(grad, values, tensors)
-    agree(grads["input"], theirs.grad)
+    # PyTorch has the sixth of Hardsigmoid's gradient in single precision, also for double.
+    agree(grads["input"], theirs.grad, 1e-7 if kind == "Hardsigmoid" else 1e-10)
+    node = network.node("layer")
+    theirs_by_name = node.layer.torch_shapes(node.in_shape)
     for name, parameter in module.named_parameters():
-        agree(grads[f"layer.{name.rpartition('.')[2]}"], parameter.grad)
+        short = name.rpartition(".")[2]
+        agree(grads[f"layer.{short}"].reshape(theirs_by_name[short]), parameter.grad)
     assert {name for name in grads if name.startswith("layer.")} == set(network.trainable())
 
-    node, row = network.node("layer"), summary(network)[-1]
+    row = summary(network)[-1]
     assert row.shape == node.out_shape == expected.shape[1:]
     assert row.parameters == sum(parameter.numel() for parameter in module.parameters())
-    assert row.multiply_adds == multiplications(module, x[:1])
+    assert row.multiply_adds == multiplications(module, x)
     assert_caption(node.layer.torch(node.in_shape), module, case)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SINGLE if kind not in OWN])
+def test_what_a_pytorch_layer_says_of_itself_may_stand_in_a_spec(kind: str) -> None:
+    read = 0
+    for case in batch(cases(kind), 12):
+        try:
+            network = Network.from_spec(case.spec)
+        except SpecError:
+            continue
+        said = {"kind": kind, "name": "layer", **said_by(case.module())}
+        layers = [*case.spec["layers"][:-1], said]
+        assert Network.from_spec(case.spec | {"layers": layers}).node("layer").out_shape == network.output.out_shape
+        for name in KINDS[kind].said.keys() & said.keys() & {"in_channels", "num_features", "num_channels"}:
+            with pytest.raises(SpecError, match=f"{name} = 99 does not agree with its input"):
+                Network.from_spec(case.spec | {"layers": [*layers[:-1], said | {name: 99}]})
+        read += 1
+    assert read
+
+
+def said_by(module: nn.Module) -> dict[str, Any]:
+    """The arguments with which PyTorch would make a layer, as it remembers them; a spec has no None."""
+    while isinstance(module, nn.Sequential):
+        module = module[-1]
+    named = {name: getattr(module, name, None) for name in inspect.signature(type(module)).parameters}
+    named |= {"bias": named["bias"] is not None} if "bias" in named else {}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in named.items() if value is not None
+    }
 
 
 def refused_by_pytorch(case: Case, x: Array) -> bool:
@@ -198,33 +383,40 @@ def load(module: nn.Module, network: Network, tensors: Mapping[str, Array]) -> N
     """Give a module our parameters, by name; PyTorch has no settings, and counts batches."""
     node = network.node("layer")
     own = {short: torch.tensor(value) for short, value in node.own(tensors).items() if value.shape}
-    prefix = "1." if isinstance(module, nn.Sequential) else ""
+    prefix = f"{len(module) - 1}." if isinstance(module, nn.Sequential) else ""
+    theirs = node.layer.torch_shapes(node.in_shape)
+    own = {short: value.reshape(theirs[short]) for short, value in own.items()}
     missing = module.load_state_dict({prefix + short: value for short, value in own.items()}, strict=False)
     assert set(missing.missing_keys) <= node.layer.unused
     assert not missing.unexpected_keys
 
 
-def agree(ours: Array, theirs: Tensor | None) -> None:
+def agree(ours: Array, theirs: Tensor | None, tolerance: float = 1e-10) -> None:
     assert theirs is not None
-    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
 def multiplications(module: nn.Module, x: Array) -> int:
-    """Multiplications by a weight, as PyTorch counts them; it does not count those of a batch norm."""
+    """Multiplications by a weight for one image, as PyTorch counts them; it does not count those of norms."""
     with FlopCounterMode(display=False) as counter:
         made = module(torch.tensor(x))
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d) and m.affine]
-    return int(counter.get_total_flops()) // 2 + len(norms) * int(made.numel())
+    norms = [m for m in module.modules() if isinstance(m, NORMS) and getattr(m, "weight", None) is not None]
+    return (int(counter.get_total_flops()) // 2 + len(norms) * int(made.numel())) // len(x)
 
 
 def assert_caption(caption: str, module: nn.Module, case: Case) -> None:
     """The caption is PyTorch code that makes the same layer."""
-    written = eval(caption, {"nn": nn})
-    layer = module[1] if isinstance(module, nn.Sequential) else module
+    written = eval(caption, {"nn": nn, "torch": torch})
+    layer = module[-1] if isinstance(module, nn.Sequential) else module
     x = torch.rand((2, *case.reads), dtype=torch.float64)
+    x = x.squeeze(2) if isinstance(module, OneRow) else x
     if isinstance(written, nn.Module):
         written.double().eval().load_state_dict(layer.state_dict())
-    assert torch.equal(written(x), layer(x))
+    torch.set_default_dtype(torch.float64)  # of the constants in a caption
+    try:
+        assert torch.equal(written(x), layer(x))
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @given(
@@ -335,7 +527,7 @@ def ending(network: Network) -> str:
     """Where the windows of the last row end, seen from the end of the map."""
     node = network.output
     fields = node.layer.fields(node.in_shape)
-    if fields is None or fields[0].spread > 1 or len(node.out_shape) < 3:
+    if fields is None or fields[0].spread > 1 or len(node.out_shape) < 3 or len(node.in_shape) < 3:
         return "no windows"
     row = fields[0]
     past = (node.out_shape[1] - 1) * row.stride - row.before + row.extent - node.in_shape[1]
@@ -413,6 +605,7 @@ DEEP = {
 
 EVERY_KIND = deep(
     (2, 9, 8),
+    {"kind": "Normalize", "mean": [0.1, 0.2], "std": 0.5},
     {"kind": "Conv2d", "out_channels": 3, "kernel_size": 2, "padding": "same", "padding_mode": "circular"},
     {"kind": "BatchNorm2d"},
     {"kind": "ReLU"},
@@ -425,11 +618,58 @@ EVERY_KIND = deep(
     {"kind": "MinPool2d", "kernel_size": 2},
     {"kind": "Sigmoid"},
     {"kind": "Conv2d", "out_channels": 4, "kernel_size": 1},
-    {"kind": "AdaptiveAvgPool2d", "output_size": 1},
+    {"kind": "GroupNorm", "num_groups": 2},
+    {"kind": "SiLU"},
+    {"kind": "InstanceNorm2d", "affine": True},
+    {"kind": "Softplus"},
+    {"kind": "LocalResponseNorm", "size": 3, "alpha": 0.5},
+    {"kind": "GELU"},
+    {"kind": "Identity"},
+    {"kind": "PixelShuffle", "upscale_factor": 2},
+    {"kind": "Slice", "dim": 3, "start": 1},
+    {"kind": "LayerNorm"},
+    {"kind": "PReLU"},
+    {"kind": "ZeroPad2d", "padding": 1},
+    {"kind": "ConstantPad2d", "padding": [0, 1, 0, 0], "value": 0.5},
+    {"kind": "ReflectionPad2d", "padding": [1, 0, 0, 0]},
+    {"kind": "AdaptiveMaxPool2d", "output_size": [3, 4]},
+    {"kind": "ReplicationPad2d", "padding": [0, 1, 0, 0]},
+    {"kind": "CircularPad2d", "padding": [1, 0, 0, 0]},
+    {"kind": "Dropout2d"},
+    {"kind": "AdaptiveAvgPool2d", "output_size": [2, 3]},
+    {"kind": "Upsample", "scale_factor": 2, "mode": "bilinear"},
+    {"kind": "ZeroPad3d", "padding": [0, 0, 0, 0, 0, 1]},
+    {"kind": "AdaptiveAvgPool2d", "output_size": [1, 6]},
+    {"kind": "Conv1d", "out_channels": 3, "kernel_size": 2},
+    {"kind": "BatchNorm1d"},
+    {"kind": "Hardswish"},
+    {"kind": "ZeroPad1d", "padding": 1},
+    {"kind": "ConstantPad1d", "padding": [0, 1], "value": 1},
+    {"kind": "ReflectionPad1d", "padding": 1},
+    {"kind": "MaxPool1d", "kernel_size": 2, "stride": 1},
+    {"kind": "ReplicationPad1d", "padding": 1},
+    {"kind": "AvgPool1d", "kernel_size": 2},
+    {"kind": "ELU"},
+    {"kind": "CircularPad1d", "padding": 1},
+    {"kind": "InstanceNorm1d"},
+    {"kind": "ConvTranspose1d", "out_channels": 2, "kernel_size": 2},
+    {"kind": "Hardtanh"},
+    {"kind": "AdaptiveMaxPool1d", "output_size": 4},
+    {"kind": "AdaptiveAvgPool1d", "output_size": 2},
+    {"kind": "Flatten"},
+    {"kind": "Linear", "out_features": 4},
+    {"kind": "Unflatten", "unflattened_size": [2, 1, 2]},
+    {"kind": "ReLU6"},
     {"kind": "Flatten"},
     {"kind": "Linear", "out_features": 3},
+    {"kind": "Hardsigmoid"},
     {"kind": "Softmax"},
+    {"kind": "LogSoftmax"},
 )
+
+
+def test_every_kind_of_layer_stands_in_a_network_of_all() -> None:
+    assert {node.layer.kind for node in EVERY_KIND.nodes} == set(SINGLE)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ Of every stage a few numbers say which window of which maps a value sees; lists 
 weigh them, biases and the values themselves stand. Formulas can work with both.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import gcd, prod
 
@@ -16,6 +16,8 @@ from conv_sheet.network.layout import Layout, Stage
 
 TILE = 12
 """Rows and columns of a window that are looked at together; a larger one is cut into tiles."""
+_BESIDE = (0, 1, 3)
+"""Axes of the tensors of which a value has a number of its own: settings, vectors, and maps."""
 SMALL = 5
 """Rows and columns of a small window."""
 
@@ -51,6 +53,8 @@ class Reach:
     each: int
     map_shape: tuple[int, int]
     """Rows and columns of each map that is read."""
+    repeated: Mapping[int, Placed] = field(default_factory=dict)
+    """Inputs, by number, that have one value for all of a map, or one map for all: of these a value has one."""
     in_maps: bool = False
     """Whether what is read stands as maps, and not as the values of a vector."""
 
@@ -68,12 +72,14 @@ class Reach:
     @property
     def weighted(self) -> bool:
         """Whether a value is a sum of products with weights."""
-        return "weight" in self.stage.own and len(self.stage.own["weight"].shape) > 1
+        return weighs(self.stage)
 
     @property
     def elementwise(self) -> bool:
         """Whether a value is computed from the values in its place."""
-        return not self.weighted and self.rows == self.columns == Field()
+        together = self.stage.layer.maps_seen(self.stage.in_shape) > 1
+        alike = prod(self.stage.out.shape) == prod(self.stage.in_shape)
+        return not self.weighted and not together and alike and self.rows == self.columns == Field()
 
     @property
     def sharing(self) -> int:
@@ -134,10 +140,13 @@ class Reach:
     @cached_property
     def own(self) -> dict[str, Placed]:
         """Tensors, by short name, of which a value has a number of its own: biases, settings, what is on the way."""
-        short = {name for name, placed in self.stage.own.items() if len(placed.shape) < 2 and name != "out"}
+        short = {n for n, placed in self.stage.own.items() if len(placed.shape) in _BESIDE and n not in ("out", PADDED)}
         if not self.weighted:
             short |= set(self.stage.layer.intermediates(self.stage.in_shape)) - {PADDED}
-        return {name: placed for name, placed in self.stage.own.items() if name in short}
+        else:
+            short -= set(self.stage.layer.intermediates(self.stage.in_shape))
+        repeated = {placed.name: placed for placed in self.repeated.values()}
+        return {name: placed for name, placed in self.stage.own.items() if name in short} | repeated
 
     def formula(self, windows: Sequence[Block], total: Block, own: Sequence[Block]) -> str:
         """Formula of a value, before the activation, over cells that hold what it sees in each panel, the sum of all
@@ -148,45 +157,64 @@ class Reach:
             return "+".join(cell.cell() for cell in (total, *cells.values()))
         if not self.elementwise:
             return self.stage.layer.over([w.relative for w in windows], {k: cell.cell() for k, cell in cells.items()})
-        rank = len(self.stage.out.shape)
-        alone = tuple(Placed("", (1,) * rank, (window.part(0, 0, 1, 1),)) for window in windows)
+        rank = len(self.stage.in_shape)
+        alone = [Placed("", (1,) * rank, (window.part(0, 0, 1, 1),)) for window in windows]
+        for number, placed in sorted(self.repeated.items()):
+            alone.insert(number, Placed("", (1,) * rank, (own[list(self.own).index(placed.name)],)))
         tensors = {short: Placed("", (1,) * len(self.own[short].shape), (cell,)) for short, cell in cells.items()}
-        return self.stage.layer.formulas(Site(alone, tensors))["out"](0, 0, 0)
+        return self.stage.layer.formulas(Site(tuple(alone), tensors))["out"](0, 0, 0)
+
+
+def weighs(stage: Stage) -> bool:
+    """Whether a stage has kernels, or a matrix of weights."""
+    kernels = stage.layer.kernels(stage.in_shape)
+    return bool(kernels) or ("weight" in stage.own and len(stage.own["weight"].shape) == 2)
 
 
 def corners(placed: Placed, count: int = 0) -> tuple[Corner, ...]:
-    """Where the maps of a tensor stand, or the values of a vector; a setting stands there for `count` outputs alike."""
-    if not placed.shape:
-        return (Corner(placed.blocks[0].row, placed.blocks[0].column),) * count
+    """Where the maps of a tensor stand, or the values of a vector.
+
+    For `count` outputs there are as many: a setting stands there for all alike, the value of a group for all of it.
+    """
     if len(placed.shape) == 3:
-        return tuple(Corner(block.row, block.column) for block in placed.blocks)
-    return tuple(Corner(row, column) for block in placed.blocks for row, column in block.positions())
+        found = [Corner(block.row, block.column) for block in placed.blocks]
+    else:
+        found = [Corner(row, column) for block in placed.blocks for row, column in block.positions()]
+    each = max(1, count // len(found))
+    return tuple(corner for corner in found for _ in range(each))
 
 
 def reaches(layout: Layout) -> Iterator[Reach]:
     """The reach of every stage whose values are all computed alike."""
     names = {block: name for name, block in layout.names()}
     for stage in layout.stages:
-        if stage.nodes and stage.layer.uniform(stage.in_shape):
+        if stage.nodes and stage.layer.uniform(stage.in_shape) and _whole_input(layout, stage):
             yield _reach(layout, stage, names)
+
+
+def _whole_input(layout: Layout, stage: Stage) -> bool:
+    """Whether at least one input has as many values as the output, where there are several."""
+    return not all(_repeats(stage, source) for source in layout.site(stage).sources)
 
 
 def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     own = PADDED if PADDED in stage.own else stage.layer.sees
     sources = (stage.own[own],) if own else layout.site(stage).sources
-    fields = stage.layer.fields(stage.in_shape)
-    kernels = "weight" in stage.own and len(stage.own["weight"].shape) > 1 and not stage.own["weight"].transposed
+    repeated = {n: _repeated(placed) for n, placed in enumerate(sources) if _repeats(stage, placed)}
+    sources = tuple(placed for n, placed in enumerate(sources) if n not in repeated)
+    fields = (Field(), Field()) if stage.layer.in_place else stage.layer.fields(stage.in_shape)
+    kernels = weighs(stage) and not stage.own["weight"].transposed
     as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1 or kernels
     if fields is None and not as_maps:
         return _whole_vector(stage, sources[0], fields)
     planes = [_named(source, as_maps, names) for source in sources]
     reads = tuple(corner for together in zip(*planes, strict=True) for corner in together)
     height, width = sources[0].blocks[0].shape if as_maps else (sources[0].shape[0], 1)
-    each = len(sources)
+    each = len(sources) * stage.layer.maps_seen(stage.in_shape)
     if fields is None:
         fields = Field(height, stride=0), Field(width, stride=0)
-        each = len(reads) if "weight" in stage.own else 1
-    elif "weight" in stage.own and len(stage.own["weight"].shape) > 1:
+        each = len(reads) if weighs(stage) else 1
+    elif weighs(stage):
         each = len(stage.layer.kernels(stage.in_shape)[0])
     border = stage.layer.border()
     low, high = (-border.top, -border.left), (height - 1 + border.bottom, width - 1 + border.right)
@@ -197,7 +225,18 @@ def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     if not as_maps:  # each value is looked at in its own row of the vector
         reads = tuple(replace(corner, row=corner.row - number // each) for number, corner in enumerate(reads))
     frames = tuple(block for source in sources for block in source.blocks)
-    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width), in_maps=as_maps)
+    return Reach(stage, *fields, low, high, 0, reads, frames, each, (height, width), repeated, as_maps)
+
+
+def _repeats(stage: Stage, source: Placed) -> bool:
+    """Whether a layer of several inputs reads one that has fewer values than it gives."""
+    return stage.layer.joins and source.shape != stage.in_shape
+
+
+def _repeated(source: Placed) -> Placed:
+    """An input with one value for all of a map as a vector of these values."""
+    single = len(source.shape) == 3 and source.shape[1:] == (1, 1)
+    return Placed(source.name, source.shape[:1], source.blocks) if single else source
 
 
 def _named(source: Placed, as_maps: bool, names: dict[Block, str]) -> list[Corner]:

@@ -86,7 +86,7 @@ class Blocks:
     def first_layer(self) -> Stage | None:
         """The first stage with kernels or with weights in the shape of the picture; None where it has a matrix."""
         weighted = (stage for stage in self.layout.stages if "weight" in stage.own)
-        stage = next((stage for stage in weighted if len(stage.own["weight"].shape) > 1), None)
+        stage = next((stage for stage in weighted if len(stage.own["weight"].shape) in (2, 4)), None)
         return None if stage is None or stage.own["weight"].transposed else stage
 
     @cached_property
