@@ -93,7 +93,8 @@ def load(lesson: str) -> Source:
     path = Path(lesson)
     if is_model(path):
         model = read_model(path)
-        spec = from_tables(model.spec)
+        theirs = {ours: name for ours, name in model.names.items() if ours != name}
+        spec = from_tables(model.spec | ({"names": theirs} if theirs else {}))
         return Source(path.stem, spec.network, spec.lesson, model=model)
     if path.is_file():
         spec = _spec(path)

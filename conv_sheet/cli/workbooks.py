@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors
+from conv_sheet.files import check_free
 
 if TYPE_CHECKING:
     from conv_sheet.ops import Array
@@ -105,6 +106,31 @@ def _picture(path: Path, shape: tuple[int, ...]) -> "Array":
     image, notes = load_image(path, (channels, height, width))
     echo(f"{path}: {note}" for note in notes)
     return image
+
+
+@click.command()
+@click.argument("workbook", type=FILE)
+@click.option("-o", "--output", "out", type=FILE, required=True, help="Where to write; the name says what.")
+@click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
+def export(workbook: Path, out: Path, force: bool) -> None:
+    """Write the network of a workbook, with what was changed in it, for other programs.
+
+    The name of the output says what is written: .onnx a model, .npz or .safetensors the weights by the names of the
+    model that the network was read from, .toml the spec, .py code for PyTorch with its weights beside it.
+
+    \b
+    Examples:
+      conv-sheet export fastai.xlsm -o fastai.onnx
+      conv-sheet export mine.xlsx -o mine.npz --force
+    """
+    from conv_sheet.models import writing
+    from conv_sheet.opening import read
+
+    for path in writing.written(out):
+        check_free(path, force)
+    state = read(workbook)
+    writing.export(out, state.network, state.lesson, state.tensors)
+    echo(f"wrote {path}" for path in writing.written(out))
 
 
 @click.command()

@@ -36,7 +36,7 @@ class _Pool(Planar):
 
     def __post_init__(self) -> None:
         flag("ceil_mode", self._ceil)
-        (rows, columns), border = self.fields(()), self._border
+        (rows, columns), border = self.fields(()), self.around
         if max(border.top, border.bottom) > rows.size // 2 or max(border.left, border.right) > columns.size // 2:
             raise SpecError(f"padding = {self.padding!r} is more than half of kernel_size = {self.kernel_size!r}")
         if self._ceil and (border.top, border.left) != (border.bottom, border.right):
@@ -51,13 +51,13 @@ class _Pool(Planar):
         return 1, 1
 
     @property
-    def _border(self) -> Border:
+    def around(self) -> Border:
         """What stands around the input, without cells."""
         return Border(*ops.padding_of(self._around(), 1))
 
     def _totals(self) -> tuple[int, int]:
         """Rows and columns of the border, of both sides together."""
-        return self._border.top + self._border.bottom, self._border.left + self._border.right
+        return self.around.top + self.around.bottom, self.around.left + self.around.right
 
     def _common(self) -> dict[str, Any]:
         """Options that all pools have, for rows and columns."""
@@ -66,7 +66,7 @@ class _Pool(Planar):
         return {"kernel_size": (rows.size, columns.size), "stride": stride, "padding": self._around()}
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
-        kernel, border = self._both("kernel_size"), self._border
+        kernel, border = self._both("kernel_size"), self.around
         stride = kernel if self.stride is None else self._both("stride")
         before = border.top, border.left
         rows, columns = (Field(*axis) for axis in zip(kernel, self._dilation, stride, before, strict=True))
@@ -293,7 +293,7 @@ class _AvgPool(_Pool):
 
     def _sums(self) -> bool:
         """Whether padding counts, so that a window cut off at an edge is no plain average."""
-        return self.count_include_pad and self._border != Border()
+        return self.count_include_pad and self.around != Border()
 
     def uniform(self, shape: Shape) -> bool:
         axes = zip(self._counted(shape), self.fields(shape), strict=True)

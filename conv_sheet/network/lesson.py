@@ -8,7 +8,7 @@ from typing import Any
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 
-KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "try")
+KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "names", "try")
 """What of a spec is the lesson's."""
 
 
@@ -65,6 +65,8 @@ class Lesson:
     """Whether a workbook shows how the network learns, too."""
     answer: str = ""
     """Defined name of the cells that a page in a browser keeps in sight, where the network names no classes."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What tensors are called in the model that the network was read from, where that is something else."""
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "Lesson":
@@ -81,13 +83,17 @@ class Lesson:
             picture=_text("picture", spec.get("picture", "")),
             backprop=backprop,
             answer=_text("answer", spec.get("answer", "")),
+            names=_names(spec.get("names", {})),
         )
 
     def spec(self) -> dict[str, Any]:
         """The lesson as a spec says it; what is empty is left out, but for the title."""
         tries = [item.spec() for item in self.tries]
         sheets = list(self.sheets)
-        says = (self.title, self.question, self.description, self.picture, self.backprop, sheets, self.answer, tries)
+        says = (
+            *(self.title, self.question, self.description, self.picture, self.backprop, sheets, self.answer),
+            *(dict(self.names), tries),
+        )
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 
 
@@ -114,6 +120,12 @@ def _text(key: str, value: Any, most: int = MOST_TEXT) -> str:
     if len(value.encode("utf-16-le")) > 2 * most:
         raise SpecError(f"{key} begins with {value[:20]!r} and has {len(value):,} characters; {most:,} are the most")
     return value
+
+
+def _names(table: Any) -> dict[str, str]:
+    if not isinstance(table, dict):
+        raise SpecError(f"names = {table!r} is not a table of names by names")
+    return {key: _text("names", value, MOST_SHORT) for key, value in table.items()}
 
 
 def _tries(tables: Any) -> tuple[Try, ...]:

@@ -1,0 +1,157 @@
+"""Networks written for other programs: ONNX models in onnxruntime, code and weights in PyTorch."""
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from conv_sheet.builder import build
+from conv_sheet.cli import main
+from conv_sheet.errors import SpecError
+from conv_sheet.layers import KINDS, Array
+from conv_sheet.models import from_torch, read_weights
+from conv_sheet.models.onnx import writing as onnx_writing
+from conv_sheet.models.writing import export
+from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.spec import from_tables, parse
+from conv_sheet.opening import read
+from conv_sheet.state import WorkbookState
+from conv_sheet.xlsx.change import patch_cells
+from tests.graphs import GRAPHS
+from tests.layers.test_layers import EVERY_KIND, SINGLE, covering
+from tests.models.zoo import ready
+
+Edited = tuple[str, Path, torch.Tensor]
+"""The name of a model of PyTorch, its workbook with another number in its first weight, and a picture."""
+
+
+def assert_close(found: Any, expected: Any) -> None:
+    """The same in single precision."""
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def filled(network: Network) -> tuple[dict[str, Array], Array]:
+    """Weights for a network, and two pictures."""
+    rng = np.random.default_rng(0)
+    tensors = {name: value + rng.random(value.shape) / 8 for name, value in network.initial(1).items()}
+    off = {f"{n.name}.active": np.array(0.0) for n in network.nodes if n.layer.kind.startswith("Dropout")}
+    return tensors | {k: v for k, v in off.items() if k in tensors}, rng.random((2, *network.input_shape))
+
+
+def by_onnxruntime(network: Network, tensors: dict[str, Array], images: Array) -> Array:
+    model = onnx_writing.model(network, tensors, "a network").SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {"input": images.astype(np.float32)})
+    return np.asarray(answer)
+
+
+def assert_onnx(network: Network) -> None:
+    tensors, images = filled(network)
+    expected = network.forward(images, tensors)[network.output.name]
+    assert_close(by_onnxruntime(network, tensors, images), expected)
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_onnxruntime_calculates_every_kind(kind: str) -> None:
+    written = 0
+    for network in covering(kind):
+        try:
+            assert_onnx(network)
+        except SpecError as error:
+            assert "export the network as .py" in str(error)
+            continue
+        written += 1
+    assert written
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_onnxruntime_calculates_graphs(name: str) -> None:
+    assert_onnx(GRAPHS[name])
+
+
+def test_every_kind_can_be_written() -> None:
+    assert set(onnx_writing._WRITERS) == set(KINDS)
+
+
+@pytest.mark.parametrize("network", [EVERY_KIND, *GRAPHS.values()], ids=["every kind", *GRAPHS])
+def test_code_is_a_module_of_pytorch(network: Network, tmp_path: Path) -> None:
+    tensors, images = filled(network)
+    export(tmp_path / "net.py", network, Lesson(title='A "title"\nof two lines'), tensors)
+    model = runpy.run_path(str(tmp_path / "net.py"))["model"]
+    with torch.no_grad():
+        answer = model(torch.tensor(images, dtype=torch.float32)).numpy()
+    assert_close(answer, network.forward(images, tensors)[network.output.name])
+
+
+@pytest.fixture(scope="module", params=["resnet8_w4", "groupnorm_net", "blitz_lenet"])
+def edited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Edited:
+    module, example = ready(request.param)
+    imported = from_torch(module, example)
+    theirs = {ours: name for ours, name in imported.names.items() if ours != name}
+    spec = from_tables(imported.spec | {"names": theirs})
+    path = tmp_path_factory.mktemp("export") / "book.xlsx"
+    state = WorkbookState.of(spec.network, example[0].numpy().astype(float), imported.tensors, lesson=spec.lesson)
+    build(state, path)
+    _, placed = next(iter(state.layout.parameters()))
+    patch_cells(path, path, {placed.blocks[0].sheet: {placed.blocks[0].position(0, 0): 0.75}})
+    return request.param, path, example
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_weights_go_back_into_the_model_that_they_are_from(edited: Edited, suffix: str, tmp_path: Path) -> None:
+    name, path, example = edited
+    out = tmp_path / f"weights{suffix}"
+    assert run("export", path, "-o", out).output == f"wrote {out}\n"
+    module, _ = ready(name)
+    before = next(iter(module.parameters())).flatten()[0].item()
+    module.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in read_weights(out).items()})
+    assert next(iter(module.parameters())).flatten()[0].item() == 0.75 != before
+    with torch.no_grad():
+        expected = module.eval()(example)[0].numpy()
+    state = read(path)
+    answer = state.network.forward(example.numpy().astype(float), state.tensors)[state.network.output.name][0]
+    assert_close(answer, expected)
+
+
+def test_what_was_edited_is_in_the_model_and_in_the_spec(edited: Edited, tmp_path: Path) -> None:
+    _, path, example = edited
+    assert run("export", path, "-o", tmp_path / "net.onnx").exit_code == 0
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {"input": example.numpy()})
+    state = read(path)
+    assert next(iter(state.tensors.values())).flat[0] == 0.75
+    expected = state.network.forward(example.numpy().astype(float), state.tensors)[state.network.output.name]
+    assert_close(answer, expected)
+    assert run("export", path, "-o", tmp_path / "net.toml").exit_code == 0
+    spec = parse((tmp_path / "net.toml").read_text(encoding="utf-8"))
+    assert (spec.network, spec.lesson) == (state.network, state.lesson)
+
+
+def test_what_is_there_stays_and_names_decide(edited: Edited, tmp_path: Path) -> None:
+    _, path, _ = edited
+    (tmp_path / "net.npz").write_bytes(b"mine")
+    answer = run("export", path, "-o", tmp_path / "net.py")
+    assert answer.exit_code == 1 and f"{tmp_path / 'net.npz'}" in answer.output
+    assert [*tmp_path.iterdir()] == [tmp_path / "net.npz"]
+    answer = run("export", path, "-o", tmp_path / "net.h5")
+    assert answer.exit_code == 1
+    assert "the name of an export ends in one of '.onnx', '.npz', '.safetensors', '.toml', '.py'" in answer.output
+
+
+def test_what_onnx_has_not_is_said_with_a_way_out(tmp_path: Path) -> None:
+    pool = {"name": "pool", "kind": "AvgPool2d", "kernel_size": 3, "padding": 1, "stride": 2, "ceil_mode": True}
+    network = Network.from_spec({"input": [1, 6, 6], "layers": [pool]})
+    with pytest.raises(SpecError, match=r"^layer 'pool': .*: export the network as \.py, or its weights as \.npz$"):
+        export(tmp_path / "net.onnx", network, replace(Lesson(), title="x"), {})
+    assert not [*tmp_path.iterdir()]
