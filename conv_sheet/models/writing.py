@@ -49,8 +49,10 @@ def export(path: Path, network: Network, lesson: Lesson, tensors: Mapping[str, A
     elif suffix == ".toml":
         _text(path, Spec(network, lesson).to_toml())
     elif suffix == ".onnx":
-        from conv_sheet.models.onnx import writing
-
+        try:
+            from conv_sheet.models.onnx import writing
+        except ImportError:
+            raise DataError("writing ONNX needs the package onnx: pip install 'conv-sheet[onnx]'") from None
         made = writing.model(network, tensors, lesson.title)
         with atomic_write(path) as temporary:
             Path(temporary).write_bytes(made.SerializeToString(deterministic=True))

@@ -1,6 +1,7 @@
 """Networks written for other programs: ONNX models in onnxruntime, code and weights in PyTorch."""
 
 import runpy
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from conv_sheet.errors import SpecError
 from conv_sheet.layers import KINDS, Array
 from conv_sheet.models import from_torch, read_weights
 from conv_sheet.models.onnx import writing as onnx_writing
+from conv_sheet.models.onnx.writers import WRITERS
 from conv_sheet.models.writing import export
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
@@ -77,7 +79,7 @@ def test_onnxruntime_calculates_graphs(name: str) -> None:
 
 
 def test_every_kind_can_be_written() -> None:
-    assert set(onnx_writing._WRITERS) == set(KINDS)
+    assert set(WRITERS) == set(KINDS)
 
 
 @pytest.mark.parametrize("network", [EVERY_KIND, *GRAPHS.values()], ids=["every kind", *GRAPHS])
@@ -147,6 +149,16 @@ def test_what_is_there_stays_and_names_decide(edited: Edited, tmp_path: Path) ->
     answer = run("export", path, "-o", tmp_path / "net.h5")
     assert answer.exit_code == 1
     assert "the name of an export ends in one of '.onnx', '.npz', '.safetensors', '.toml', '.py'" in answer.output
+
+
+def test_without_the_package_the_way_to_it_is_said(
+    edited: Edited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("conv_sheet.models.onnx")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    answer = run("export", edited[1], "-o", tmp_path / "net.onnx")
+    assert answer.output == "Error: writing ONNX needs the package onnx: pip install 'conv-sheet[onnx]'\n"
 
 
 def test_what_onnx_has_not_is_said_with_a_way_out(tmp_path: Path) -> None:
