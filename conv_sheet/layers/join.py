@@ -150,6 +150,10 @@ class Mul(_Join):
     def words(self, shape: Shape) -> str:
         return "product of the values at the same position of each input"
 
+    def joined_size_formulas(self, shape: Shape, cells: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+        axes = ([of_input[axis] for of_input in cells if len(of_input) > axis] for axis in range(len(shape)))
+        return tuple(f"MAX({','.join(axis)})" for axis in axes)
+
 
 def _spread(x: Array, rank: int) -> Array:
     """A batch of vectors as one of maps of one value, where there are maps."""
