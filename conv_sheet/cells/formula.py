@@ -15,24 +15,10 @@ MAX_BLOCKS = 100
 
 FUNCTIONS = frozenset(
     {
-        *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "DEVSQ", "ERF", "EXACT", "EXP", "IF"),
-        *(
-            "INDEX",
-            "INT",
-            "LN",
-            "MATCH",
-            "MAX",
-            "MIN",
-            "MOD",
-            "NOT",
-            "OR",
-            "ROUND",
-            "ROWS",
-            "SQRT",
-            "SUM",
-            "SUMPRODUCT",
-        ),
-        *("SUMXMY2", "TANH", "TEXT"),
+        *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "DEVSQ", "ERF"),
+        *("EXACT", "EXP", "IF", "INDEX", "INT", "LN", "MATCH", "MAX", "MIN"),
+        *("MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2"),
+        *("TANH", "TEXT"),
     }
 )
 """The functions that generated formulas are made of: not volatile, no array entry, known since Excel 2007."""

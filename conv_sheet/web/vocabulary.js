@@ -26,6 +26,14 @@ const FUNCTIONS = {
     whole: true,
     run: (given) => given.reduce((/** @type {number} */ count, result) => count + counted(result), 0),
   },
+  DEVSQ: ofAll(
+    () => /** @type {number[]} */ ([]),
+    (values, value) => {
+      values.push(value);
+    },
+    squaresFromMean,
+  ),
+  ERF: ofNumber(errorFunction),
   EXACT: { least: 2, most: 2, run: ([a, b]) => exact(oneValue(a), oneValue(b)) },
   EXP: ofNumber((value) => finite(Math.exp(value))),
   INDEX: { least: 2, most: 3, whole: true, run: index },

@@ -131,6 +131,32 @@ test("numbers", () => {
   });
 });
 
+test("ERF is the error function of C, to the last digits", () => {
+  const known = [
+    [1e-10, 1.1283791670955126e-10],
+    [0.1, 0.1124629160182849],
+    [0.5, 0.5204998778130465],
+    [1, 0.8427007929497149],
+    [2, 0.9953222650189527],
+    [2.5, 0.999593047982555],
+    [3, 0.9999779095030014],
+    [3.5, 0.9999992569016276],
+    [4, 0.9999999845827421],
+    [-0.3, -0.3286267594591274],
+    [-5, -0.9999999999984626],
+  ];
+  for (const [x = 0, value = 0] of known) {
+    const now = made(`ERF(${x})`);
+    assert.ok(Math.abs(now - value) <= 2e-15 * Math.abs(value), `ERF(${x}) is ${now}`);
+  }
+  all({ "ERF(0)": 0, "ERF(40)": 1, 'ERF("x")': "#VALUE!" });
+});
+
+test("DEVSQ is the sum of the squared distances from the mean, of numbers far from zero too", () => {
+  all({ "DEVSQ(A1:A6)": (4 ** 2 + 7 ** 2 + 11 ** 2) / 9, "DEVSQ(A3:A4)": "#NUM!", "DEVSQ(7)": 0 });
+  all({ "DEVSQ(100000001,100000002,A2+100000001)": 2 });
+});
+
 test("places", () => {
   all({
     "INDEX(A1:A6,2)": 2,
