@@ -238,6 +238,36 @@ def test_operators_agree_with_onnxruntime(name: str, tmp_path: Path) -> None:
     close(output(read_model(path), x), wanted)
 
 
+RESIZES = [
+    *(("nearest", "asymmetric", near) for near in ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")),
+    *(("nearest", "half_pixel", near) for near in ("round_prefer_floor", "round_prefer_ceil")),
+    *(("nearest", "pytorch_half_pixel", near) for near in ("floor", "round_prefer_floor", "round_prefer_ceil")),
+    *(("linear", where, "floor") for where in ("half_pixel", "pytorch_half_pixel", "align_corners")),
+]
+"""How to resize, with something that PyTorch does in the same way."""
+OTHER_RESIZES = [
+    *(("nearest", "half_pixel", near) for near in ("floor", "ceil")),
+    ("nearest", "pytorch_half_pixel", "ceil"),
+    ("nearest", "align_corners", "floor"),
+    ("linear", "asymmetric", "floor"),
+    ("cubic", "half_pixel", "floor"),
+]
+
+
+@pytest.mark.parametrize(("mode", "where", "near"), [*RESIZES, *OTHER_RESIZES])
+def test_a_resize_is_onnxruntimes_or_refused(mode: str, where: str, near: str, tmp_path: Path) -> None:
+    path, x = tmp_path / "net.onnx", np.random.default_rng(1).normal(size=(1, 2, 4, 5)).astype(np.float32)
+    how = {"mode": mode, "coordinate_transformation_mode": where, "nearest_mode": near}
+    read = 0
+    for scales in ([2, 2], [3, 1], [2, 3], [1.5, 2.2], [0.5, 0.2], [0.75, 0.6]):
+        written(path, [_n("Resize", "x", "", "s", **how)], [1, 2, 4, 5], 13, s=np.array([1, 1, *scales], np.float32))
+        (wanted,) = onnxruntime.InferenceSession(str(path)).run(None, {"x": x})
+        with contextlib.suppress(SpecError):
+            close(output(read_model(path), x), wanted)
+            read += 1
+    assert (read > 0) == ((mode, where, near) in RESIZES)
+
+
 def test_a_picture_with_channels_last_is_read_channels_first(tmp_path: Path) -> None:
     nodes = [helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), _n("Conv", "t", "w")]
     path = written(tmp_path / "net.onnx", nodes, ["batch", 8, 9, 3], w=_c(2, 3, 3, 3))

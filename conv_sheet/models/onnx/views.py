@@ -1,6 +1,6 @@
 """ONNX's operators that move values about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,26 @@ def _pad(b: GraphBuilder, node: OnnxNode) -> Result:
 
 def _resize(b: GraphBuilder, node: OnnxNode) -> Result:
     x = activation(b, node)
-    maps, axes = b.maps(x), x.view.ndim - 2
+    old = x.view.shape
+    new, factors = _sizes(b, node, old)
+    if new[:2] != list(old[:2]):
+        b.refuse(f"it resizes {old} to {new}: only height and width can be resized")
+    folding.bounded(new)
+    early = node.op == "Upsample" or node.opset < 11
+    where = node.get("coordinate_transformation_mode", "asymmetric" if early else "half_pixel")
+    near = node.get("nearest_mode", "floor" if early else "round_prefer_floor")
+    mode, axes = node.get("mode", "nearest"), list(zip(old, new, factors, strict=True))[2:]
+    if mode == "nearest" and all(_as_pytorch(where, near, *axis) for axis in axes):
+        return reshaping.upsample(b, x, tuple(new[2:]), "nearest")
+    halves = where == "half_pixel" or (where == "pytorch_half_pixel" and 1 not in new[2:])
+    lines = mode in ("linear", "bilinear") and len(axes) == 2 and not node.get("antialias", 0)
+    if lines and (halves or where == "align_corners") and all(np.isclose(n * factor, size) for n, size, factor in axes):
+        return reshaping.upsample(b, x, tuple(new[2:]), "bilinear", align_corners=where == "align_corners")
+    b.refuse(f"mode {mode!r} with coordinates {where!r} is not known: nearest and linear as PyTorch has them are")
+
+
+def _sizes(b: GraphBuilder, node: OnnxNode, old: Sequence[int]) -> tuple[list[int], list[float]]:
+    """The size of each axis, and by how much it grows."""
     scales, sizes = node.get("scales", None), None
     if node.op == "Upsample" or node.opset < 11:
         scales = constant_of(b, node, 1).tolist() if scales is None else scales
@@ -89,20 +108,32 @@ def _resize(b: GraphBuilder, node: OnnxNode) -> Result:
         given, wanted = optional_of(b, node, 2), optional_of(b, node, 3)
         scales = None if given is None or not given.size else given.tolist()
         sizes = None if wanted is None or not wanted.size else wanted.tolist()
-    if sizes is None:
-        sizes = [int(np.floor(n * s + 1e-6)) for n, s in zip(x.view.shape, scales or (), strict=True)]
-    if list(sizes[:2]) != list(x.view.shape[:2]):
-        b.refuse(f"it resizes {x.view.shape} to {sizes}: only height and width can be resized")
-    size = tuple(int(n) for n in sizes[-axes:])
-    default = "asymmetric" if node.op == "Upsample" or node.opset < 11 else "half_pixel"
-    where = node.get("coordinate_transformation_mode", default)
-    whole = all(new % old == 0 for new, old in zip(size, maps.shape[1:], strict=True))
-    mode = node.get("mode", "nearest")
-    if mode == "nearest" and (where == "asymmetric" or (whole and where in ("half_pixel", "pytorch_half_pixel"))):
-        return reshaping.upsample(b, x, size, "nearest")
-    if mode in ("linear", "bilinear") and axes == 2 and where in ("half_pixel", "pytorch_half_pixel", "align_corners"):
-        return reshaping.upsample(b, x, size, "bilinear", align_corners=where == "align_corners")
-    b.refuse(f"mode {mode!r} with coordinates {where!r} is not known: nearest and linear as PyTorch has them are")
+    along = [axis % len(old) for axis in node.get("axes", None) or range(len(old))]
+    if sizes is not None and node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        b.refuse("a size that keeps the proportions is not known: export with the size that comes out")
+    if sizes is not None:
+        own = dict(zip(along, map(int, sizes), strict=True))
+        new = [own.get(axis, n) for axis, n in enumerate(old)]
+        return new, [size / n for size, n in zip(new, old, strict=True)]
+    by = dict(zip(along, scales or (), strict=True))
+    factors = [float(by.get(axis, 1)) for axis in range(len(old))]
+    return [int(np.floor(n * factor + 1e-6)) for n, factor in zip(old, factors, strict=True)], factors
+
+
+def _as_pytorch(where: str, near: str, old: int, new: int, factor: float) -> bool:
+    """Whether an axis takes the values that PyTorch's Upsample repeats; in single precision, as others calculate it."""
+    at, by = np.arange(new, dtype=np.float32), np.float32(factor)
+    halves = (at + np.float32(0.5)) / by - np.float32(0.5)
+    places = {"asymmetric": at / by, "half_pixel": halves, "pytorch_half_pixel": halves if new > 1 else at}.get(where)
+    if places is None:
+        return False
+    rounded = {
+        "floor": np.floor(places),
+        "ceil": np.ceil(places),
+        "round_prefer_floor": np.ceil(places - np.float32(0.5)),
+        "round_prefer_ceil": np.floor(places + np.float32(0.5)),
+    }
+    return np.array_equal(np.clip(rounded[near], 0, old - 1), np.arange(new) * old // new)
 
 
 def _depth_to_space(b: GraphBuilder, node: OnnxNode) -> Result:
