@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.oracles.onnx_nodes import page
+from tests.oracles.onnx_page import page
 
 if __name__ == "__main__":
     Path(sys.argv[1]).write_text(page(), encoding="utf-8")

@@ -16,6 +16,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _TRUTH = ("TRUE", "FALSE")
+_NAMES = dict.fromkeys(("ERF.PRECISE", "_XLFN.ERF.PRECISE"), "ERF")
+"""Functions that a program calls otherwise: with one argument they are the same."""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -35,7 +37,7 @@ def tokens(formula: str) -> tuple[str, ...]:
         elif kind == "number":
             said = f"{float(said):.15g}"
         elif kind in ("cell", "name"):
-            said = said.upper()
+            said = _NAMES.get(said.upper(), said.upper())
         if said == ")" and found[-2:-1] and found[-2] in _TRUTH and found[-1] == "(":
             found.pop()
             continue
@@ -48,5 +50,7 @@ def same_formula(one: str, other: str) -> bool:
 
     >>> same_formula("MAX(0,SUM(A1:B2))", "=max(0, sum(A1:B2))"), same_formula("A1*2", "A1*2.5")
     (True, False)
+    >>> same_formula("ERF(A1)", "=_xlfn.ERF.PRECISE(A1)")
+    True
     """
     return one == other or tokens(one) == tokens(other)

@@ -132,6 +132,9 @@ class Unflatten(Layer):
             raise ShapeError(f"unflattened_size = {list(given)} has {prod(given)} values, and its input {length}")
         return given if len(given) == 3 else (given[0], 1, given[1])
 
+    def uniform(self, shape: Shape) -> bool:
+        return False
+
     def forward(self, x: Array, params: Tensors) -> Array:
         return x.reshape(len(x), *self.output_shape(x.shape[1:]))
 
@@ -255,7 +258,7 @@ class Slice(Layer):
         return {"out": Formula(of_vector if alone else out, shared=source.regular and alike)}
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
-        return windows[0]
+        return f"SUM({','.join(windows)})"
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
         axis, cut = self._cut(site.source.shape)

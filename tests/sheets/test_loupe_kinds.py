@@ -18,7 +18,7 @@ from tests.oracles import libreoffice
 from tests.sheets import agreement
 
 UNSEEN = {
-    *("PixelShuffle", "Slice of maps", "Slice of a vector"),
+    *("Unflatten", "PixelShuffle", "Slice of maps", "Slice of a vector"),
     *("ZeroPad3d", "ConstantPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d"),
     *("ConstantPad1d", "ReflectionPad1d", "ReplicationPad1d", "CircularPad1d"),
     *("AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AdaptiveMaxPool1d"),

@@ -78,8 +78,8 @@ class Reach:
     def elementwise(self) -> bool:
         """Whether a value is computed from the values in its place."""
         together = self.stage.layer.maps_seen(self.stage.in_shape) > 1
-        moved = prod(self.stage.out.shape) != len(self.reads) // self.each * prod(self.map_shape)
-        return not self.weighted and not together and not moved and self.rows == self.columns == Field()
+        alike = prod(self.stage.out.shape) == prod(self.stage.in_shape)
+        return not self.weighted and not together and alike and self.rows == self.columns == Field()
 
     @property
     def sharing(self) -> int:
