@@ -1,4 +1,4 @@
-"""What the documentation says of the lessons is what there is."""
+"""What the documentation says of lessons and layers is what there is."""
 
 import re
 
@@ -6,13 +6,19 @@ import pytest
 from PIL import Image
 
 from conv_sheet import lessons
-from scripts import pictures
+from scripts import pictures, tables
 
 LARGEST_BYTES = 300_000
 
 
 def test_the_page_of_lessons_is_current() -> None:
     assert pictures.PAGE.read_text(encoding="utf-8") == pictures.text(), "make it again: make generated"
+
+
+def test_the_tables_are_current() -> None:
+    readme = tables.README.read_text(encoding="utf-8")
+    assert tables.with_table(readme) == readme, "make it again: make generated"
+    assert tables.LAYERS.read_text(encoding="utf-8") == tables.kinds(), "make it again: make generated"
 
 
 def test_it_has_every_lesson_with_what_to_try() -> None:

@@ -62,7 +62,8 @@ class _Adaptive(Planar):
             window = site.source.blocks[plane].window(top, left, bottom - top, right - left)
             return self.over([window], {})
 
-        alike = all(share == (at, at + 1) for axis in (rows, columns) for at, share in enumerate(axis))
+        moves = ({(first - at, end - at) for at, (first, end) in enumerate(axis)} for axis in (rows, columns))
+        alike = all(len(each) == 1 for each in moves)
         return {"out": Formula(out, shared=alike)}
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, Stage, plan
 from conv_sheet.sheets.network import formulas_of
 from tests.graphs import GRAPHS, conv, graph, graphs, layer
+from tests.layers.test_gradients import CASES
 from tests.layers.test_layers import SINGLE, cases
 
 Promise = tuple[str, Placed, Formula]
@@ -101,7 +102,7 @@ def test_what_can_be_promised_is_promised() -> None:
     """All that is the same in every cell of a large enough map says so."""
     silent = Counter(
         what
-        for network in (EVERY, *GRAPHS.values())
+        for network in (EVERY, *GRAPHS.values(), *(case.network() for case in CASES.values()))
         for fold in (True, False)
         for what, placed, formula in promises(plan(network, fold))
         if not formula.shared
