@@ -36,14 +36,20 @@ class _BatchNorm(Layer):
 
     eps: float = 1e-5
     affine: bool = True
+    bias: bool = True
 
     def __post_init__(self) -> None:
         real("eps", self.eps, least=0)
         flag("affine", self.affine)
+        flag("bias", self.bias)
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """What training changes."""
+        return ("weight",) * self.affine + ("bias",) * (self.affine and self.bias)
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
-        names = (("weight", "bias") if self.affine else ()) + ("running_mean", "running_var")
-        return dict.fromkeys(names, shape[:1])
+        return dict.fromkeys((*self._own, "running_mean", "running_var"), shape[:1])
 
     def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
         ones = {"weight", "running_var"}
@@ -56,7 +62,7 @@ class _BatchNorm(Layer):
         mean, var = params["running_mean"], params["running_var"]
         if var.min() + self.eps <= 0:
             raise DataError(f"running_var holds {var.min():g}: a variance must be above {-self.eps:g}")
-        shift = params["bias"] if self.affine else np.zeros_like(mean)
+        shift = params.get("bias", np.zeros_like(mean))
         out = ops.batch_norm2d(_as_maps(x), self._scale(params), shift, mean, var, eps=self.eps)
         return out.reshape(x.shape)
 
@@ -65,7 +71,8 @@ class _BatchNorm(Layer):
         dx, dweight, dbias = ops.batch_norm2d_backward(
             _as_maps(grad), _as_maps(x), self._scale(params), *statistics, eps=self.eps
         )
-        return dx.reshape(x.shape), {"weight": dweight, "bias": dbias} if self.affine else {}
+        own = {"weight": dweight, "bias": dbias}
+        return dx.reshape(x.shape), {short: own[short] for short in self._own}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         def out(c: int, y: int, x: int) -> str:
@@ -74,7 +81,7 @@ class _BatchNorm(Layer):
 
             value = site.source.cell(c, y, x)
             normal = f"({value}-{own('running_mean')})/SQRT({own('running_var')}+{number(self.eps)})"
-            return f"{normal}*{own('weight')}+{own('bias')}" if self.affine else normal
+            return normal + "".join(f"{sign}{own(short)}" for sign, short in zip("*+", self._own, strict=False))
 
         return {"out": Formula(out, shared=site.source.regular)}
 
@@ -103,22 +110,20 @@ class _BatchNorm(Layer):
             return upstream.cell(0, y + x, 0) if vector else f"SUM({upstream.blocks[y + x].absolute})"
 
         shared = source.regular and upstream.regular
-        gradients = {"input": Formula(of_input, shared=shared)}
-        if self.affine:
-            gradients |= {"weight": Formula(weight, shared=vector and shared), "bias": Formula(bias, shared=vector)}
-        return gradients
+        of_own = {"weight": Formula(weight, shared=vector and shared), "bias": Formula(bias, shared=vector)}
+        return {"input": Formula(of_input, shared=shared)} | {short: of_own[short] for short in self._own}
 
     def gradient_words(self) -> dict[str, str]:
         own = {"weight": "sum of normalised input × gradient", "bias": "sum of the gradients"}
-        return {"input": "gradient ÷ √(variance + eps)" + (" × weight" if self.affine else "")} | (
-            own if self.affine else {}
-        )
+        of_input = "gradient ÷ √(variance + eps)" + " × weight" * self.affine
+        return {"input": of_input} | {short: own[short] for short in self._own}
 
     def torch(self, shape: Shape) -> str:
         return f"nn.{self.kind}({', '.join([str(shape[0]), *arguments(self.options())])})"
 
     def words(self, shape: Shape) -> str:
-        return "(value − mean) ÷ √(variance + eps)" + (" × weight + bias" if self.affine else "")
+        own = "".join(f" {sign} {short}" for sign, short in zip("×+", self._own, strict=False))
+        return f"(value − mean) ÷ √(variance + eps){own}"
 
     def products(self, shape: Shape) -> tuple[int, ...]:
         return (1,) if self.affine else ()

@@ -70,6 +70,7 @@ POOL_ROW = {
     "padding": st.integers(0, 2),
     "ceil_mode": st.booleans(),
 }
+NORM = {"eps": st.floats(1e-6, 0.5), "affine": st.booleans(), "bias": st.booleans()}
 MODES = st.sampled_from(["zeros", "reflect", "replicate", "circular"])
 
 
@@ -124,11 +125,11 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "PixelShuffle": {"upscale_factor": st.integers(1, 2)},
     "Normalize": {"mean": st.floats(-1, 1), "std": st.floats(0.25, 2)},
-    "BatchNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
-    "BatchNorm1d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
-    "GroupNorm": {"num_groups": st.integers(1, 4), "eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
-    "InstanceNorm2d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
-    "InstanceNorm1d": {"eps": st.floats(1e-6, 0.5), "affine": st.booleans()},
+    "BatchNorm2d": NORM,
+    "BatchNorm1d": NORM,
+    "GroupNorm": NORM | {"num_groups": st.integers(1, 4)},
+    "InstanceNorm2d": NORM,
+    "InstanceNorm1d": NORM,
     "LayerNorm": {
         "eps": st.floats(1e-6, 0.5),
         "elementwise_affine": st.booleans(),
@@ -338,6 +339,35 @@ def test_the_engine_is_pytorch(kind: str, data: st.DataObject) -> None:
     assert row.parameters == sum(parameter.numel() for parameter in module.parameters())
     assert row.multiply_adds == multiplications(module, x)
     assert_caption(node.layer.torch(node.in_shape), module, case)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SINGLE if kind not in OWN])
+def test_what_a_pytorch_layer_says_of_itself_may_stand_in_a_spec(kind: str) -> None:
+    read = 0
+    for case in batch(cases(kind), 12):
+        try:
+            network = Network.from_spec(case.spec)
+        except SpecError:
+            continue
+        said = {"kind": kind, "name": "layer", **said_by(case.module())}
+        layers = [*case.spec["layers"][:-1], said]
+        assert Network.from_spec(case.spec | {"layers": layers}).node("layer").out_shape == network.output.out_shape
+        for name in KINDS[kind].said.keys() & said.keys() & {"in_channels", "num_features", "num_channels"}:
+            with pytest.raises(SpecError, match=f"{name} = 99 does not agree with its input"):
+                Network.from_spec(case.spec | {"layers": [*layers[:-1], said | {name: 99}]})
+        read += 1
+    assert read
+
+
+def said_by(module: nn.Module) -> dict[str, Any]:
+    """The arguments with which PyTorch would make a layer, as it remembers them; a spec has no None."""
+    while isinstance(module, nn.Sequential):
+        module = module[-1]
+    named = {name: getattr(module, name, None) for name in inspect.signature(type(module)).parameters}
+    named |= {"bias": named["bias"] is not None} if "bias" in named else {}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in named.items() if value is not None
+    }
 
 
 def refused_by_pytorch(case: Case, x: Array) -> bool:

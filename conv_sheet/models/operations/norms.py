@@ -1,5 +1,7 @@
 """Normalisations."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from conv_sheet.layers import Array
@@ -20,20 +22,15 @@ def batch_norm(
 ) -> Value:
     """Shift and scale of each map, or of each value of a vector, by what training has collected."""
     whole = b.vector(x) if x.view.ndim == 2 else b.maps(x, last)
-    own = [tensor for tensor in (weight, bias, mean, var) if tensor is not None]
-    if any(tensor.shape != whole.shape[:1] for tensor in own):
+    if any(tensor.shape != whole.shape[:1] for tensor in (mean, var)):
         b.refuse(f"BatchNorm with {mean.shape} statistics does not fit values of {whole.shape}")
     path = b.owner(mean if weight is None else weight)
-    tensors = {"running_mean": mean, "running_var": var}
-    affine = weight is not None or bias is not None
-    if affine:
-        ones, zeros = np.ones_like(mean), np.zeros_like(mean)
-        both = {"weight": ones if weight is None else weight, "bias": zeros if bias is None else bias}
-        tensors = both | tensors
+    affine = _affine(b, weight, bias, whole.shape[:1])
+    tensors = affine | {"running_mean": mean, "running_var": var}
     if whole.view.ndim == 2 and not whole.whole:
         tensors = {name: whole.spread(tensor) for name, tensor in tensors.items()}
     kind = "BatchNorm2d" if len(whole.shape) == 3 else "BatchNorm1d"
-    options = _eps(eps) | ({} if affine else {"affine": False})
+    options = _eps(eps) | _choices(affine)
     out = b.add(kind, [whole], whole.shape, options, tensors, path)
     if whole.view.ndim == 2:
         return out.moved(whole.view)
@@ -46,8 +43,8 @@ def group_norm(b: GraphBuilder, x: Value, groups: int, weight: Array | None, bia
     if groups < 1 or whole.shape[0] % groups:
         b.refuse(f"{groups} groups do not divide {whole.shape[0]} maps")
     path = b.path if weight is None else b.owner(weight)
-    tensors, affine = _affine(b, weight, bias, whole.shape[:1])
-    options = {"num_groups": groups} | _eps(eps) | affine
+    tensors = _affine(b, weight, bias, whole.shape[:1])
+    options = {"num_groups": groups} | _eps(eps) | _choices(tensors)
     return b.add("GroupNorm", [whole], whole.shape, options, tensors, path).moved(whole.view)
 
 
@@ -66,8 +63,8 @@ def instance_norm(b: GraphBuilder, x: Value, weight: Array | None, bias: Array |
     maps = b.maps(x)
     weight, bias = (None, None) if _is(weight, 1) and _is(bias, 0) and not _named(b, weight) else (weight, bias)
     path = b.path if weight is None else b.owner(weight)
-    tensors, _ = _affine(b, weight, bias, maps.shape[:1])
-    options = _eps(eps) | ({"affine": True} if tensors else {})
+    tensors = _affine(b, weight, bias, maps.shape[:1])
+    options = _eps(eps) | _choices(tensors, usual=False)
     return b.add(f"InstanceNorm{len(maps.shape) - 1}d", [maps], maps.shape, options, tensors, path)
 
 
@@ -107,16 +104,22 @@ def _eps(eps: float) -> dict[str, object]:
     return {} if value == 1e-5 else {"eps": value}
 
 
-def _affine(
-    b: GraphBuilder, weight: Array | None, bias: Array | None, shape: tuple[int, ...]
-) -> tuple[dict[str, Array], dict[str, object]]:
-    if weight is None and bias is None:
-        return {}, {"affine": False}
-    weight = np.ones(shape) if weight is None else weight
-    bias = np.zeros(shape) if bias is None else bias
-    if weight.shape != shape or bias.shape != shape:
-        b.refuse(f"a weight of {weight.shape} and a bias of {bias.shape} do not fit {shape[0]} maps")
-    return {"weight": weight, "bias": bias}, {}
+def _affine(b: GraphBuilder, weight: Array | None, bias: Array | None, shape: tuple[int, ...]) -> dict[str, Array]:
+    """What a normalisation multiplies by and adds; a bias alone has a weight of ones."""
+    if bias is not None and weight is None:
+        weight = np.ones(shape)
+    own = {name: tensor for name, tensor in (("weight", weight), ("bias", bias)) if tensor is not None}
+    for name, tensor in own.items():
+        if tensor.shape != shape:
+            b.refuse(f"a {name} of {tensor.shape} does not fit {shape[0]} maps")
+    return own
+
+
+def _choices(own: Mapping[str, Array], usual: bool = True) -> dict[str, object]:
+    """The options `affine` and `bias`; `usual` is what PyTorch has for the first of them."""
+    affine = "weight" in own
+    options: dict[str, object] = {} if affine == usual else {"affine": affine}
+    return options | ({"bias": False} if affine and "bias" not in own else {})
 
 
 def _is(tensor: Array | None, number: float) -> bool:
