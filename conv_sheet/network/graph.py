@@ -205,6 +205,9 @@ def _input_shape(value: Any) -> Shape:
         or len(value) not in (2, 3)
         or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in value)
     ):
-        raise SpecError(f"input = {value!r} is not [channels, height, width], three positive whole numbers")
+        raise SpecError(
+            f"input = {value!r} is not [channels, height, width], or [channels, length] of signals: "
+            "positive whole numbers"
+        )
     limits.require_size(tuple(value), "the input")
     return tuple(value) if len(value) == 3 else (value[0], 1, value[1])

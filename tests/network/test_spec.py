@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conv_sheet.errors import SpecError
@@ -39,6 +40,31 @@ def test_layers_are_sorted_by_who_reads_whom_and_otherwise_stay_as_listed() -> N
 
 
 @pytest.mark.parametrize(
+    ("normalize", "shown"),
+    [
+        ({"mean": [0.25], "std": [0.5]}, [-0.5, 1.5]),
+        ({"mean": 0.5}, [-0.5, 0.5]),
+        ({"std": 0.25}, [0, 4]),
+        ({"range": [-1, 1]}, [-1, 1]),
+        ({"range": [0, 255]}, [0, 255]),
+    ],
+)
+def test_a_normalised_picture_is_what_all_layers_read(normalize: dict[str, Any], shown: list[float]) -> None:
+    made = from_tables(spec(TANH, ADD | {"inputs": ["input", "tanh1"]}, shape=(1, 1, 2), normalize=normalize))
+    assert parse(made.to_toml()) == made
+    assert made.to_toml().count('"input"') == 1 and '[[layers]]\nname = "normalize"' not in made.to_toml()
+    values = made.network.forward(np.array([[[[0.0, 1.0]]]]), made.network.initial(0))
+    np.testing.assert_allclose(values["normalize"].ravel(), shown, atol=1e-12)
+    np.testing.assert_allclose(values["add1"], values["normalize"] + np.tanh(values["normalize"]))
+
+
+def test_signals_are_maps_of_one_row() -> None:
+    made = from_tables(spec({"kind": "Conv1d", "out_channels": 2, "kernel_size": 3}, shape=(4, 16)))
+    assert made.network.input_shape == (4, 1, 16) and made.network.output.out_shape == (2, 1, 14)
+    assert parse(made.to_toml()) == made
+
+
+@pytest.mark.parametrize(
     ("bad", "message"),
     [
         (spec(CONV | {"kernel_size": 9}), r"layer 'conv1' \(Conv2d\) after 'input' \(1, 8, 8\): .*9×9.*8×8"),
@@ -54,6 +80,21 @@ def test_layers_are_sorted_by_who_reads_whom_and_otherwise_stay_as_listed() -> N
         (spec(CONV | {"padding": "full"}), r"'full'"),
         (spec(CONV | {"groups": 2}), r"groups = 2"),
         (spec(CONV | {"padding": 8, "padding_mode": "reflect"}), r"'reflect'.*7×7"),
+        (spec(TANH, normalize=0.5), r"normalize = 0.5 is not a table"),
+        (spec(TANH, normalize={"means": 1}), r"takes mean and std, or range, not 'means'.*did you mean 'mean'"),
+        (spec(TANH, normalize={"range": [1, 1]}), r"range = \[1, 1\] has two equal ends"),
+        (spec(TANH, normalize={"range": [0, 1], "mean": 0}), r"or range, not both"),
+        (spec(TANH, normalize={"std": 0}), r"std = 0 must not be 0"),
+        (spec(TANH, normalize={"mean": [1, 2]}), r"mean has 2 numbers, and its input 1 channels"),
+        (spec({"kind": "GroupNorm", "num_groups": 2}), r"num_groups = 2 does not divide the 1 channels"),
+        (spec({"kind": "PixelShuffle", "upscale_factor": 2}), r"1 maps cannot be put together in blocks of 2×2"),
+        (spec({"kind": "ReflectionPad2d", "padding": 8}), r"can pad 8 values by at most 7, not by 8"),
+        (spec({"kind": "Upsample"}), r"takes one of size and scale_factor"),
+        (spec({"kind": "Upsample", "size": 4, "mode": "cubic"}), r"mode = 'cubic' is not known"),
+        (spec({"kind": "Slice", "dim": 0}), r"dim = 0 must be from 1 to 3"),
+        (spec({"kind": "Conv1d", "out_channels": 1, "kernel_size": 1}), r"Conv1d reads maps of one row"),
+        (spec(CONV | {"in_channels": 3}), r"in_channels = 3 does not agree with its input: it would be 1 here"),
+        (spec({"kind": "BatchNorm2d", "track_running_stats": False}), r"track_running_stats = false is not known"),
         (spec({"kind": "Conv3d"}), r"unknown kind 'Conv3d' .*; known are Conv2d"),
         (spec({"kind": "Conv2D"}), r"unknown kind 'Conv2D' \(did you mean 'Conv2d'\?\); known are Conv2d"),
         (spec({"kind": "relu"}), r"did you mean 'ReLU'\?"),
@@ -63,7 +104,6 @@ def test_layers_are_sorted_by_who_reads_whom_and_otherwise_stay_as_listed() -> N
         (spec(CONV | {"kernal_size": 3}), r"unknown option 'kernal_size' \(did you mean 'kernel_size'\?\); it takes"),
         (spec(CONV, titel="mine"), r"unknown key 'titel' \(did you mean 'title'\?\); a spec has"),
         ({}, r"has no input: .* input = \[1, 28, 28\]"),
-        (spec({"kind": "Softmax"}), r"Softmax reads a vector.*\(1, 8, 8\)"),
         (spec(CONV, CONV), r"layer 2: the name 'conv1' is taken"),
         (spec(CONV | {"name": "Input"}), r"'Input' is taken"),
         (spec(CONV | {"name": "=cmd|1"}), r"name '=cmd\|1' is not a letter"),
@@ -72,7 +112,7 @@ def test_layers_are_sorted_by_who_reads_whom_and_otherwise_stay_as_listed() -> N
         (spec(CONV | {"initial": {"wight": [1]}}), r"initial.wight"),
         (spec(CONV | {"initial": 3}), "initial = 3 is not a table"),
         (spec(), "no layers"),
-        ({"input": [28, 28], "layers": [CONV]}, r"input = \[28, 28\]"),
+        ({"input": [28], "layers": [CONV]}, r"input = \[28\] is not \[channels, height, width\]"),
         (spec(CONV, colour="red"), "unknown key 'colour'"),
         (spec(CONV, title=3), "title = 3 is not a text"),
         (spec(CONV, sheets="images"), "sheets = 'images' is not a list of texts"),
