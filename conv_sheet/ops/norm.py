@@ -151,8 +151,7 @@ def neighbour_scale(x: Array, size: int, alpha: float, k: float) -> Array:
 def _neighbours(x: Array, size: int, back: bool = False) -> Array:
     """Sums over `size` neighbouring channels, of which an even one has more before it; with `back` more behind it."""
     before, after = (size - 1) // 2 if back else size // 2, size // 2 if back else (size - 1) // 2
-    ends = np.zeros((len(x), before + 1 + after + x.shape[1], *x.shape[2:]))
-    ends[:, before + 1 : before + 1 + x.shape[1]] = x
-    sums = ends.cumsum(axis=1)
-    total: Array = sums[:, size : size + x.shape[1]] - sums[:, : x.shape[1]]
+    channels, total = x.shape[1], np.zeros(x.shape)
+    for away in range(-min(before, channels - 1), min(after, channels - 1) + 1):
+        total[:, max(0, -away) : channels - max(0, away)] += x[:, max(0, away) : channels + min(0, away)]
     return total

@@ -46,8 +46,46 @@ class TestPointwise:
             values,
         )
 
+    @pytest.mark.parametrize(
+        ("theirs", "ours", "backward"),
+        [
+            (F.relu6, lambda x: ops.hardtanh(x, 0, 6), lambda grad, x: ops.hardtanh_backward(grad, x, 0, 6)),
+            (F.hardtanh, ops.hardtanh, ops.hardtanh_backward),
+            (F.hardswish, ops.hardswish, ops.hardswish_backward),
+            (F.silu, ops.silu, ops.silu_backward),
+            (lambda x: F.elu(x, 0.7), lambda x: ops.elu(x, 0.7), lambda grad, x: ops.elu_backward(grad, x, 0.7)),
+            (F.softplus, ops.softplus, ops.softplus_backward),
+            (F.gelu, ops.gelu, ops.gelu_backward),
+            (
+                lambda x: F.gelu(x, approximate="tanh"),
+                lambda x: ops.gelu(x, "tanh"),
+                lambda grad, x: ops.gelu_backward(grad, x, "tanh"),
+            ),
+        ],
+        ids=["relu6", "hardtanh", "hardswish", "silu", "elu", "softplus", "gelu", "gelu by tanh"],
+    )
+    def test_curves(
+        self,
+        theirs: Callable[..., Tensor],
+        ours: Callable[..., Array],
+        backward: Callable[..., Array],
+        shape: Shape,
+        values: Callable[..., Array],
+    ) -> None:
+        agree([shape], theirs, ours, lambda grad, y, x: backward(grad, x), values)
+
     def test_tanh(self, shape: Shape, values: Callable[..., Array]) -> None:
         agree([shape], torch.tanh, ops.tanh, lambda grad, y, x: ops.tanh_backward(grad, y), values)
+
+
+@pytest.mark.parametrize("weights", [1, 3])
+def test_prelu(weights: int) -> None:
+    agree(
+        [(2, 3, 4, 5), (weights,)],
+        F.prelu,
+        ops.prelu,
+        lambda grad, y, x, weight: ops.prelu_backward(grad, x, weight),
+    )
 
 
 def test_leaky_relu_has_the_slope_of_pytorch() -> None:
