@@ -52,7 +52,7 @@ workbooks: $(PACKAGE) ## build every lesson into workbooks/, without macros and 
 pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
 	@$(BIN)/python -m scripts.pictures
 
-tables: $(DEV) ## write the tables of the README that follow from the lessons
+tables: $(DEV) ## write the tables of the README and docs/layers.md, which follow from lessons and code
 	@$(BIN)/python -m scripts.tables
 
 generated: workbooks tables pictures ## everything in the repository that follows from lessons and code
