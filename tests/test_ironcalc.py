@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from openpyxl.utils.cell import coordinate_to_tuple
 
@@ -11,6 +12,8 @@ from conv_sheet import lessons
 from conv_sheet.cells.page import Value
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
+from tests.books import values_for
+from tests.layers.test_layers import EVERY_KIND
 from tests.lessons import state_of
 from tests.networks import changed, small, written
 from tests.networks import state_of as random_state
@@ -51,6 +54,13 @@ def test_every_formula_of_a_lesson(name: str, tmp_path: Path) -> None:
     other, changes = changed(state)
     answer = ironcalc.recalculated(path, typed(changes))
     assert differences(answer, other, engine=False) == []
+
+
+def test_every_formula_of_every_kind(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    image = rng.standard_normal(EVERY_KIND.input_shape)
+    state = WorkbookState.of(EVERY_KIND, image, values_for(EVERY_KIND, rng))
+    assert differences(ironcalc.recalculated(written(tmp_path, state)), state) == []
 
 
 def test_a_broken_formula_is_seen(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""The page's engine over every kind of layer: the formulas of all sheets, against what Python says of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from conv_sheet.sheets import registry
+from conv_sheet.state import WorkbookState
+from conv_sheet.web.data import data
+from tests.books import values_for
+from tests.layers.test_layers import EVERY_KIND
+from tests.oracles import run
+from tests.sheets.agreement import same
+
+VALUES = Path(__file__).with_name("values.js")
+
+
+def test_every_formula_of_every_kind(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    image = rng.standard_normal(EVERY_KIND.input_shape)
+    state = WorkbookState.of(EVERY_KIND, image, values_for(EVERY_KIND, rng))
+    held = data(state, "every")
+    (tmp_path / "data.json").write_text(json.dumps(held), encoding="utf-8")
+    shown = json.loads(run("node", [VALUES, tmp_path / "data.json"]).out)
+    titles = {sheet["title"] for sheet in held["sheets"]}
+    formulas = [
+        (f"{page.title} {row},{column}", cell.value)
+        for page in registry.pages(state)
+        if page.title in titles
+        for (row, column), cell in page.cells()
+        if cell.formula is not None and not isinstance(cell.value, str)
+    ]
+    assert len(formulas) > 2_000
+    assert [(at, shown.get(at), value) for at, value in formulas if not same(shown.get(at), value)] == []
