@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from conv_sheet.layers import KINDS, Array
+from conv_sheet.sheets import network
 from conv_sheet.state import WorkbookState
-from tests.networks import written
+from conv_sheet.xlsx.writer import write
 from tests.oracles import cells, formualizer, libreoffice
 from tests.oracles.onnx_networks import Expressed
 from tests.oracles.onnx_page import MOST_CELLS, page, sorted_out
@@ -37,7 +38,9 @@ def wrong_in_the_engine(tests: list[tuple[str, Expressed]]) -> list[str]:
 def wrong_on_the_sheet(tests: list[tuple[str, Expressed]], folder: Path, program: Recalculate) -> list[str]:
     """Names of the tests of which a program makes something else for the last image."""
     states = [WorkbookState.of(made.network, made.images[-1], made.tensors) for _, made in tests]
-    paths = [written(folder, state, f"{number}.xlsx") for number, state in enumerate(states)]
+    paths = [folder / f"{number}.xlsx" for number in range(len(states))]
+    for path, state in zip(paths, states, strict=True):
+        write("ONNX", [network.page(state)], path)
     answers = program(paths, folder / "out")
     triples = zip(tests, states, answers, strict=True)
     return [name for (name, made), state, answer in triples if not close(shown(answer, state), made.expected[-1])]
