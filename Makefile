@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci web web-lint web-test web-sweep workbooks pictures tables generated bench fuzz structure \
+.PHONY: help lesson test lint types ci web web-lint web-test web-sweep sweep workbooks pictures tables generated bench fuzz structure \
 	dist clean
 
 help: ## this list
@@ -38,6 +38,9 @@ web-lint: $(DEV) $(PROGRAMS)
 	@npm --prefix scripts/web run --silent types
 	@npm --prefix scripts/web run --silent lint
 	@npm --prefix scripts/web run --silent format
+
+sweep: $(DEV) $(PROGRAMS) ## test with all of many cases that are alike, where `make test` takes some
+	@CONV_SHEET_SWEEP=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope tests/layers tests/sheets tests/test_ironcalc.py $(ARGS)
 
 web-sweep: $(DEV) $(PROGRAMS) ## edit every lesson in Chromium and in LibreOffice, and compare; another seed: ARGS=7
 	@$(BIN)/python -m tests.web.sweep $(ARGS)

@@ -1,9 +1,11 @@
 """Workbooks in which everything was typed anew, and whether a program made of them what the engine makes."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,6 +20,22 @@ from conv_sheet.opening import read
 from conv_sheet.state import WorkbookState
 from tests.networks import written
 from tests.sheets import agreement
+
+T = TypeVar("T")
+SWEEP = "CONV_SHEET_SWEEP" in os.environ
+"""Whether tests take all of many cases that are alike, as `make sweep` does; else they take some."""
+
+
+def some(cases: Iterable[T], most: int) -> list[T]:
+    """Some cases, evenly out of all, the first and the last among them; in a sweep all.
+
+    >>> some("abcdefg", 3) if not SWEEP else ["a", "d", "g"]
+    ['a', 'd', 'g']
+    """
+    every = list(cases)
+    if SWEEP or len(every) <= most:
+        return every
+    return [every[round(n * (len(every) - 1) / (most - 1))] for n in range(most)]
 
 
 def values_for(network: Network, rng: np.random.Generator) -> dict[str, Array]:

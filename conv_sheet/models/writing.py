@@ -1,7 +1,7 @@
 """A network with its weights in the files of other programs."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,6 @@ import numpy as np
 from conv_sheet.errors import DataError
 from conv_sheet.files import atomic_write
 from conv_sheet.layers import Array
-from conv_sheet.layers.normalize import Normalize
 from conv_sheet.models.imported import listed
 from conv_sheet.network.graph import Network, Node
 from conv_sheet.network.lesson import Lesson
@@ -127,11 +126,10 @@ def code(network: Network, tensors: Mapping[str, Array], title: str, weights: st
 
 
 def _torch(node: Node, tensors: Mapping[str, Array]) -> str:
-    layer = node.layer
-    if isinstance(layer, Normalize):
-        own = node.own(tensors)
-        layer = replace(layer, mean=tuple(own["mean"].tolist()), std=tuple(own["std"].tolist()))
-    return layer.torch(node.in_shape)
+    """The layer with those of its options that are settings as they stand in cells."""
+    layer, own = node.layer, node.own(tensors)
+    settings = [option.name for option in fields(layer) if option.name in layer.settings]
+    return replace(layer, **{name: tuple(own[name].tolist()) for name in settings}).torch(node.in_shape)
 
 
 def _step(node: Node) -> str:

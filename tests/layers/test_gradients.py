@@ -13,7 +13,7 @@ from conv_sheet.layers import KINDS, Shape
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.state import WorkbookState
-from tests.books import values_for
+from tests.books import SWEEP, values_for
 from tests.networks import written
 from tests.oracles import libreoffice
 from tests.sheets import agreement
@@ -162,6 +162,8 @@ CASES: dict[str, Case] = {
         ),
     ),
 }
+LEARNT = [name for name in CASES if SWEEP or not (" " in name or name.endswith("1d"))]
+"""Those that LibreOffice calculates: without a sweep one of each kind, and kinds of signals by those of maps."""
 
 
 def test_every_kind_learns_somewhere() -> None:
@@ -173,7 +175,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What LibreOffice makes of each network with its gradients, all in one call."""
     folder = tmp_path_factory.mktemp("learning")
     made: dict[str, Path] = {}
-    for number, (name, case) in enumerate(CASES.items()):
+    for number, (name, case) in enumerate((name, CASES[name]) for name in LEARNT):
         rng, network = np.random.default_rng(number), case.network()
         image = np.arange(prod(network.input_shape)).reshape(network.input_shape) / 100
         before = WorkbookState.of(network, image, network.initial(0), Lesson(backprop=True))
@@ -183,7 +185,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return dict(zip(made, libreoffice.recalculate(list(made.values()), folder / "out"), strict=True))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", LEARNT)
 def test_gradients_are_the_engines(name: str, answers: dict[str, Path]) -> None:
     report = check(answers[name])
     assert [*map(str, report.formulas), *map(str, report.values)] == []

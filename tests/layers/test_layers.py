@@ -34,7 +34,7 @@ from conv_sheet.network.layout import plan
 from conv_sheet.network.summary import summary
 from conv_sheet.network.weights import checked
 from conv_sheet.state import WorkbookState
-from tests.books import Book, assert_agrees, batch, filled, values_for
+from tests.books import SWEEP, Book, assert_agrees, batch, filled, values_for
 from tests.networks import written
 from tests.oracles import cells, formualizer, gnumeric, libreoffice, validator
 
@@ -537,7 +537,11 @@ def ending(network: Network) -> str:
 
 
 def covering(kind: str) -> list[Network]:
-    """Small networks of one layer that have every pair of settings which was drawn, in as few as will do."""
+    """Small networks of one layer that have every setting which was drawn, in as few as will do.
+
+    In a sweep they have every pair of settings.
+    """
+    together = 2 if SWEEP else 1
     pairs_of: dict[int, set[tuple[str, ...]]] = {}
     networks: list[Network] = []
     for case in batch(cases(kind), 160):
@@ -546,7 +550,7 @@ def covering(kind: str) -> list[Network]:
         except SpecError:
             continue
         if 2 < prod(network.output.out_shape) < 200:
-            pairs_of[len(networks)] = set(combinations([*case.settings(), ending(network)], 2))
+            pairs_of[len(networks)] = set(combinations([*case.settings(), ending(network)], together))
             networks.append(network)
     missing = set().union(*pairs_of.values())
     options = fields(KINDS[kind])

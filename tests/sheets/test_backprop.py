@@ -41,7 +41,7 @@ from conv_sheet.sheets.backprop.layout import (
 from conv_sheet.sheets.backprop.settings import BLOCK, COLUMN, RATE, ROW, H, learning, settings
 from conv_sheet.state import WorkbookState
 from tests import lessons
-from tests.books import Book, assert_agrees, batch, filled
+from tests.books import SWEEP, Book, assert_agrees, batch, filled
 from tests.graphs import GRAPHS, graphs
 from tests.networks import SMALL, changed, small, state_of, written
 from tests.oracles import cells, gnumeric, libreoffice, validator
@@ -354,7 +354,7 @@ def learner(network: Network) -> Network:
     return Network.from_spec({"input": list(network.input_shape), "layers": [*network.spec()["layers"], *end]})
 
 
-MOST_GRAPHS = 10
+MOST_GRAPHS = 10 if SWEEP else 5
 """Random graphs that are calculated."""
 
 
@@ -384,7 +384,7 @@ def test_random_graphs_have_what_they_are_drawn_for(graph_answers: dict[str, tup
     networks = [book.state.network for name, (book, _) in graph_answers.items() if name.startswith("random")]
     kinds = [{node.layer.kind for node in network.nodes} for network in networks]
     assert len(kinds) == MOST_GRAPHS
-    assert sum("Add" in one for one in kinds) > 2 and sum("Concat" in one for one in kinds) > 2
+    assert sum("Add" in one for one in kinds) > 1 and sum("Concat" in one for one in kinds) > 1
 
 
 @pytest.mark.parametrize("name", [*GRAPHS, *(f"random {number}" for number in range(MOST_GRAPHS))])
