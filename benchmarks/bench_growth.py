@@ -1,6 +1,6 @@
 """How time and memory of a build grow with its cells: chains of convolutions, in processes of their own.
 
-The plot `docs/pictures/growth.png` shows both for a cell, without what a process takes before it has any.
+The plot `docs/growth.png` shows both for a cell, without what a process takes before it has any.
 """
 
 import json
@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.growing import Measured
 from benchmarks.measure import Row, show
 
-PLOT = Path(__file__).resolve().parents[1] / "docs/pictures/growth.png"
+PLOT = Path(__file__).resolve().parents[1] / "docs/growth.png"
 CHANNELS = (1, 2, 4, 8, 12, 16)
 """Of the first of three stages; the last has four times as many. With 16, the chain is as large as ResNet-20."""
 ROUNDS = 3

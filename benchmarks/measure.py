@@ -88,7 +88,8 @@ def as_table(rows: Iterable[Row]) -> str:
         "",
     ]
     table = ["| what | peer or unit | measured | wanted |", "|---|---|---|---|", *lines]
-    return "\n".join([*head, machine(), "", *table, ""])
+    plot = "![Time and memory of a build by the number of its cells](growth.png)"
+    return "\n".join([*head, machine(), "", *table, "", plot, ""])
 
 
 def _processor() -> str:
