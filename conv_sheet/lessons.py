@@ -1,7 +1,7 @@
 """The lessons that come with conv-sheet, and the user's own specs and models."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conv_sheet.cells.inputs import InputValue
@@ -47,6 +47,17 @@ class Source:
         if seed is None and self.weights is not None:
             return weights.checked(self.network, weights.load(self.weights), str(self.weights))
         return self.network.initial(seed or 0)
+
+
+def with_classes(source: Source, classes: Sequence[str]) -> Source:
+    """The same with names for what the network tells apart.
+
+    Raises SpecError where they are not as many as its outputs.
+
+    >>> with_classes(load("fastai"), ["nought", *"123456789"]).network.classes[:2]
+    ('nought', '1')
+    """
+    return replace(source, network=Network.from_spec(source.network.spec() | {"classes": list(classes)}))
 
 
 def folder() -> Path:

@@ -1,5 +1,6 @@
 """The command line, as a user types it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -66,6 +67,24 @@ def test_build_check_show_lessons() -> None:
     assert done("show", "fastai.xlsm") == done("show", "fastai")
     assert "288" in done("show", "fastai")
     assert "fastai" in done("lessons")
+
+
+def test_the_table_for_programs(mine: str) -> None:
+    shown = json.loads(done("show", mine, "--json"))
+    assert [layer["name"] for layer in shown["layers"]] == ["input", *(node.name for node in small().nodes)]
+    assert shown["layers"][-1]["shape"] == list(small().output.out_shape)
+
+
+def test_classes_get_the_names_that_are_given(tmp_path: Path, mine: str) -> None:
+    count = small().output.out_shape[0]
+    names = [f"class {n}" for n in range(count)]
+    (tmp_path / "names.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    done("build", mine, "--classes", "names.txt", "-o", "named.xlsx")
+    assert read(tmp_path / "named.xlsx").network.classes == tuple(names)
+    done("build", mine, "--classes", ", ".join(names), "-o", "named.xlsx", "--force")
+    assert read(tmp_path / "named.xlsx").network.classes == tuple(names)
+    assert "one output a class" in refused("build", mine, "--classes", "one", "-o", "other.xlsx")
+    assert not (tmp_path / "other.xlsx").exists()
 
 
 def test_an_existing_workbook_is_kept_unless_forced(tmp_path: Path, mine: str) -> None:

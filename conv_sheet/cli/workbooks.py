@@ -1,6 +1,7 @@
 """Commands that make, show and check workbooks."""
 
 import contextlib
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors
+from conv_sheet.errors import DataError
 from conv_sheet.files import check_free
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
 @click.option("--weights", type=FILE, help="Weights as .npz or .safetensors, named as in PyTorch.")
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
+@click.option("--classes", help="Names of the classes, with commas between them, or a text file with one in each line.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
 @click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
@@ -41,6 +44,7 @@ def build(
     digit: int | None,
     weights: Path | None,
     seed: int | None,
+    classes: str | None,
     old: Path | None,
     backprop: bool,
     force: bool,
@@ -57,7 +61,7 @@ def build(
       conv-sheet build fastai --image me.png -o me.xlsx
       conv-sheet build fastai -o fastai.html
       conv-sheet build mine.toml --weights mine.npz --force
-      conv-sheet build mine.onnx
+      conv-sheet build mine.onnx --classes cat,dog
       conv-sheet build --from old.xlsm -o new.xlsm
     """
     _exclude(image=image, digit=digit)
@@ -66,7 +70,7 @@ def build(
 
     if old is not None:
         given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
-        if given or backprop or any(option is not None for option in (image, digit, weights, seed)):
+        if given or backprop or any(option is not None for option in (image, digit, weights, seed, classes)):
             raise click.UsageError("--from takes everything from the workbook: give only --output, --force and --open")
         from conv_sheet.opening import read_any
 
@@ -75,6 +79,8 @@ def build(
         name, state = old.stem, read_any(old)
     else:
         chosen = lessons.load(lesson)
+        if classes is not None:
+            chosen = lessons.with_classes(chosen, _names(classes))
         name = chosen.name
         out = out or Path(f"{chosen.name}.xlsm")
         check_output(out, force, page=True)
@@ -96,6 +102,21 @@ def build(
 def _exclude(**options: object) -> None:
     if all(value is not None for value in options.values()):
         raise click.UsageError(f"{' and '.join(f'--{name}' for name in options)} exclude each other")
+
+
+def _names(said: str) -> list[str]:
+    """Names that stand in a text file, a line each, or with commas between them.
+
+    >>> _names("cat, dog")
+    ['cat', 'dog']
+    """
+    path = Path(said)
+    if not path.is_file():
+        return [name.strip() for name in said.split(",")]
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        raise DataError(f"{path} is not a text in UTF-8 with the name of a class in each line") from None
 
 
 def _picture(path: Path, shape: tuple[int, ...]) -> "Array":
@@ -170,16 +191,18 @@ def list_lessons() -> None:
 
 @click.command()
 @click.argument("what", metavar="LESSON|WORKBOOK")
-def show(what: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON, for programs.")
+def show(what: str, as_json: bool) -> None:
     """Print the table of layers of a lesson, a spec or a workbook.
 
     \b
     Examples:
       conv-sheet show fastai
       conv-sheet show mine.xlsx
+      conv-sheet show mine.onnx --json
     """
     from conv_sheet import lessons
-    from conv_sheet.network.summary import as_text
+    from conv_sheet.network.summary import as_records, as_text
 
     if Path(what).suffix.lower() in BOOKS:
         from conv_sheet.opening import read_spec
@@ -189,6 +212,10 @@ def show(what: str) -> None:
     else:
         source = lessons.load(what)
         network, lesson = source.network, source.lesson
+    if as_json:
+        layers = as_records(network)
+        click.echo(json.dumps({"title": lesson.title, "classes": network.classes, "layers": layers}, indent=2))
+        return
     click.echo(lesson.title)
     echo(as_text(network))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm, prod
+from typing import Any
 
 from conv_sheet.layers import Field, Shape
 from conv_sheet.network.graph import INPUT, Network, Node
@@ -130,6 +131,27 @@ def seen(fields: Sequence[Field]) -> int:
             indices = {index for at in indices for _, index in field.taps(at)}
         most = max(most, max(indices) - min(indices) + 1 if indices else 0)
     return most
+
+
+def as_records(network: Network) -> list[dict[str, Any]]:
+    """The table as numbers and texts that JSON can hold; what a value sees is in rows and columns.
+
+    >>> conv = {"kind": "Conv2d", "out_channels": 2, "kernel_size": 3}
+    >>> as_records(Network.from_spec({"input": [1, 28, 28], "layers": [conv]}))[1]["shape"]
+    [2, 26, 26]
+    """
+    return [
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "inputs": list(row.node.inputs) if row.node else [],
+            "shape": list(row.shape),
+            "parameters": row.parameters,
+            "multiply_adds": row.multiply_adds,
+            "sees": list(row.field),
+        }
+        for row in summary(network)
+    ]
 
 
 def as_text(network: Network) -> Iterator[str]:
