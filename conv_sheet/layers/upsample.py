@@ -99,8 +99,10 @@ class Upsample(Layer):
 
     def _whole(self, shape: Shape) -> bool:
         """Whether every value is repeated the same number of times."""
-        _, height, width = self.output_shape(shape)
-        return self.mode == "nearest" and height % shape[1] == 0 and width % shape[2] == 0
+        return self.mode == "nearest" and all(
+            out % size == 0 and ops.nearest(size, out, factor) == [n * size // out for n in range(out)]
+            for size, out, factor in self._axes(shape)
+        )
 
     def _axes(self, shape: Shape) -> list[tuple[int, int, float | None]]:
         """For rows and for columns the size, that of the output, and the factor that was asked for."""

@@ -38,11 +38,14 @@ def resize2d_backward(grad: Array, rows: Array, columns: Array) -> Array:
 def nearest(size: int, outputs: int, factor: float | None = None) -> list[int]:
     """For each row of the output the row of the input that it repeats; `factor` is how much larger it was asked to be.
 
-    Source: PyTorch, `torch.nn.Upsample`, which calculates in single precision.
+    Source: PyTorch, `torch.nn.Upsample`, which calculates in single precision, and takes no notice of the factor where
+    the output is as large as the input, or twice as large.
 
-    >>> nearest(2, 5), nearest(3, 4, factor=1.5)
-    ([0, 0, 0, 1, 1], [0, 0, 1, 2])
+    >>> nearest(2, 5), nearest(3, 4, factor=1.5), nearest(2, 2, factor=1.25)
+    ([0, 0, 0, 1, 1], [0, 0, 1, 2], [0, 1])
     """
+    if outputs in (size, 2 * size):
+        return [out * size // outputs for out in range(outputs)]
     step = Fraction(size, outputs) if factor is None else 1 / Fraction(factor)
     if step.numerator == 1:
         return [min(out // step.denominator, size - 1) for out in range(outputs)]

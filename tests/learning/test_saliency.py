@@ -69,8 +69,9 @@ def test_maps_are_those_that_pytorch_makes(make: Callable[[], WorkbookState], nu
 def test_squares_go_further_where_pixel_by_pixel_would_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     state = digits()
     each = torch_occlusion(state, 1, 3)
-    values = sum(int(np.prod(node.out_shape)) for node in state.network.nodes)
-    monkeypatch.setattr(saliency, "_WORK", 9 * values)
+    nodes = state.network.nodes
+    work = sum(node.layer.multiply_adds(node.in_shape) + 100 * int(np.prod(node.out_shape)) for node in nodes)
+    monkeypatch.setattr(saliency, "_WORK", 9 * work)
     assert saliency.patch(state.network) == (3, 3)
     falls = saliency.occlusion(state.network, state.image, state.tensors, 1)
     for y, x in np.ndindex(*falls.shape):

@@ -250,7 +250,9 @@ def _upsample(step: Step) -> None:
     how = "asymmetric" if nearest else "align_corners" if step.layer.align_corners else "half_pixel"
     scales = [out / size for size, out in zip(sizes, outputs, strict=True)]
     if given is not None and how != "align_corners":
-        scales = [1.0, given[0]] if isinstance(given, tuple) and len(given) == 1 else list(np.broadcast_to(given, 2))
+        asked = [1.0, given[0]] if isinstance(given, tuple) and len(given) == 1 else np.broadcast_to(given, 2)
+        plain = (1, 2) if nearest else ()  # of these PyTorch takes no notice of the factor
+        scales = [scale if scale in plain else factor for scale, factor in zip(scales, asked, strict=True)]
     step.put(
         "Resize",
         [*step.inputs, "", step.made("scales", [1.0, 1.0, *scales])],
