@@ -104,8 +104,7 @@ def load(lesson: str) -> Source:
     path = Path(lesson)
     if is_model(path):
         model = read_model(path)
-        theirs = {ours: name for ours, name in model.names.items() if ours != name}
-        spec = from_tables(model.spec | ({"names": theirs} if theirs else {}))
+        spec = from_tables(model.whole_spec())
         return Source(path.stem, spec.network, spec.lesson, model=model)
     if path.is_file():
         spec = _spec(path)

@@ -83,6 +83,8 @@ def test_classes_get_the_names_that_are_given(tmp_path: Path, mine: str) -> None
     assert read(tmp_path / "named.xlsx").network.classes == tuple(names)
     done("build", mine, "--classes", ", ".join(names), "-o", "named.xlsx", "--force")
     assert read(tmp_path / "named.xlsx").network.classes == tuple(names)
+    many = [f"class {n}" for n in range(99)]  # too long a text for the name of a file
+    assert "one output a class" in refused("build", mine, "--classes", ", ".join(many), "-o", "other.xlsx")
     assert "one output a class" in refused("build", mine, "--classes", "one", "-o", "other.xlsx")
     assert not (tmp_path / "other.xlsx").exists()
 

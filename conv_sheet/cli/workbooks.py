@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -110,13 +111,12 @@ def _names(said: str) -> list[str]:
     >>> _names("cat, dog")
     ['cat', 'dog']
     """
-    path = Path(said)
-    if not path.is_file():
+    if not os.path.isfile(said):  # pathlib raises where a text is too long to name a file
         return [name.strip() for name in said.split(",")]
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        return [line.strip() for line in Path(said).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
-        raise DataError(f"{path} is not a text in UTF-8 with the name of a class in each line") from None
+        raise DataError(f"{said} is not a text in UTF-8 with the name of a class in each line") from None
 
 
 def _picture(path: Path, shape: tuple[int, ...]) -> "Array":

@@ -201,7 +201,7 @@ class Slice(Layer):
             raise SpecError(f"dim = {self.dim} must be from 1 to {len(shape)}: its input has shape {list(shape)}")
         return 2 if axis == 1 and shape[1] == 1 else axis
 
-    def _cut(self, shape: Shape) -> tuple[int, range]:
+    def cut(self, shape: Shape) -> tuple[int, range]:
         """The axis, and the indices along it."""
         axis = self._axis(shape)
         cut = range(*slice(self.start, self.end, self.step).indices(shape[axis]))
@@ -210,19 +210,19 @@ class Slice(Layer):
         return axis, cut
 
     def _part(self, shape: Shape) -> tuple[slice, ...]:
-        axis, cut = self._cut(shape)
+        axis, cut = self.cut(shape)
         every = [slice(None)] * (len(shape) + 1)
         every[axis + 1] = slice(cut.start, cut.stop, cut.step)
         return tuple(every)
 
     def output_shape(self, shape: Shape) -> Shape:
-        axis, cut = self._cut(shape)
+        axis, cut = self.cut(shape)
         return *shape[:axis], len(cut), *shape[axis + 1 :]
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
         if not shape:
             return Field(), Field()
-        axis, cut = self._cut(shape)
+        axis, cut = self.cut(shape)
         rows, columns = (
             Field(stride=cut.step, before=-cut.start) if axis == number and len(shape) == 3 else Field()
             for number in (1, 2)
@@ -230,7 +230,7 @@ class Slice(Layer):
         return rows, columns
 
     def uniform(self, shape: Shape) -> bool:
-        axis, cut = self._cut(shape)
+        axis, cut = self.cut(shape)
         return axis > 0 or (cut.start, cut.step) == (0, 1)
 
     def forward(self, x: Array, params: Tensors) -> Array:
@@ -244,7 +244,7 @@ class Slice(Layer):
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         source = site.source
-        axis, cut = self._cut(source.shape)
+        axis, cut = self.cut(source.shape)
 
         def out(*at: int) -> str:
             there = [cut[index] if number == axis else index for number, index in enumerate(at)]
@@ -261,7 +261,7 @@ class Slice(Layer):
         return f"SUM({','.join(windows)})"
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        axis, cut = self._cut(site.source.shape)
+        axis, cut = self.cut(site.source.shape)
         back = {index: out for out, index in enumerate(cut)}
         alone = len(site.source.shape) == 1
 
@@ -282,12 +282,12 @@ class Slice(Layer):
         return {"input": "gradient where the value was taken, 0 elsewhere"}
 
     def torch(self, shape: Shape) -> str:
-        axis, cut = self._cut(shape)
+        axis, cut = self.cut(shape)
         step = f":{cut.step}" if cut.step > 1 else ""
         return f"lambda x: x[{', '.join([':'] * (axis + 1))}, {cut.start}:{cut.stop}{step}]"
 
     def words(self, shape: Shape) -> str:
-        axis, cut = self._cut(shape)
+        axis, cut = self.cut(shape)
         what = ("values",) if len(shape) == 1 else ("maps", "rows", "columns")
         every = "" if cut.step == 1 else f", every {cut.step}."
         return f"{what[axis]} {cut.start + 1} to {cut[-1] + 1}{every}"

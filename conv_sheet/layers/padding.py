@@ -44,7 +44,7 @@ class _Pad(Layer):
     def _all_sides(self) -> tuple[int, ...]:
         return self.padding if isinstance(self.padding, tuple) else (self.padding,) * (2 * self._axes)
 
-    def _pairs(self) -> list[tuple[int, int]]:
+    def pairs(self) -> list[tuple[int, int]]:
         """Before and behind, of maps, of rows and of columns."""
         sides = self._all_sides()
         pairs = [(sides[n], sides[n + 1]) for n in range(0, len(sides), 2)]
@@ -53,25 +53,25 @@ class _Pad(Layer):
     def _sources(self, shape: Shape) -> list[NDArray[np.intp]]:
         """For maps, rows and columns which one of the input each repeats, -1 for none."""
         given: dict[str, Any] = {"constant_values": -1} if self._mode == "constant" else {}
-        axes = zip(shape, self._pairs(), strict=True)
+        axes = zip(shape, self.pairs(), strict=True)
         return [np.pad(np.arange(size), pair, mode=self._mode, **given) for size, pair in axes]
 
     def output_shape(self, shape: Shape) -> Shape:
         size = maps(shape, self.kind)
         if self._axes == 1 and size[1] != 1:
             raise ShapeError(f"{self.kind} reads maps of one row, but its input has shape {shape}")
-        for length, pair in zip(size, self._pairs(), strict=True):
+        for length, pair in zip(size, self.pairs(), strict=True):
             most = {"reflect": length - 1, "wrap": length}.get(self._mode, max(pair))
             if max(pair) > most:
                 raise ShapeError(f"{self.kind} can pad {length} values by at most {most}, not by {max(pair)}")
-        return tuple(length + sum(pair) for length, pair in zip(size, self._pairs(), strict=True))
+        return tuple(length + sum(pair) for length, pair in zip(size, self.pairs(), strict=True))
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
-        _, rows, columns = (Field(before=before) for before, _ in self._pairs())
+        _, rows, columns = (Field(before=before) for before, _ in self.pairs())
         return rows, columns
 
     def uniform(self, shape: Shape) -> bool:
-        return self._mode == "constant" and self._value == 0 and self._pairs()[0] == (0, 0)
+        return self._mode == "constant" and self._value == 0 and self.pairs()[0] == (0, 0)
 
     def over(self, windows: Sequence[str], own: Mapping[str, str]) -> str:
         return f"SUM({','.join(windows)})"
@@ -89,7 +89,7 @@ class _Pad(Layer):
             there = [axis[index] for axis, index in zip(sources, at, strict=True)]
             return number(self._value) if min(there) < 0 else site.source.cell(*there)
 
-        shared = all(pair == (0, 0) for pair in self._pairs()[1:])
+        shared = all(pair == (0, 0) for pair in self.pairs()[1:])
         return {"out": Formula(out, shared=shared)}
 
     def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
@@ -101,7 +101,7 @@ class _Pad(Layer):
             planes, rows, columns = back[0][plane], back[1][y], back[2][x]
             return total([upstream.cell(p, row, column) for p in planes for row in rows for column in columns])
 
-        return {"input": Formula(source, shared=self._mode == "constant" or not any(map(sum, self._pairs())))}
+        return {"input": Formula(source, shared=self._mode == "constant" or not any(map(sum, self.pairs())))}
 
     def gradient_words(self) -> dict[str, str]:
         repeats = self._mode != "constant"
@@ -112,7 +112,7 @@ class _Pad(Layer):
         return f"value; around the maps {around.get(self._mode, 'what stands on the other side')}"
 
     def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        pairs = zip(cells, map(sum, self._pairs()), strict=True)
+        pairs = zip(cells, map(sum, self.pairs()), strict=True)
         return tuple(f"{cell}+{more}" if more else cell for cell, more in pairs)
 
 

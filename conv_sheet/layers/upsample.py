@@ -47,6 +47,11 @@ class Upsample(Layer):
 
     >>> Upsample(scale_factor=2).output_shape((3, 4, 5)), Upsample(size=(7, 7), mode="bilinear").output_shape((3, 4, 5))
     ((3, 8, 10), (3, 7, 7))
+
+    Only by whole factors is every value repeated as often as the others:
+
+    >>> Upsample(scale_factor=3).uniform((1, 2, 2)), Upsample(scale_factor=3.4).uniform((1, 2, 2))
+    (True, False)
     """
 
     kind: ClassVar[str] = "Upsample"
@@ -101,20 +106,20 @@ class Upsample(Layer):
         """Whether every value is repeated the same number of times."""
         return self.mode == "nearest" and all(
             out % size == 0 and ops.nearest(size, out, factor) == [n * size // out for n in range(out)]
-            for size, out, factor in self._axes(shape)
+            for size, out, factor in self.axes(shape)
         )
 
-    def _axes(self, shape: Shape) -> list[tuple[int, int, float | None]]:
+    def axes(self, shape: Shape) -> list[tuple[int, int, float | None]]:
         """For rows and for columns the size, that of the output, and the factor that was asked for."""
         factors = self._factors() or (None, None)
         return list(zip(shape[1:], self.output_shape(shape)[1:], factors, strict=True))
 
     def fields(self, shape: Shape) -> tuple[Field, Field]:
         if self._whole(shape):
-            each = [out // size for size, out, _ in self._axes(shape)]
+            each = [out // size for size, out, _ in self.axes(shape)]
             rows, columns = (Field(times, before=times - 1, spread=times) for times in each)
         else:
-            rows, columns = (self._field(*axis) for axis in self._axes(shape))
+            rows, columns = (self._field(*axis) for axis in self.axes(shape))
         return rows, columns
 
     def _field(self, size: int, out: int, factor: float | None) -> Field:
@@ -135,7 +140,7 @@ class Upsample(Layer):
     def _parts(self, shape: Shape) -> list[list[_Parts]]:
         """For each row and for each column of the output what it is made of."""
         found: list[list[_Parts]] = []
-        for axis in self._axes(shape):
+        for axis in self.axes(shape):
             if self.mode == "nearest":
                 found.append([[(index, 1.0)] for index in ops.nearest(*axis)])
                 continue

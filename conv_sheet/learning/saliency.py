@@ -9,7 +9,7 @@ from conv_sheet import ops
 from conv_sheet.layers import Array, Tensors
 from conv_sheet.network.graph import Network
 
-_BATCH = 640_000
+_BATCH_VALUES = 640_000
 """Values of all layers that are calculated together: fastest, because they stay in the processor's cache."""
 _WORK = 3_000_000_000
 """Most multiply-adds of one occlusion map, about a second."""
@@ -46,7 +46,7 @@ def occlusion(network: Network, image: Array, tensors: Tensors, number: int) -> 
     rows, columns = _covered(height, side, stride), _covered(width, side, stride)
     down, right = rows.repeat(len(columns), axis=0), np.tile(columns, (len(rows), 1))
     alike = not any(node.layer.draws(node.own(tensors)) for node in network.nodes)
-    size = max(1, _BATCH // _values(network)) if alike else 1
+    size = max(1, _BATCH_VALUES // _values(network)) if alike else 1
     left = []
     for first in range(0, len(down), size):
         batch = slice(first, first + size)

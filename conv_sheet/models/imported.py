@@ -8,6 +8,7 @@ import numpy as np
 
 from conv_sheet.layers import Array
 
+_LONGEST_NAME = 255
 LARGEST_FILE = 256 << 20
 """Bytes of a file, or of a part of one, from which on nothing is read: a workbook could never hold so many weights."""
 
@@ -27,6 +28,16 @@ class Imported:
     notes: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Array] = field(default_factory=dict)
+
+    def whole_spec(self) -> dict[str, Any]:
+        """The spec with the source's names where they are others, but for those that no cell could show.
+
+        >>> Imported({"input": [1, 2, 2]}, {}, names={"conv1.weight": "0.weight", "fc.bias": "fc.bias"}).whole_spec()
+        {'input': [1, 2, 2], 'source_names': {'conv1.weight': '0.weight'}}
+        """
+        others = {ours: name for ours, name in self.names.items() if ours != name}
+        said = {ours: name for ours, name in others.items() if name.isprintable() and len(name) <= _LONGEST_NAME}
+        return self.spec | ({"source_names": said} if said else {})
 
 
 def shown(name: object, longest: int = 60) -> str:

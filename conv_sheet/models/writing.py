@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from keyword import iskeyword
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def export(path: Path, network: Network, lesson: Lesson, tensors: Mapping[str, A
     Raises DataError where no file is called so, SpecError where a layer cannot be said there.
     """
     files, suffix = written(path), path.suffix.lower()
-    named = {_theirs(name, lesson.names): value for name, value in state_dict(network, tensors).items()}
+    theirs = lesson.source_names
+    named = {theirs.get(name, name): value for name, value in state_dict(network, tensors).items()}
     if suffix == ".npz":
         save(path, named)
     elif suffix == ".safetensors":
@@ -56,30 +58,22 @@ def export(path: Path, network: Network, lesson: Lesson, tensors: Mapping[str, A
         with atomic_write(path) as temporary:
             Path(temporary).write_bytes(made.SerializeToString(deterministic=True))
     else:
-        save(files[1], state_dict(network, tensors))
+        parts = ((name.partition("."), value) for name, value in state_dict(network, tensors).items())
+        save(files[1], {f"{_word(layer)}.{short}": value for (layer, _, short), value in parts})
         _text(path, code(network, tensors, lesson.title, files[1].name))
 
 
 def state_dict(network: Network, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """The tensors as PyTorch's `state_dict` has them: its shapes, single precision, and counts of batches as 0."""
+    """The tensors as PyTorch's `state_dict` has them: in its shapes, and in single precision.
+
+    A BatchNorm counts its batches, too; PyTorch takes weights without that number.
+    """
     found: dict[str, Array] = {}
     for node in network.nodes:
         for short, shape in node.layer.torch_shapes(node.in_shape).items():
             if short not in node.layer.settings and shape:
                 found[f"{node.name}.{short}"] = tensors[f"{node.name}.{short}"].reshape(shape).astype(np.float32)
-        found |= {f"{node.name}.{short}": np.array(0) for short in node.layer.unused}
     return found
-
-
-def _theirs(name: str, names: Mapping[str, str]) -> str:
-    """The name of a tensor in the model that the network was read from; what stands beside a known one is like it.
-
-    >>> _theirs("bn1.num_batches_tracked", {"bn1.running_mean": "0.bn1.running_mean"})
-    '0.bn1.num_batches_tracked'
-    """
-    layer, _, short = name.rpartition(".")
-    beside = (other.rpartition(".")[0] for ours, other in names.items() if ours.rpartition(".")[0] == layer)
-    return names.get(name) or f"{next(beside, layer)}.{short}"
 
 
 _CODE = '''"""{title}
@@ -112,16 +106,37 @@ with np.load(Path(__file__).with_name("{weights}")) as stored:
 '''
 
 
+TAKEN = {
+    *(
+        "apply",
+        "bfloat16",
+        "buffers",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "eval",
+        "float",
+        "forward",
+        "half",
+    ),
+    *("ipu", "modules", "mtia", "parameters", "to", "train", "training", "type", "xpu"),
+    *("self", "torch", "nn", "np", "Path"),
+}
+"""Words that cannot name a layer in code: attributes of every module of PyTorch, and what the code itself uses."""
+
+
 def code(network: Network, tensors: Mapping[str, Array], title: str, weights: str) -> str:
     """A module of PyTorch as Python code, which loads its weights from a file beside it."""
-    layers = [f"        self.{node.name} = {_torch(node, tensors)}" for node in network.nodes if not node.layer.joins]
+    layers = [f"        self.{_word(n.name)} = {_torch(n, tensors)}" for n in network.nodes if not n.layer.joins]
     return _CODE.format(
         title=" ".join(title.replace("\\", " ").replace('"', "'").split()),
         weights=weights,
         shape=", ".join(map(str, network.input_shape)),
         layers="\n".join(layers) or "        pass",
-        steps="\n".join(f"        {node.name} = {_step(node)}" for node in network.nodes),
-        last=network.output.name,
+        steps="\n".join(f"        {_word(n.name)} = {_step(n)}" for n in network.nodes),
+        last=_word(network.output.name),
     )
 
 
@@ -133,12 +148,17 @@ def _torch(node: Node, tensors: Mapping[str, Array]) -> str:
 
 
 def _step(node: Node) -> str:
-    layer = node.layer
+    layer, names = node.layer, [_word(name) for name in node.inputs]
     if layer.joins:
-        return layer.joined_torch(node.inputs, node.in_shape)
-    (source,) = node.inputs
+        return layer.joined_torch(names, node.in_shape)
     one_row = layer.kind.endswith("1d") and len(node.in_shape) == 3
-    return f"self.{node.name}({source}.squeeze(2)).unsqueeze(2)" if one_row else f"self.{node.name}({source})"
+    rows = (".squeeze(2)", ".unsqueeze(2)") if one_row else ("", "")
+    return f"self.{_word(node.name)}({names[0]}{rows[0]}){rows[1]}"
+
+
+def _word(name: str) -> str:
+    """The name of a layer, or one like it where that is a word of Python's or of PyTorch's modules."""
+    return f"{name}_" if iskeyword(name) or name in TAKEN else name
 
 
 def _text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 
-KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "names", "try")
+KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "source_names", "try")
 """What of a spec is the lesson's."""
 
 
@@ -65,7 +65,7 @@ class Lesson:
     """Whether a workbook shows how the network learns, too."""
     answer: str = ""
     """Defined name of the cells that a page in a browser keeps in sight, where the network names no classes."""
-    names: Mapping[str, str] = field(default_factory=dict)
+    source_names: Mapping[str, str] = field(default_factory=dict)
     """What tensors are called in the model that the network was read from, where that is something else."""
 
     @classmethod
@@ -83,7 +83,7 @@ class Lesson:
             picture=_text("picture", spec.get("picture", "")),
             backprop=backprop,
             answer=_text("answer", spec.get("answer", "")),
-            names=_names(spec.get("names", {})),
+            source_names=_source_names(spec.get("source_names", {})),
         )
 
     def spec(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Lesson:
         sheets = list(self.sheets)
         says = (
             *(self.title, self.question, self.description, self.picture, self.backprop, sheets, self.answer),
-            *(dict(self.names), tries),
+            *(dict(self.source_names), tries),
         )
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 
@@ -122,10 +122,10 @@ def _text(key: str, value: Any, most: int = MOST_TEXT) -> str:
     return value
 
 
-def _names(table: Any) -> dict[str, str]:
+def _source_names(table: Any) -> dict[str, str]:
     if not isinstance(table, dict):
-        raise SpecError(f"names = {table!r} is not a table of names by names")
-    return {key: _text("names", value, MOST_SHORT) for key, value in table.items()}
+        raise SpecError(f"source_names = {table!r} is not a table of names by names")
+    return {key: _text("source_names", value, MOST_SHORT) for key, value in table.items()}
 
 
 def _tries(tables: Any) -> tuple[Try, ...]:

@@ -119,7 +119,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Unflatten": {"unflattened_size": st.just([])},
     "Upsample": {
         "size": st.none() | pairs(1, 9),
-        "scale_factor": st.none() | st.sampled_from([1, 2, 3, 1.5, 2.5, 0.5, [2, 1], [1.5, 3]]),
+        "scale_factor": st.none() | st.sampled_from([1, 2, 3, 1.25, 1.5, 2.5, 3.4, 0.5, [2, 1], [1.5, 3]]),
         "mode": st.sampled_from(["nearest", "bilinear"]),
         "align_corners": st.none() | st.booleans(),
     },

@@ -12,17 +12,18 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cli import main
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import KINDS, Array
-from conv_sheet.models import from_torch, read_weights
+from conv_sheet.models import read_weights
 from conv_sheet.models.onnx import writing as onnx_writing
 from conv_sheet.models.onnx.writers import WRITERS
-from conv_sheet.models.writing import export
+from conv_sheet.models.writing import TAKEN, export
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.network.spec import from_tables, parse
+from conv_sheet.network.spec import parse
 from conv_sheet.opening import read
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.change import patch_cells
@@ -92,14 +93,27 @@ def test_code_is_a_module_of_pytorch(network: Network, tmp_path: Path) -> None:
     assert_close(answer, network.forward(images, tensors)[network.output.name])
 
 
+def test_layers_may_be_called_as_they_like(tmp_path: Path) -> None:
+    assert {name for name in dir(torch.nn.Module()) if "_" not in name} <= TAKEN
+    names = ["class", "torch", "forward", "nn", "type"]
+    layers = [{"name": name, "kind": "Conv2d", "out_channels": 2, "kernel_size": 1} for name in names]
+    joined = {"kind": "Concat", "inputs": ["torch", "type"]}
+    network = Network.from_spec({"input": [1, 2, 2], "layers": [*layers, joined]})
+    tensors, images = filled(network)
+    export(tmp_path / "net.py", network, Lesson(), tensors)
+    model = runpy.run_path(str(tmp_path / "net.py"))["model"]
+    with torch.no_grad():
+        answer = model(torch.tensor(images, dtype=torch.float32))
+    assert_close(answer, network.forward(images, tensors)[network.output.name])
+
+
 @pytest.fixture(scope="module", params=["resnet8_w4", "groupnorm_net", "blitz_lenet"])
 def edited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Edited:
     module, example = ready(request.param)
-    imported = from_torch(module, example)
-    theirs = {ours: name for ours, name in imported.names.items() if ours != name}
-    spec = from_tables(imported.spec | {"names": theirs})
     path = tmp_path_factory.mktemp("export") / "book.xlsx"
-    state = WorkbookState.of(spec.network, example[0].numpy().astype(float), imported.tensors, lesson=spec.lesson)
+    torch.export.save(torch.export.export(module, (example,)), path.with_name("model.pt2"))
+    source = lessons.load(str(path.with_name("model.pt2")))
+    state = WorkbookState.of(source.network, example[0].numpy().astype(float), source.tensors(), lesson=source.lesson)
     build(state, path)
     _, placed = next(iter(state.layout.parameters()))
     patch_cells(path, path, {placed.blocks[0].sheet: {placed.blocks[0].position(0, 0): 0.75}})

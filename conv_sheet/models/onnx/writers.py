@@ -220,12 +220,8 @@ def _reshape(step: Step) -> None:
 
 
 def _slice(step: Step) -> None:
-    taken = np.arange(np.prod(step.shape)).reshape(1, *step.shape)
-    axis = next((n for n, (a, b) in enumerate(zip(step.shape, step.node.out_shape, strict=True)) if a != b), 0)
-    kept = step.layer.forward(taken, {})[0].reshape(step.node.out_shape)
-    numbers = np.moveaxis(kept, axis, 0).reshape(step.node.out_shape[axis], -1)[:, 0]
-    places = np.unravel_index(numbers.astype(int), step.shape)[axis]
-    step.put("Gather", [*step.inputs, step.made("places", places, np.int64)], axis=axis + 1)
+    axis, cut = step.layer.cut(step.shape)
+    step.put("Gather", [*step.inputs, step.made("places", list(cut), np.int64)], axis=axis + 1)
 
 
 def _pixel_shuffle(step: Step) -> None:
@@ -234,25 +230,21 @@ def _pixel_shuffle(step: Step) -> None:
 
 def _pad(mode: str) -> Callable[[Step], None]:
     def write(step: Step) -> None:
-        given = step.layer.padding
-        axes = {"1": 1, "2": 2, "3": 3}[step.layer.kind[-2]]
-        sides = given if isinstance(given, tuple) else (given,) * (2 * axes)
-        before, behind = ([0] * (4 - axes) + list(sides[first::2])[::-1] for first in (0, 1))
+        before, behind = zip((0, 0), *step.layer.pairs(), strict=True)
         value = [step.made("value", getattr(step.layer, "value", 0.0))] if mode == "constant" else []
-        step.put("Pad", [*step.inputs, step.made("pads", before + behind, np.int64), *value], mode=mode)
+        step.put("Pad", [*step.inputs, step.made("pads", [*before, *behind], np.int64), *value], mode=mode)
 
     return write
 
 
 def _upsample(step: Step) -> None:
-    given, sizes, outputs = step.layer.scale_factor, step.shape[1:], step.node.out_shape[1:]
     nearest = step.layer.mode == "nearest"
     how = "asymmetric" if nearest else "align_corners" if step.layer.align_corners else "half_pixel"
-    scales = [out / size for size, out in zip(sizes, outputs, strict=True)]
-    if given is not None and how != "align_corners":
-        asked = [1.0, given[0]] if isinstance(given, tuple) and len(given) == 1 else np.broadcast_to(given, 2)
-        plain = (1, 2) if nearest else ()  # of these PyTorch takes no notice of the factor
-        scales = [scale if scale in plain else factor for scale, factor in zip(scales, asked, strict=True)]
+    plain = (1, 2) if nearest else ()  # of these PyTorch takes no notice of the factor
+    scales = [
+        out / size if factor is None or step.layer.align_corners or out / size in plain else factor
+        for size, out, factor in step.layer.axes(step.shape)
+    ]
     step.put(
         "Resize",
         [*step.inputs, "", step.made("scales", [1.0, 1.0, *scales])],
