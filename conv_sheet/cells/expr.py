@@ -307,6 +307,15 @@ def formatted(x: Operand, pattern: str, show: Callable[[float], str]) -> Expr:
     return call("TEXT", lambda v, _: cellwise(show, v), x, pattern)
 
 
+def repeated(piece: str, times: Operand) -> Expr:
+    """`REPT`: a text several times.
+
+    >>> repeated("█", Expr(3.0, "A1"))
+    Expr(value='███', formula='REPT("█",A1)', level=9, area=False)
+    """
+    return call("REPT", lambda what, n: cellwise(lambda k: what * int(k), n), piece, times)
+
+
 def all_of(*tests: Operand) -> Expr:
     """`AND`."""
     return call("AND", lambda *v: plain(np.logical_and.reduce(np.broadcast_arrays(*v))), *tests)

@@ -17,7 +17,7 @@ FUNCTIONS = frozenset(
     {
         *("ABS", "ADDRESS", "AND", "AVERAGE", "CHOOSE", "COLUMNS", "COUNT", "DEVSQ", "ERF"),
         *("EXACT", "EXP", "IF", "INDEX", "INT", "LN", "MATCH", "MAX", "MIN"),
-        *("MOD", "NOT", "OR", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2"),
+        *("MOD", "NOT", "OR", "REPT", "ROUND", "ROWS", "SQRT", "SUM", "SUMPRODUCT", "SUMXMY2"),
         *("TANH", "TEXT"),
     }
 )

@@ -147,6 +147,8 @@ class Page:
     palettes: list[Palette] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
+    reads: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Single cells that show what another holds, by its defined name."""
     bars: list[Bars] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     buttons: list[Button] = field(default_factory=list)
@@ -170,7 +172,7 @@ class Page:
             checked(formula, where)
         if (row, column) in self.singles:
             raise WorkbookError(f"{where} gets two contents: {self.singles[row, column].value!r} and {value!r}")
-        self.singles[row, column] = Cell(value, style, formula, owner)
+        self.singles[row, column] = Cell(value, self._legible(value, style), formula, owner)
 
     def fill(self, block: Block, content: Expr | NDArray[Any], style: Style, owner: str = "") -> None:
         """Fill a block with values, or with an expression whose formula is that of the block's first cell.
@@ -178,9 +180,11 @@ class Page:
         Values of fewer rows or columns are repeated, as NumPy broadcasts them.
         """
         if not isinstance(content, Expr):
+            style = self._legible(content, style)
             self.fills.append(Fill(block, np.broadcast_to(content, block.shape), style, owner=owner))
             return
         values = np.broadcast_to(np.asarray(content.value), block.shape)
+        style = self._legible(values, style)
         checked(content.formula, self._address(block.row, block.column))
         moved, (down, right) = mover(content.formula), block.step
         formula = moved if block.step == (1, 1) else lambda y, x: moved(y * down, x * right)
@@ -206,7 +210,7 @@ class Page:
         checked(longest, self._address(block.row, block.column))
         texts = any(isinstance(value, str) for row in values for value in row)
         array = np.array(values, dtype=object if texts else None)
-        self.fills.append(Fill(block, array, style, lambda y, x: formulas[y][x], owner=owner))
+        self.fills.append(Fill(block, array, self._legible(array, style), lambda y, x: formulas[y][x], owner=owner))
         return array
 
     def account(
@@ -344,33 +348,16 @@ class Page:
         text = f"COLUMNS({self._prefix(block)}{first.fixed()}:{first.fixed_row()})"
         return _counted(Expr(np.broadcast_to(columns + 1.0, block.shape), text), block.step[1])
 
+    def _legible(self, content: Any, style: Style) -> Style:
+        """Texts are as large as the sheet's zoom asks for; numbers are read closer to."""
+        words = isinstance(content, str) or (isinstance(content, np.ndarray) and content.dtype.kind in "OU")
+        return style.legible(self.zoom) if words else style
+
     def _prefix(self, block: Block) -> str:
         return "" if block.sheet == self.title else block.prefix
 
     def _address(self, row: int, column: int) -> str:
         return f"{self.title}!{column_letters(column)}{row}"
-
-
-def occupied(page: Page) -> NDArray[np.bool_]:
-    """Which cells of a page hold something, (rows, columns) from row and column 1.
-
-    Raises WorkbookError where two contents stand in one cell.
-    """
-    rows, columns = page.last
-    grid = np.zeros((rows + 1, columns + 1), dtype=bool)
-    for row, column in page.singles:
-        grid[row, column] = True
-    for one in page.fills:
-        block = one.block
-        part = grid[
-            block.row : block.last_row + 1 : block.step[0], block.column : block.last_column + 1 : block.step[1]
-        ]
-        if part.any():
-            y, x = (int(n) for n in np.argwhere(part)[0])
-            row, column = block.position(y, x)
-            raise WorkbookError(f"{page.title}!{column_letters(column)}{row} gets two contents")
-        part[:] = True
-    return grid[1:, 1:]
 
 
 def _counted(cells: Expr, step: int) -> Expr:

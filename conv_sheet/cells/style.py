@@ -1,26 +1,31 @@
 """Every visual constant: fonts, fills, colour scales, number formats, sizes."""
 
+import math
 from dataclasses import dataclass, replace
 
 FONT = "Calibri"
 MONO = "Consolas"
 
+BLACK = "000000"
 INK = "1F2A44"
-GREY = "7A8599"
+GREY = "5B6578"
 EDIT = "1E3A8A"
-EDIT_LINE = "A9BFEA"
+EDIT_LINE = "DDE4F1"
 PALE = "EEF2F8"
 PAD = "ECECEC"
 ORANGE = "D9730D"
+FRAME = "D81B8C"
+"""Lines around what a chosen value sees: to be told from ink, from warm maps and from weights."""
 AMBER = "FFD966"
 STRAW = "FFF4D6"
-OCHRE = "B7860B"
+OCHRE = "8A6100"
 WHITE = "FFFFFF"
-RED = "F8696B"
-BLUE = "7FB1F2"
-ROSE = "FA9C9D"
-SLATE = "8FA3BF"
+WARM = "EE7B30"
+"""Activations."""
+RED, BLUE = "EB7268", "9CC4F8"
+"""Weights and gradients above and below zero: the red is the darker one in grey print, too."""
 GREEN = "63BE7B"
+"""Probabilities."""
 GOOD = "C6EFCE"
 GOOD_TEXT = "006100"
 BAD = "FFC7CE"
@@ -34,7 +39,16 @@ DOT_WIDTH = 0.83
 """Column width of a picture to look at only: 11 pixels on Windows."""
 DOT_HEIGHT = 8.25
 """Row height of such a picture in points: 11 pixels."""
+SMALL_WIDTH, SMALL_HEIGHT = 2.86, 15.0
+"""Column width and row height of square cells among texts: 20 pixels on Windows."""
+LINE_SPACING = 1.36
+"""Height of a line of text by the size of its letters."""
 NETWORK_ZOOM = 70
+"""Per cent at which sheets of square cells open."""
+NEAR_ZOOM = 80
+"""The same where the numbers are what one looks at."""
+LEGIBLE = 9.0
+"""Points that a text has at least at the zoom with which its sheet opens."""
 
 
 @dataclass(frozen=True)
@@ -56,35 +70,52 @@ class Style:
     underline: bool = False
     indent: int = 0
 
+    def legible(self, zoom: int) -> "Style":
+        """The same for a text on a sheet that opens at some per cent: as large as it must be to be read there.
 
-ACTIVATION = Style(format="0.0", horizontal="center", shrink=True)
+        >>> Style(size=8).legible(70).size, Style(size=22).legible(70).size
+        (13.0, 22)
+        """
+        least = math.ceil(LEGIBLE * 100 / zoom)
+        hidden = self.color == WHITE and self.fill is None
+        return self if hidden or self.size >= least else replace(self, size=float(least))
+
+
+_TENTHS = "[>=0.05]0.0;[<=-0.05]-0.0;"
+"""One decimal, and nothing where it would say 0.0."""
+_HUNDREDTHS = "[>=0.005]0.00;[<=-0.005]-0.00;"
+
+ACTIVATION = Style(format=_TENTHS, horizontal="center", shrink=True)
 SCORE = replace(ACTIVATION, format="0.00")
 PROBABILITY = replace(ACTIVATION, format="0%", bold=True)
 MASK = replace(ACTIVATION, format="0")
 CHANGE = replace(ACTIVATION, format="+0%;-0%;0%")
-PIXEL = replace(ACTIVATION, color=EDIT, line=EDIT_LINE)
-WEIGHT = replace(PIXEL, format="0.00")
-SETTING = replace(PIXEL, format="General")
-GRADIENT = replace(SCORE, format="0.00;-0.00;0")
+PIXEL = replace(ACTIVATION, color=BLACK, line=EDIT_LINE)
+WEIGHT = replace(SCORE, line=EDIT_LINE, format="0.00;-0.00;0")
+SETTING = replace(ACTIVATION, color=EDIT, line=EDIT_LINE, format="General")
+GRADIENT = replace(SCORE, format=_HUNDREDTHS)
 FOLLOWER = Style(size=9, bold=True, wrap=True, vertical="top")
 PADDING = replace(ACTIVATION, color=GREY, fill=PAD, format="0")
-COPY = replace(PADDING, format="0.0")
-ENGINE = replace(ACTIVATION, color=GREY)
-ENGINE_SCORE = replace(SCORE, color=GREY)
+COPY = replace(PADDING, format=_TENTHS)
+ENGINE = replace(ACTIVATION, italic=True)
+ENGINE_SCORE = replace(SCORE, italic=True)
+ENGINE_GRADIENT = replace(ENGINE_SCORE, format=_HUNDREDTHS)
 ENGINE_COUNT = replace(ENGINE, format="0")
-ENGINE_PROBABILITY = replace(PROBABILITY, color=GREY)
+ENGINE_CHANGE = replace(ENGINE, format="[>=0.005]+0%;[<=-0.005]-0%;")
 
 STAGE_TITLE = Style(size=13, bold=True, fill=PALE)
-STAGE_SHAPE = Style(size=9, fill=PALE)
+STAGE_SHAPE = Style(size=9, fill=PALE, wrap=True, vertical="top")
 STAGE_TORCH = Style(size=9, mono=True, fill=PALE, wrap=True, vertical="top")
 STAGE_WORDS = Style(size=9, italic=True, color=GREY, fill=PALE, wrap=True, vertical="top")
 SCALE = Style(size=7, color=GREY, format='"±"0.00', horizontal="center", vertical="bottom", shrink=True)
 LABEL = Style(size=8, color=GREY)
+CHANNEL = replace(LABEL, horizontal="right")
 AXIS = Style(size=7, color=GREY, horizontal="center")
 NUMBERED = Style(size=8, bold=True, color=EDIT, horizontal="center")
 CLASS = Style(size=9, bold=True)
+NAMED = replace(CLASS, wrap=True, vertical="bottom")
 CLASS_BESIDE = replace(CLASS, horizontal="left", indent=1)
-DISTANCE = Style(size=9, fill=PALE, format="0.0E+00", horizontal="left")
+DISTANCE = Style(size=13, fill=PALE, format="0.0E+00", horizontal="left")
 
 TITLE = Style(size=22, bold=True)
 SUBTITLE = Style(size=11, color=GREY, wrap=True, vertical="top")
@@ -99,7 +130,9 @@ HEAD_LEFT = replace(HEAD, horizontal="left")
 RIGHT = replace(LINE, horizontal="right")
 LINKED = Style(size=11, bold=True, color=EDIT, underline=True, horizontal="center")
 CODE = Style(size=10, mono=True)
-ANSWER = Style(size=36, bold=True, horizontal="center")
+ANSWER = Style(size=36, bold=True, shrink=True)
+DONE = Style(size=11, bold=True, color=GOOD_TEXT)
+READ = Style(size=11, bold=True, horizontal="left")
 PERCENT = Style(size=11, format="0.0%", horizontal="right")
 COUNT = Style(size=11, format='0;;"·"', horizontal="right")
 DOT = Style(size=6, format=";;;")
@@ -108,23 +141,27 @@ DEVIATION = replace(PERCENT, format="+0.0%;-0.0%;0.0%")
 DECIMAL = Style(size=11, format="0.000", horizontal="right")
 TOTAL = replace(HEAD, format="#,##0")
 NOTE = Style(size=9, italic=True, color=GREY)
-SEED = replace(WEIGHT, size=11, format="0", horizontal="left")
+LONG_NOTE = replace(NOTE, wrap=True)
+SEED = replace(SETTING, size=11, format="0", horizontal="left")
 LOSS = replace(DECIMAL, format="0.0000")
 LONG_LOSS = replace(DECIMAL, format="0.00000000")
 STATUS = Style(size=11, fill=PALE, wrap=True)
 CHOICE = Style(size=13, bold=True, color=EDIT, line=EDIT_LINE, horizontal="center")
 CHOICE_TEXT = replace(CHOICE, size=11, format="@")
-SAYS = replace(LINE, bold=True, horizontal="right")
+LABEL_RIGHT = replace(LINE, bold=True, horizontal="right")
+SAYS = Style(size=24, bold=True, shrink=True)
+SAID_FIRST = Style(size=11, color=GREY, shrink=True)
+BEST = Style(size=11, shrink=True)
 MARK = replace(LINE, format='"◀";;', horizontal="center", color=EDIT)
 ASKED = replace(SEED, bold=True, horizontal="center")
 GLYPH = Style(size=18, bold=True, color=GREY, horizontal="center")
 TINY = Style(size=6, color=GREY, format="0", horizontal="right")
-TINY_TENTHS = replace(TINY, format="0.0")
+TINY_TENTHS = replace(TINY, format=_TENTHS)
 TINY_CHANGE = replace(TINY, format="+0%;-0%;0%")
 HIDDEN = Style(size=6, color=WHITE)
 KERNEL = replace(SCORE, format="0.0#")
-OWN_KERNEL = replace(WEIGHT, format="0.0#")
-TYPED = replace(WEIGHT, size=11, format="General")
+OWN_KERNEL = replace(SETTING, format="0.0#")
+TYPED = replace(SETTING, size=11)
 WHOLE = Style(size=11, horizontal="center", shrink=True)
 BORDER = replace(WHOLE, color=GREY)
 SIDE = Style(size=8, color=GREY, horizontal="center")
@@ -136,10 +173,10 @@ PLAIN = Style()
 SPEC = Style(size=10, mono=True)
 
 SWATCHES = {
-    "pixel": replace(PIXEL, fill=SLATE),
-    "weight +": replace(WEIGHT, fill=ROSE),
+    "pixel": replace(PIXEL, fill=INK, color=WHITE),
+    "weight +": replace(WEIGHT, fill=RED),
     "weight −": replace(WEIGHT, fill=BLUE),
-    "activation": replace(ACTIVATION, fill=RED),
+    "activation": replace(ACTIVATION, fill=WARM),
     "probability": replace(PROBABILITY, fill=GREEN),
     "padding": PADDING,
 }
@@ -150,22 +187,24 @@ class Scale:
     """A colour scale from white at zero to `high`; with `low`, symmetrical down to it.
 
     `top` is the value that has the full colour: a number, None for the largest value, or the address of a cell.
+    `dark` is the value from which on figures are white, None where black ones can be read on all of it.
     """
 
     high: str
     low: str | None = None
     top: float | str | None = None
+    dark: float | None = None
 
 
-INK_SCALE = Scale(SLATE, top=1.0)
-WARM_SCALE = Scale(RED)
+INK_SCALE = Scale(INK, top=1.0, dark=0.645)
+WARM_SCALE = Scale(WARM)
 PROBABILITY_SCALE = Scale(GREEN, top=1.0)
-CHANNEL_SCALES = (Scale(RED, top=1.0), Scale(GREEN, top=1.0), Scale(BLUE, top=1.0))
-"""How bright red, green and blue are in a picture of three channels."""
+LIGHTS = {"red": "D7301F", "green": "2E8B57", "blue": "2B6CB0"}
+"""The channels of a picture in colour, with the swatches of their labels."""
 HIT_SCALE = Scale(GREEN)
 DOT_SCALE = Scale(INK, top=1.0)
 
 
 def diverging(bound: str) -> Scale:
     """Blue below zero, white at zero, red above; `bound` is the cell that holds the largest absolute value."""
-    return Scale(ROSE, BLUE, bound)
+    return Scale(RED, BLUE, bound)

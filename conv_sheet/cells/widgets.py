@@ -1,6 +1,8 @@
 """What sheets are put together from."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,11 @@ from conv_sheet.cells.inputs import Input, InputValue, Limits
 from conv_sheet.cells.page import Content, Page
 from conv_sheet.cells.style import Style
 
+_USUAL_WIDTH = 8.43
+"""Characters of a column for which no width is said."""
+_FITS = 11.0
+"""Points of text in which about as many characters fit into a column as it is wide."""
+
 
 def frame(title: str, columns: int, zoom: int) -> Page:
     """An empty sheet of square cells."""
@@ -21,11 +28,15 @@ def frame(title: str, columns: int, zoom: int) -> Page:
 
 
 def head(sheet: Page, title: str, lines: Sequence[str], columns: int) -> None:
-    """The sheet's title and a few lines of text below it, from the first row on."""
+    """The sheet's title and a few lines of text below it, from the first row on; a long line takes two of text."""
     sheet.span(1, 2, columns, title, style.TITLE)
-    sheet.heights[1] = 34
+    sheet.heights[1] = max(34, sheet.singles[1, 2].style.size * style.LINE_SPACING)
+    room = sum(sheet.widths.get(column, sheet.default_width or _USUAL_WIDTH) for column in range(2, columns + 1))
     for row, line in enumerate(lines, 2):
-        sheet.span(row, 2, columns, line, style.LINE)
+        sheet.span(row, 2, columns, line, style.TEXT)
+        size = sheet.singles[row, 2].style.size
+        rows = math.ceil(len(line) * size / (_FITS * room))
+        sheet.heights[row] = max(style.CELL_HEIGHT, rows * size * style.LINE_SPACING)
 
 
 def ask(
@@ -66,12 +77,12 @@ def caption(sheet: Page, block: Block, content: Content, look: Style = style.LAB
 
 def light(channels: int) -> str:
     """What a pixel of a picture with so many channels may be."""
-    return "0 (dark) to 1 (bright)" if channels == len(style.CHANNEL_SCALES) else "0 (paper) to 1 (ink)"
+    return "0 (dark) to 1 (bright)" if channels == len(style.LIGHTS) else "0 (paper) to 1 (ink)"
 
 
 def ink(channels: int) -> str:
     """What a pixel of a picture with so many channels has more of, the larger it is."""
-    return "light" if channels == len(style.CHANNEL_SCALES) else "ink"
+    return "light" if channels == len(style.LIGHTS) else "ink"
 
 
 def pixel_limits(channels: int) -> Limits:
@@ -79,12 +90,17 @@ def pixel_limits(channels: int) -> Limits:
     return Limits(0, 1, hint=f"A number from {light(channels)}.", firm=False)
 
 
-def shades(sheet: Page, blocks: tuple[Block, ...]) -> None:
-    """Colour a picture, one block a channel, as red, green and blue or as ink."""
-    if len(blocks) == len(style.CHANNEL_SCALES):
-        sheet.scales += [((block,), scale) for block, scale in zip(blocks, style.CHANNEL_SCALES, strict=True)]
-    else:
-        sheet.scales.append((blocks, style.INK_SCALE))
+def shades(sheet: Page, blocks: tuple[Block, ...], above: int = 0) -> None:
+    """Colour a picture, one block a channel, from white to full; the channels of a picture in colour have swatches.
+
+    They stand over the right end of a block, `above` rows higher where that has a border.
+    """
+    sheet.scales.append((blocks, style.INK_SCALE))
+    if len(blocks) == len(style.LIGHTS):
+        for block, (name, colour) in zip(blocks, style.LIGHTS.items(), strict=True):
+            row, column = block.row - above - 1, block.last_column
+            sheet.put(row, column - 1, name, style.CHANNEL)
+            sheet.put(row, column, None, replace(style.CHANNEL, fill=colour))
 
 
 def glyph(sheet: Page, block: Block, sign: str, gap: int = 0) -> None:

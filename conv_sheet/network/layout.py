@@ -18,8 +18,11 @@ from conv_sheet.network.groups import Group, grouped, views
 NETWORK = "Network"
 NUMPY = "NumPy"
 
-TITLE_ROW, SHAPE_ROW, TORCH_ROW, WORDS_ROW = 1, 2, 3, 4
-BAND_ROW = 6
+COCKPIT_ROWS = 8
+"""Rows over everything in which the answer and a small picture stay in sight."""
+TITLE_ROW, SHAPE_ROW, TORCH_ROW, WORDS_ROW, SCALE_ROW = range(COCKPIT_ROWS + 1, COCKPIT_ROWS + 6)
+"""The heads of a stage, and below them the bounds of its colour scales."""
+BAND_ROW = SCALE_ROW + 1
 """First row of the biases and other vectors that stand above the maps."""
 
 _FIRST_COLUMN = 2
@@ -153,7 +156,7 @@ def plan(network: Network, fold: bool = True) -> Layout:
     >>> conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 3}
     >>> layout = plan(Network.from_spec({"input": [1, 6, 6], "layers": [conv]}))
     >>> layout.input.blocks[0].relative, dict(layout.names())["conv1_out_1"].relative
-    ('B10:G15', 'S10:V13')
+    ('B18:G23', 'S18:V21')
     """
     groups = grouped(network, fold)
     top = BAND_ROW + 2 * max(map(_band_rows, groups))

@@ -3,23 +3,22 @@
 from conv_sheet.cells.grid import Block
 
 START = "Start"
+PYTHON = "Python"
 SPEC = "Spec"
 ORIGINAL, KEPT = "Original", "Kept"
 
-STATUS = Block(START, 4, 3, 1, 1)
+STATUS = Block(PYTHON, 4, 3, 1, 1)
 """Where Python says what it did."""
 STATUS_LABEL = "Python"
 """What stands to the left of it."""
-DISTANCE = Block(START, 5, 3, 1, 1)
+DISTANCE = Block(PYTHON, 5, 3, 1, 1)
 """The largest distance between the formulas and the engine."""
-SEED = Block(START, 6, 3, 1, 1)
+SEED = Block(PYTHON, 6, 3, 1, 1)
 """What random kernels are drawn with."""
 DRAWN = Block(KEPT, 2, 1, 1, 1)
 """The seed with which they were last drawn; empty where none were."""
 FORMULAS = Block(KEPT, 4, 1, 1, 1)
 """The first of the formulas that stood where a button put numbers; the others stand to the right of it."""
-SCALE_ROW = 5
-"""Row of `Network` with the bounds of colour scales."""
 
 TOLERANCE = 1e-9
 """Largest distance, relative to values above 1, at which formulas and engine are said to agree."""

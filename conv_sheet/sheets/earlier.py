@@ -16,6 +16,8 @@ from conv_sheet.sheets.entries import value_of
 from conv_sheet.sheets.reading import Source, spec_of
 from conv_sheet.state import WorkbookState
 
+_SEARCHED = 400, 400
+"""Rows and columns of `Images` in which labels are looked for."""
 _FOLLOWS = f"INDEX({images.IMAGES}!"
 """How the formulas of pixels begin that follow the choice on `Images`."""
 
@@ -68,10 +70,18 @@ def _followed(source: Source, picture: Input, typed: Mapping[str, InputValue]) -
 
 
 def _gallery(source: Source, layout: Layout, lesson: Lesson) -> Iterator[tuple[str, InputValue]]:
-    """The pictures on `Images` that stand below their label where they do today."""
+    """The pictures on `Images`: each stands below its label, one channel under the other."""
     if images.NAME not in lesson.sheets or images.IMAGES not in source.titles:
         return
+    shown = source.block(Block(images.IMAGES, 1, 1, *_SEARCHED))
+    captions = {
+        text: (y, x) for y, row in enumerate(shown, 1) for x, text in enumerate(row, 1) if isinstance(text, str)
+    }
     for label, item in images.gallery(layout, lesson).items():
-        ((caption,),) = source.block(item.at.part(-1, 0, 1, 1))
-        if caption == label:
-            yield item.name, value_of(source, item)
+        if label in captions:
+            row, column = captions[label]
+            stands = tuple(
+                replace(block, row=row + 1 + number * (block.height + 1), column=column)
+                for number, block in enumerate(item.placed.blocks)
+            )
+            yield item.name, value_of(source, replace(item, placed=replace(item.placed, blocks=stands)))

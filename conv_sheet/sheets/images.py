@@ -19,6 +19,7 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.pictures.drawings import PICTURES
 from conv_sheet.pictures.samples import DIGITS, FIRST, sample
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -31,9 +32,11 @@ _CHOICE = Block(IMAGES, 3, 8, 1, 1)
 _ROW = Block(IMAGES, 4, 8, 1, 1)
 _COLUMN = Block(IMAGES, 5, 8, 1, 1)
 _LIST_ROW = 6
-_TOP, _LEFT = 9, 2
-_ACROSS = 6
-_CHOICE_WIDTH = 6
+_FIRST_ROW, _LEFT = 8, 2
+_CHOICE_WIDTH = 12
+_SEEN = 74, 42
+"""Columns and rows of square cells that a screen shows at the usual zoom."""
+_LEAST_ZOOM = 30
 
 
 def labels(network: Network, lesson: Lesson) -> tuple[str, ...]:
@@ -58,13 +61,15 @@ def image_name(label: str) -> str:
 
 
 def gallery(layout: Layout, lesson: Lesson) -> dict[str, Input]:
-    """The pictures by label, to be typed into: channels below each other, six pictures in a row."""
+    """The pictures by label, to be typed into: channels below each other."""
     shape = layout.network.input_shape
     channels, height, width = shape
+    every = labels(layout.network, lesson)
     down, right = _pitch(shape)
+    across = _across(len(every), shape)
     inputs = {}
-    for place, label in enumerate(labels(layout.network, lesson)):
-        top, left = _TOP + place // _ACROSS * down, _LEFT + place % _ACROSS * right
+    for place, label in enumerate(every):
+        top, left = _top(shape) + place // across * down, _LEFT + place % across * right
         blocks = tuple(Block(IMAGES, top + c * (height + 1), left, height, width) for c in range(channels))
         first = np.zeros(shape) if label in (DRAWING, OWN) else sample(label, shape)
         inputs[label] = Input(
@@ -87,8 +92,29 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 
 
 def _pitch(shape: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns from one picture to the next."""
     channels, height, width = shape
-    return channels * (height + 1) + 2, width + 2
+    return channels * (height + 1) + 1 + _heads(shape), width + 2
+
+
+def _heads(shape: Sequence[int]) -> int:
+    """Rows over the first channel of a picture: its label, and the swatch of the channel where it has several."""
+    return 1 if shape[0] == 1 else 2
+
+
+def _top(shape: Sequence[int]) -> int:
+    return _FIRST_ROW + _heads(shape)
+
+
+def _across(count: int, shape: Sequence[int]) -> int:
+    """How many pictures stand in a row, so that all of them are as large as can be on a screen."""
+    return max(range(1, count + 1), key=lambda across: _share(count, across, shape))
+
+
+def _share(count: int, across: int, shape: Sequence[int]) -> float:
+    """How much of the usual size all pictures can have on a screen."""
+    down, right = _pitch(shape)
+    return min(_SEEN[0] / (across * right), _SEEN[1] / (-(-count // across) * down), 1.0)
 
 
 def input_formula(layout: Layout, lesson: Lesson) -> Formula:
@@ -121,39 +147,56 @@ def page(state: WorkbookState) -> Page:
     layout, shape = state.layout, state.network.input_shape
     pictures = gallery(layout, state.lesson)
     last = max(block.last_column for item in pictures.values() for block in item.placed.blocks)
-    sheet = widgets.frame(IMAGES, max(last, 60), style.NETWORK_ZOOM)
-    sheet.freeze = f"A{_TOP - 1}"
-    sheet.heights |= {1: 30, _CHOICE.row: 24} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
-    sheet.span(1, 2, 40, "Images: which picture goes into the network?", style.TITLE)
+    zoom = _zoom(layout, state.lesson)
+    sheet = widgets.frame(IMAGES, max(last, 60), zoom)
+    sheet.freeze = f"A{_FIRST_ROW}"
+    far = style.NETWORK_ZOOM / zoom
     choose, follows = "Choose in the box, or draw", "The sheet Network follows at once. The picture own is yours"
     hint = Words(
-        f"{choose}: type {widgets.light(shape[0])} into any picture. {follows}: "
+        f"{choose}: zoom in and type {widgets.light(shape[0])} into any picture. {follows}: "
         "conv-sheet build … --image FILE fills it.",
         browser=f"{choose} into any picture, with the mouse or a finger. {follows}.",
     )
-    sheet.span(2, 2, 40, hint, style.STAGE_WORDS)
+    columns = [(int(first * far), int(end * far)) for first, end in cockpit.COLUMNS]
+    cockpit.head(sheet, state, "Images: which picture goes into the network?", [hint], columns)
+    sheet.heights |= {_CHOICE.row: 24 * far} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
+    sheet.heights |= {
+        block.row - row: style.CELL_HEIGHT * far
+        for item in pictures.values()
+        for block in item.placed.blocks
+        for row in range(1, (_heads(shape) if block is item.at else 1) + 1)
+    }
     _chooser(sheet, state)
     for label, item in pictures.items():
-        widgets.caption(sheet, item.at, label, style.CLASS)
+        sheet.put(item.at.row - _heads(shape), item.at.column, label, style.CLASS)
         sheet.input(item, state[item], style.PIXEL)
         widgets.shades(sheet, item.placed.blocks)
     return sheet
+
+
+def _zoom(layout: Layout, lesson: Lesson) -> int:
+    """Per cent at which all pictures are in sight, if they can be."""
+    shape, count = layout.network.input_shape, len(labels(layout.network, lesson))
+    share = _share(count, _across(count, shape), shape)
+    return max(_LEAST_ZOOM, int(style.NETWORK_ZOOM * share) // 5 * 5)
 
 
 def _chooser(sheet: Page, state: WorkbookState) -> None:
     """The drop-down, and where the chosen picture begins, counted from the corner of the sheet."""
     item = choice(state.layout, state.lesson)
     every = [str(label) for label in item.limits.choices]
-    sheet.span(_CHOICE.row, 2, 7, "the network sees", style.HEADING)
+    sheet.span(_CHOICE.row, 2, 7, "sees", style.HEADING)
     sheet.input(item, state[item], style.CHOICE, _CHOICE_WIDTH)
     listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
     sheet.fill(listed, np.array([every], dtype=object), style.HIDDEN)
     place = match(sheet.cell(_CHOICE, state.text(item)), sheet.range(listed, np.array(every, dtype=object))) - 1
-    down, right = _pitch(state.network.input_shape)
+    shape = state.network.input_shape
+    down, right = _pitch(shape)
+    across = _across(len(every), shape)
     sheet.span(_ROW.row, 2, 7, "its first row", style.HIDDEN)
-    sheet.put(_ROW.row, _ROW.column, _TOP + integer(place / _ACROSS) * down, style.HIDDEN)
+    sheet.put(_ROW.row, _ROW.column, _top(shape) + integer(place / across) * down, style.HIDDEN)
     sheet.span(_COLUMN.row, 2, 7, "its first column", style.HIDDEN)
-    sheet.put(_COLUMN.row, _COLUMN.column, _LEFT + place % _ACROSS * right, style.HIDDEN)
+    sheet.put(_COLUMN.row, _COLUMN.column, _LEFT + place % across * right, style.HIDDEN)
 
 
 SHEET = Sheet(IMAGES, page, NAME, inputs)

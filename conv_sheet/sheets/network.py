@@ -16,11 +16,10 @@ from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border
 from conv_sheet.layers.base import PADDED
 from conv_sheet.network.graph import INPUT
-from conv_sheet.network.layout import NETWORK, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.network.layout import NETWORK, SCALE_ROW, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import buttons, images
-from conv_sheet.sheets.addresses import SCALE_ROW
+from conv_sheet.sheets import buttons, cockpit, images
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -55,6 +54,7 @@ def page(state: WorkbookState) -> Page:
             sheet.input(typed[name], values, style.WEIGHT if placed.shape else style.SETTING)
 
     calculation(sheet, layout, state.activations, state.tensors, put)
+    cockpit.boards(sheet, state)
     sheet.names |= dict(layout.names())
     return sheet
 
@@ -85,7 +85,7 @@ def calculation(
                 compute(sheet, stage.name, placed, values[short], value_style(stage, placed), formulas[short])
         else:
             put(stage.name, stage.out, values["out"])
-            widgets.shades(sheet, stage.out.blocks)
+            widgets.shades(sheet, stage.out.blocks, stage.border.top)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
         _border(sheet, stage.out, stage.border)
@@ -103,7 +103,7 @@ def frame(title: str, layout: Layout) -> Page:
         default_height=style.CELL_HEIGHT,
         repeat_rows=SCALE_ROW,
     )
-    sheet.heights |= {TITLE_ROW: 24, SHAPE_ROW: 16, TORCH_ROW: 28, WORDS_ROW: 28, SCALE_ROW: 24}
+    sheet.heights |= cockpit.HEIGHTS | {TITLE_ROW: 26, SHAPE_ROW: 19, TORCH_ROW: 36, WORDS_ROW: 36, SCALE_ROW: 24}
     sheet.widths = dict.fromkeys(range(2, layout.last_column + 1), style.CELL_WIDTH) | {1: 1.5}
     return sheet
 
@@ -137,7 +137,7 @@ def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str,
     if not stage.nodes:
         shape, sizes = shape_text(stage.out.shape), ", ".join(map(str, stage.out.shape))
         words = _EDIT if editable else "the picture of Network"
-        return stage_title(stage), shape, f"x = torch.rand(1, {sizes})", words
+        return stage_title(stage), shape, f"x.shape == (1, {sizes})", words
     start, end = stage.nodes[0], stage.nodes[-1]
     shapes = f"{_read(layout, stage)}{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
     code = ", ".join(node.torch for node in stage.nodes)

@@ -10,9 +10,10 @@ from conv_sheet.cells.expr import Expr, root, sumproduct, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page, Verdict
-from conv_sheet.network.layout import NETWORK, NUMPY, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Stage
+from conv_sheet.network.layout import NETWORK, NUMPY, SCALE_ROW, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Stage
 from conv_sheet.ops import Array
-from conv_sheet.sheets.addresses import SCALE_ROW, TOLERANCE
+from conv_sheet.sheets import cockpit
+from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.network import frame, label_maps, label_vector, scale_of, stage_title, value_style
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
@@ -62,16 +63,17 @@ def page(state: WorkbookState) -> Page:
     for stage in state.layout.stages:
         _heading(sheet, state, stage)
         for placed, _ in _tensors(state, stage):
-            look = replace(value_style(stage, placed.on(NETWORK)), color=style.GREY)
+            look = replace(value_style(stage, placed.on(NETWORK)), italic=True)
             for block, plane in zip(placed.blocks, placed.planes(written(state, placed)), strict=True):
                 sheet.fill(block, plane, look)
             sheet.names |= {f"numpy_{name}": block for name, block in placed.names()}
         label_maps(sheet, stage)
         label_vector(sheet, stage, state.network.classes)
         if not stage.nodes:
-            widgets.shades(sheet, stage.out.on(NUMPY).blocks)
+            widgets.shades(sheet, stage.out.on(NUMPY).blocks, stage.border.top)
         elif scale := scale_of(state.layout, stage):
             sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
+    cockpit.boards(sheet, state)
     return sheet
 
 

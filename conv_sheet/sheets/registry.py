@@ -15,7 +15,7 @@ from conv_sheet.errors import SpecError, did_you_mean
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import images, network, numpy, start
+from conv_sheet.sheets import images, network, numpy, python, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
@@ -58,7 +58,10 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked))]
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
     helpers = [loupe.HELPER] if loupe.SHEET in asked else []
-    return [start.SHEET, network.SHEET, *learning, *asked, *helpers, numpy.SHEET]
+    own = [sheet for sheet in asked if sheet.name in lesson.sheets and sheet is not images.SHEET]
+    first = learning[:1] or own[:1]
+    rest = [sheet for sheet in (*learning, *asked) if sheet not in first]
+    return [start.SHEET, *first, network.SHEET, *rest, *helpers, python.SHEET, numpy.SHEET]
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
@@ -112,11 +115,12 @@ def pages(state: WorkbookState) -> list[Page]:
 
 
 def _linked(made: list[Page]) -> list[Page]:
-    """Pages whose links lead from defined names to cells.
+    """Pages in which defined names lead to cells, and are read from them.
 
     Raises SpecError for the name of a try that is none.
     """
     names = {name: block for page in made for name, block in page.names.items()}
+    titles = {page.title: page for page in made}
     for page in made:
         for at, target in page.links.items():
             if "!" not in target:
@@ -125,4 +129,10 @@ def _linked(made: list[Page]) -> list[Page]:
                         f"[[try]]: the workbook has no cells called {target!r}{did_you_mean(target, names)}"
                     )
                 page.links[at] = names[target].foreign
+        for at, target in page.reads.items():
+            if target not in names:
+                raise SpecError(f"[[try]]: see = {target!r}: there is no such cell{did_you_mean(target, names)}")
+            block = names[target]
+            value = titles[block.sheet].value(block.row, block.column)
+            page.replace(*at, value=value, formula=block.other())
     return made

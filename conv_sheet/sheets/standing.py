@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells.grid import Block, column_letters, quote
-from conv_sheet.cells.page import Fill, Page, occupied
+from conv_sheet.cells.overlap import occupied
+from conv_sheet.cells.page import Fill, Page
 from conv_sheet.cells.values import CellError
 from conv_sheet.errors import WorkbookError
 

@@ -6,37 +6,50 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, largest, where
-from conv_sheet.cells.grid import Block, around
+from conv_sheet.cells.expr import Expr, text, where
+from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
-from conv_sheet.cells.page import Bars, Page, Verdict
-from conv_sheet.cells.words import Words
+from conv_sheet.cells.page import Bars, Mark, Page
 from conv_sheet.layers import Border, Field
 from conv_sheet.network.graph import INPUT, Network
-from conv_sheet.network.layout import Layout
+from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.network.summary import Row, seen, summary
-from conv_sheet.sheets import buttons, images
-from conv_sheet.sheets.addresses import DISTANCE, SEED, START, STATUS, STATUS_LABEL, TOLERANCE
+from conv_sheet.sheets import cockpit, images
+from conv_sheet.sheets.addresses import START
 from conv_sheet.sheets.network import outputs
-from conv_sheet.sheets.numpy import distance_cell, largest_distance
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-BUTTON_ROW = 3
-RANDOM_SEED = "random_seed"
-LARGEST_SEED = 999_999
-_LEFT, _RIGHT = 2, 12
-_WIDTHS = {1: 2.0, 2: 20.0, 3: 15.0, 4: 9.0, 5: 9.0, 6: 9.0, 7: 13.0, 8: 14.0, 9: 10.0, 10: 10.0, 11: 2.0, 12: 44.0}
-_HEADS = ("layer", "kind", "channels", "height", "width", "parameters", "multiply–adds", "step", "sees", "", "PyTorch")
+_LEFT, _RIGHT = 2, 37
+_NARROW = range(_LEFT, 28)
+"""Columns of square cells, for small pictures; texts span them."""
+_WIDTHS = (
+    {1: 2.0, 28: 2.0}
+    | dict.fromkeys(_NARROW, style.SMALL_WIDTH)
+    | {29: 9.0, 30: 9.0, 31: 9.0, 32: 14.0, 33: 13.0, 34: 10.0, 35: 10.0, 36: 2.0, 37: 44.0}
+)
+_SPANS = {"layer": (2, 8), "kind": (9, 15)}
+_CHANNELS, _HEIGHT, _WIDTH, _PARAMETERS, _WORK, _STEP, _SEES, _TORCH = 29, 30, 31, 32, 33, 34, 35, 37
+_HEADS = ("channels", "height", "width", "parameters", "multiply–adds", "step", "sees", "", "PyTorch")
+SHOW = "show_answers"
+_SHOW_COLUMN = 33
+_PICTURES = 3
+"""Small pictures on their way to the answer, with the first."""
+_MOST_OUTPUTS = 10
+"""Outputs that are listed where they have no classes."""
+_TO_DO, _FOLDED = "○", "…"
+"""What stands for something that has not been done, and for an answer that is not shown."""
+_QUOTED = 255
+"""Characters of a text in a formula at most."""
 
 READING = (
     "The sheet Network runs from left to right: picture, then kernels beside the maps that they make, to the answer.",
-    "Blue numbers in boxes are yours: pixels, kernels, biases, weights. Everything else is a formula and follows.",
+    "Numbers in boxes are yours: pixels, kernels, biases, weights. Everything else is a formula and follows.",
     "Every map is a picture made of numbers: zoom out for the picture, zoom in for the arithmetic. White is zero.",
     "The sheet Loupe takes one value apart: choose any, and see its window, its weights, their products and the sum.",
-    "The sheet NumPy holds what Python made of the same network, place for place, and the distance between the two.",
+    "The sheet NumPy holds what Python made of the same network, place for place; Python says whether the two agree.",
     "Tensors have names: type {name} (or any other) into the box left of the formula bar to jump there.",
 )
 DRAWING = (
@@ -44,7 +57,7 @@ DRAWING = (
 )
 LEARNING = (
     "The sheet Backprop runs from right to left: every gradient stands where its number stands on Network.",
-    "The sheet Updated is Network one step of training later; Plus and Minus have one weight changed, as a check.",
+    "The sheet Updated is Network one step of training later; Plus and Minus, hidden, have one weight changed.",
 )
 LEGEND = {
     "pixel": "a pixel, {light}: type over it",
@@ -56,109 +69,150 @@ LEGEND = {
 }
 
 
-def seed(layout: Layout, lesson: Lesson) -> Input:
-    """What random kernels are drawn with."""
-    hint = f"A whole number from 0 to {LARGEST_SEED}."
-    return Input.cell(RANDOM_SEED, SEED, 1.0, Limits(0, LARGEST_SEED, whole=True, hint=hint))
-
-
 def page(state: WorkbookState) -> Page:
     """The sheet."""
     network = state.network
-    torch = max(len(node.torch) for node in network.nodes)
-    classes = max(map(len, network.classes), default=0)
-    sheet = Page(START, widths=_WIDTHS | {4: max(_WIDTHS[4], classes + 1.0), _RIGHT: max(_WIDTHS[_RIGHT], torch + 2.0)})
+    torch, classes = max(len(node.torch) for node in network.nodes), max(map(len, network.classes), default=0)
+    widths = {
+        cockpit.CLASS_COLUMN: max(_WIDTHS[cockpit.CLASS_COLUMN], classes + 1.0),
+        _TORCH: max(_WIDTHS[_TORCH], torch + 2.0),
+    }
+    sheet = Page(START, widths=_WIDTHS | widths)
     sheet.span(1, _LEFT, _RIGHT, state.lesson.title, style.TITLE)
     sheet.span(2, _LEFT, _RIGHT, state.lesson.description, style.SUBTITLE)
-    sheet.heights |= {1: 34, 2: 34, BUTTON_ROW: 27, STATUS.row: 20}
-    buttons.add(sheet, BUTTON_ROW, ((2, 2), (3, 3), (4, 5)))
-    sheet.span(BUTTON_ROW, 7, _RIGHT, _NO_BUTTON, style.NOTE)
-    _status(sheet, state)
-    row = _answer(sheet, state, SEED.row + 2)
-    row = _tries(sheet, state, row)
+    sheet.heights |= {1: 34, 2: 22, 3: 8, 4: 20, 5: 18}
+    sheet.heights |= dict.fromkeys(range(cockpit.CLASSES_ROW, cockpit.CLASSES_ROW + cockpit.SHARP), style.SMALL_HEIGHT)
+    _pictures(sheet, state)
+    _answer(sheet, state)
+    row = _tries(sheet, state)
     row = _lines(sheet, "How to read it", tuple(_reading(state)), row)
     row = _legend(sheet, state.layout, row)
     _table(sheet, network, row)
     return sheet
 
 
-def _answer(sheet: Page, state: WorkbookState, row: int) -> int:
+def _pictures(sheet: Page, state: WorkbookState) -> None:
+    """The picture and a map of the first layers that make some, from left to right: each as small as can be."""
+    layout = state.layout
+    shown = [stage for stage in layout.stages if len(stage.out.shape) == 3 and _is_picture(state, stage)][:_PICTURES]
+    for number, stage in enumerate(shown):
+        column = _LEFT + number * (cockpit.SHARP + 1)
+        blocks = stage.out.blocks if number == 0 else stage.out.blocks[:1]
+        values = state.image if number == 0 else state.activations[stage.nodes[-1].name][0]
+        made = cockpit.small(sheet, cockpit.CLASSES_ROW, column, blocks, values, "" if number == 0 else stage.name)
+        name = next(stage.out.names())[0]
+        sheet.put(made.row - 2, column, "the picture" if number == 0 else f"a map of {stage.name}", style.LINE)
+        sheet.put(made.row - 1, column, name, style.LINK_LINE)
+        sheet.links[made.row - 1, column] = name
+        if number == 0:
+            cockpit.paint(sheet, [made], len(blocks))
+        else:
+            sheet.scales.append(((made,), style.WARM_SCALE))
+            sheet.put(made.row + made.height // 2, column - 1, "→", style.LINE)
+
+
+def _is_picture(state: WorkbookState, stage: Stage) -> bool:
+    return not stage.nodes or (stage.nodes[-1].name in state.network.non_negative and stage.out.shape[1] > 1)
+
+
+def _answer(sheet: Page, state: WorkbookState) -> None:
     """The predicted class with a bar chart of the probabilities, or the plain output where there are no classes."""
-    network, out, output = state.network, state.layout.output, state.output
-    if not network.classes or len(out.shape) != 1:
-        return _plain_output(sheet, state, row)
-    sheet.put(row, _LEFT, "The network says", style.HEADING)
+    network, row = state.network, cockpit.CLASSES_ROW
+    if not cockpit.answers(state):
+        _plain_output(sheet, state)
+        return
+    sheet.put(row - 2, _CHANNELS, "The network says", style.HEADING)
     count = len(network.classes)
-    labels, values = Block(START, row + 2, 4, count, 1), Block(START, row + 2, 5, count, 1)
-    names = np.array(network.classes, dtype=object)
-    shares = sheet.range(values, output)
-    said = index(sheet.range(labels, names), match(largest(shares), shares))
-    sheet.merged(Block(START, row + 2, _LEFT, 4, 2), said, style.ANSWER, owner=network.output.name)
-    sheet.names["prediction"] = Block(START, row + 2, _LEFT, 1, 1)
+    labels, values, places = (
+        Block(START, row, column, count, 1)
+        for column in (cockpit.CLASS_COLUMN, cockpit.OUTPUT_COLUMN, cockpit.PLACE_COLUMN)
+    )
+    names, _, ranks = cockpit.lists(state)
+    large = Block(START, row, _CHANNELS, 3, 3)
+    sheet.merged(large, index(names, match(1.0, ranks)), style.ANSWER, owner=network.output.name)
+    sheet.names["prediction"] = large.part(0, 0, 1, 1)
+    _said(sheet, state)
     sure = network.output.layer.probabilities
-    sheet.put(row + 1, 4, "class", style.HEAD_LEFT)
-    sheet.put(row + 1, 5, "probability" if sure else "output", style.HEAD)
-    sheet.fill(labels, names[:, np.newaxis], style.LINE)
+    for column, head in zip(
+        (labels, values, places), ("class", "probability" if sure else "output", "place"), strict=True
+    ):
+        sheet.put(row - 1, column.column, head, style.HEAD_LEFT if column is labels else style.HEAD)
+    sheet.fill(labels, np.array(network.classes, dtype=object)[:, np.newaxis], style.LINE)
     outputs(sheet, values, state, style.PERCENT if sure else style.DECIMAL)
-    height = 0.53 * (count + 2)
-    sheet.bars.append(Bars("How sure is it?", values, labels, f"G{row + 1}", 15.5, height, sure))
-    return row + count + 4
+    sheet.fill_each(places, lambda y, _: cockpit.place(state, y), style.NUMBER)
+    corner, height = f"{column_letters(_SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
+    sheet.bars.append(Bars("How sure is it?", values, labels, corner, 10.5, height, sure))
 
 
-def _plain_output(sheet: Page, state: WorkbookState, row: int) -> int:
-    out = state.layout.output
-    sheet.put(row, _LEFT, "The network's output", style.HEADING)
+def _said(sheet: Page, state: WorkbookState) -> None:
+    """The lines that the other sheets show, too."""
+    says, *best = cockpit.said(state)
+    for at, line in zip((cockpit.SAYS, *cockpit.BEST), (says, *best), strict=False):
+        block = Block(START, at.row, at.column, 1, _WIDTH - _CHANNELS + 1)
+        sheet.merged(block, line, style.BEST, owner=state.network.output.name)
+    sheet.span(cockpit.FIRST.row, _CHANNELS, _WIDTH, cockpit.at_first(state), style.SAID_FIRST)
+
+
+def _plain_output(sheet: Page, state: WorkbookState) -> None:
+    out, row = state.layout.output, cockpit.CLASSES_ROW
+    sheet.put(row - 2, _CHANNELS, "The network's output", style.HEADING)
     if len(out.shape) == 3:
         count = "1 map" if out.shape[0] == 1 else f"{out.shape[0]} maps"
-        sheet.put(row + 1, _LEFT, f"{count}, at the right end of the sheet Network", style.LINE)
-        return row + 3
-    block = Block(START, row + 1, _LEFT, min(out.shape[0], 16), 1)
-    outputs(sheet, block, state, style.DECIMAL)
-    return block.last_row + 2
+        sheet.put(row, _CHANNELS, f"{count}, at the right end of the sheet Network", style.LINE)
+        return
+    outputs(sheet, Block(START, row, _CHANNELS, min(out.shape[0], _MOST_OUTPUTS), 1), state, style.DECIMAL)
 
 
-def _status(sheet: Page, state: WorkbookState) -> None:
-    """What Python did last, whether formulas and Python agree, live, and the seed of its random kernels."""
-    sheet.put(STATUS.row, _LEFT, STATUS_LABEL, style.LINE)
-    sheet.span(STATUS.row, 3, _RIGHT, state.status, style.STATUS)
-    sheet.put(DISTANCE.row, _LEFT, "largest distance", style.LINE)
-    cells = around(tuple(map(distance_cell, state.layout.stages)))
-    apart = Expr(largest_distance(state), f"MAX({cells.reference})")
-    sheet.put(DISTANCE.row, 3, apart, style.DISTANCE)
-    agree = Expr(apart.value, DISTANCE.cell()) <= TOLERANCE
-    sheet.verdicts.append(Verdict(DISTANCE, (sheet.cell(DISTANCE, apart.value) <= TOLERANCE).formula))
-    sheet.span(DISTANCE.row, 4, _RIGHT, where(agree, _AGREE, _APART), style.LINE)
-    sheet.put(SEED.row, _LEFT, "seed", style.LINE)
-    item = seed(state.layout, state.lesson)
-    sheet.input(item, state[item], style.SEED)
-    drawn = Words(
-        "what Random kernels draws with: another number, other kernels",
-        browser="of use in a workbook: the button Random kernels of this page draws others each time",
-    )
-    none = "of no use here: the network has no weights that could be drawn"
-    sheet.span(SEED.row, 4, _RIGHT, drawn if any(state.network.trainable()) else none, style.LINE)
-    sheet.names |= {"status": STATUS, "distance": DISTANCE}
+def _tries_row(network: Network) -> int:
+    """The row of the heading of what to try."""
+    return cockpit.CLASSES_ROW + max(cockpit.SHARP, len(network.classes), _MOST_OUTPUTS) + 1
 
 
-_NO_BUTTON = Words(
-    "Recompute without a button: type conv-sheet recompute FILE in a terminal",
-    browser="Every formula is calculated here, in this page, as soon as something changes",
-)
-_AGREE = "Formulas and Python agree on every number."
-_APART = "You changed something and the formulas have followed; the sheet NumPy still shows what Python made before."
+def show(layout: Layout) -> Input:
+    """Whether the answers to what there is to try are shown."""
+    at = Block(START, _tries_row(layout.network), _SHOW_COLUMN, 1, 1)
+    return Input.cell(SHOW, at, "no", Limits(choices=("no", "yes"), hint="yes unfolds the answers below."))
 
 
-def _tries(sheet: Page, state: WorkbookState, row: int) -> int:
-    """What to try, each with a link to the cells where it happens."""
-    tries = tries_of(state)
+def _tries(sheet: Page, state: WorkbookState) -> int:
+    """What to try: where, what to do, what to predict, where to read it, whether it is done, and the answer."""
+    tries, row = tries_of(state), _tries_row(state.network)
     sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
     sheet.heights[row] = 24
-    for number, item in enumerate(tries, 1):
-        sheet.put(row + number, _LEFT, f"{number}  {item.at}", style.LINK)
-        sheet.links[row + number, _LEFT] = item.at
-        sheet.span(row + number, 3, _RIGHT, item.words, style.TEXT)
-        sheet.heights[row + number] = 18
-    return row + len(tries) + 2
+    item = show(state.layout)
+    sheet.put(row, _SHOW_COLUMN - 1, "show answers", style.RIGHT)
+    sheet.input(item, state[item], style.CHOICE_TEXT)
+    shown = sheet.cell(item.at, state.text(item)) == "yes"
+    row += 1
+    for number, one in enumerate(tries, 1):
+        row = _try(sheet, row, number, one, shown)
+    return row + 1
+
+
+def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
+    """One of them, in up to three rows; returns the row behind it."""
+    first = _SPANS["kind"][0]
+    sheet.span(row, *_SPANS["layer"], f"{number}  {one.at}", style.LINK)
+    sheet.links[row, _LEFT] = one.at
+    sheet.span(row, first, _RIGHT - 1, one.words, style.TEXT)
+    sheet.heights[row] = 18
+    if one.check:
+        done = Block(START, row, _RIGHT, 1, 1)
+        sheet.put(row, _RIGHT, Expr(_TO_DO, f'IF({one.check},"✓ done","{_TO_DO}")'), style.DONE)
+        sheet.marks.append(Mark(done, f'{done.absolute}<>"{_TO_DO}"', style.GOOD, color=style.GOOD_TEXT))
+    if one.ask or one.see:
+        row += 1
+        choices = f"  {' · '.join(one.choices)}?" if one.choices else ""
+        sheet.span(row, first, _STEP, f"Predict: {one.ask}{choices}" if one.ask else "", style.LINE)
+        if one.see:
+            sheet.put(row, _SEES, f"{one.see} is", style.RIGHT)
+            sheet.put(row, _TORCH, None, style.READ)
+            sheet.reads[row, _TORCH] = one.see
+    if one.answer:
+        row += 1
+        pieces = [one.answer[at : at + _QUOTED] for at in range(0, len(one.answer), _QUOTED)]
+        sheet.span(row, first, _RIGHT, where(shown, text(*pieces), _FOLDED), style.LINE)
+    return row + 1
 
 
 def tries_of(state: WorkbookState) -> tuple[Try, ...]:
@@ -222,9 +276,9 @@ def _legend(sheet: Page, layout: Layout, row: int) -> int:
         samples["padding"] = 0.0
     shown = [name for name in LEGEND if name in samples]
     for number, name in enumerate(shown, 1):
-        sheet.put(row + number, _LEFT, samples[name], style.SWATCHES[name])
-        text = LEGEND[name].format(light=widgets.light(layout.network.input_shape[0]))
-        sheet.span(row + number, 3, _RIGHT, text, style.LINE)
+        sheet.span(row + number, _LEFT, _LEFT + 1, samples[name], style.SWATCHES[name])
+        words = LEGEND[name].format(light=widgets.light(layout.network.input_shape[0]))
+        sheet.span(row + number, _LEFT + 2, _RIGHT, words, style.LINE)
     return row + len(shown) + 2
 
 
@@ -237,24 +291,28 @@ class _Line:
 
     @property
     def shape(self) -> tuple[str, ...]:
-        return tuple(f"{letter}{self.row}" for letter in "DEF"[: len(self.item.shape)])
+        return tuple(f"{column_letters(_CHANNELS + n)}{self.row}" for n in range(len(self.item.shape)))
 
 
 def _table(sheet: Page, network: Network, row: int) -> None:
     rows = summary(network)
     square = all(r.field[0] == r.field[1] and r.step[0] == r.step[1] for r in rows)
     sheet.put(row, _LEFT, "Layers", style.HEADING)
-    for column, head in enumerate(_HEADS, _LEFT):
-        sheet.put(row + 1, column, head, style.HEAD_LEFT if column in (2, 3, 12) else style.HEAD)
+    for head, span in _SPANS.items():
+        sheet.span(row + 1, *span, head, style.HEAD_LEFT)
+    sheet.span(row + 1, _SPANS["kind"][1] + 1, _CHANNELS - 1, None, style.HEAD)
+    for column, head in enumerate(_HEADS, _CHANNELS):
+        sheet.put(row + 1, column, head, style.HEAD_LEFT if column == _TORCH else style.HEAD)
     top = row + 2
     lines = {item.name: _Line(row, item) for row, item in enumerate(rows, top)}
     for item in rows:
         _table_row(sheet, lines, item, square)
     bottom = top + len(rows)
     sheet.put(bottom, _LEFT, "total", style.HEAD_LEFT)
-    for column in (*range(3, 7), *range(9, _RIGHT + 1)):
+    for column in (*range(_LEFT + 1, _PARAMETERS), *range(_STEP, _RIGHT + 1)):
         sheet.put(bottom, column, None, style.HEAD)
-    for column, count in ((7, sum(r.parameters for r in rows)), (8, sum(r.multiply_adds for r in rows))):
+    totals = (_PARAMETERS, sum(r.parameters for r in rows)), (_WORK, sum(r.multiply_adds for r in rows))
+    for column, count in totals:
         block = Block(START, top, column, len(rows), 1)
         sheet.put(bottom, column, Expr(count, f"SUM({block.relative})"), style.TOTAL)
     notes = (
@@ -269,33 +327,33 @@ def _table(sheet: Page, network: Network, row: int) -> None:
 def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool) -> None:
     line = lines[item.name]
     row = line.row
-    sheet.put(row, 2, item.name, style.LINE)
-    sheet.put(row, 3, item.kind or "picture", style.LINE)
+    sheet.put(row, _SPANS["layer"][0], item.name, style.LINE)
+    sheet.put(row, _SPANS["kind"][0], item.kind or "picture", style.LINE)
     if item.node is None:
-        for column, size in enumerate(item.shape, 4):
+        for column, size in enumerate(item.shape, _CHANNELS):
             sheet.put(row, column, size, style.NUMBER)
-        for column in (9, 10):
+        for column in (_STEP, _SEES):
             sheet.put(row, column, 1 if square else "1×1", style.NUMBER)
         return
     node, read = item.node, [lines[name] for name in item.node.inputs]
     sizes = node.layer.joined_size_formulas(node.in_shape, [source.shape for source in read])
-    for column, (size, formula) in enumerate(zip(item.shape, sizes, strict=True), start=4):
+    for column, (size, formula) in enumerate(zip(item.shape, sizes, strict=True), _CHANNELS):
         sheet.put(row, column, Expr(size, formula), style.NUMBER)
     shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
     counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
-    sheet.put(row, 7, Expr(item.parameters, counted), style.NUMBER)
+    sheet.put(row, _PARAMETERS, Expr(item.parameters, counted), style.NUMBER)
     work = node.layer.multiply_adds_formula(node.in_shape, read[0].shape, line.shape)
-    sheet.put(row, 8, Expr(item.multiply_adds, work), style.NUMBER)
+    sheet.put(row, _WORK, Expr(item.multiply_adds, work), style.NUMBER)
     fields = node.layer.fields(node.in_shape)
     if not square:
-        sheet.put(row, 9, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
-        sheet.put(row, 10, "×".join(map(str, item.field)), style.NUMBER)
+        sheet.put(row, _STEP, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
+        sheet.put(row, _SEES, "×".join(map(str, item.field)), style.NUMBER)
     elif fields is None or item.sees_all:
-        sheet.put(row, 9, "all", style.NUMBER)
-        sheet.put(row, 10, Expr(item.field[0], lines[INPUT].shape[1]), style.NUMBER)
+        sheet.put(row, _STEP, "all", style.NUMBER)
+        sheet.put(row, _SEES, Expr(item.field[0], lines[INPUT].shape[1]), style.NUMBER)
     else:
         _field(sheet, item, fields[0], row, read)
-    sheet.put(row, 12, node.torch, style.CODE)
+    sheet.put(row, _TORCH, node.torch, style.CODE)
 
 
 def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line]) -> None:
@@ -305,21 +363,21 @@ def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line
     """
     step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
     apart = f"/{window.spread}" if window.spread > 1 else ""
-    steps, fields = ([f"{column}{line.row}" for line in read] for column in "IJ")
+    steps, fields = ([f"{column}{line.row}" for line in read] for column in map(column_letters, (_STEP, _SEES)))
     if len(read) > 1:
-        sheet.put(row, 9, Expr(float(step), f"MAX({','.join(steps)})"), look)
+        sheet.put(row, _STEP, Expr(float(step), f"MAX({','.join(steps)})"), look)
         most = max(line.item.field[0] for line in read) == item.field[0]
         widest = Expr(item.field[0], f"MAX({','.join(fields)})")
-        sheet.put(row, 10, widest if most else item.field[0], style.NUMBER)
+        sheet.put(row, _SEES, widest if most else item.field[0], style.NUMBER)
         return
-    sheet.put(row, 9, Expr(float(step), f"{steps[0]}*{window.stride}{apart}"), look)
+    sheet.put(row, _STEP, Expr(float(step), f"{steps[0]}*{window.stride}{apart}"), look)
     extent = Expr(item.field[0], f"{fields[0]}+({seen([window])}-1)*{steps[0]}")
-    sheet.put(row, 10, item.field[0] if item.upsampled else extent, style.NUMBER)
+    sheet.put(row, _SEES, item.field[0] if item.upsampled else extent, style.NUMBER)
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
-    """The seed."""
-    return (seed(layout, lesson),)
+    """Whether answers are shown."""
+    return (show(layout),)
 
 
 SHEET = Sheet(START, page, inputs=inputs)

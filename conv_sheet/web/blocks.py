@@ -12,7 +12,8 @@ import numpy as np
 
 from conv_sheet.cells.formula import mover
 from conv_sheet.cells.grid import Block, column_letters
-from conv_sheet.cells.page import Cell, Fill, Page, Value, occupied
+from conv_sheet.cells.overlap import occupied
+from conv_sheet.cells.page import Cell, Fill, Page, Value
 from conv_sheet.cells.style import Style
 from conv_sheet.cells.words import in_browser
 from conv_sheet.errors import WorkbookError

@@ -1,8 +1,9 @@
 "use strict";
 // Number formats: what a value looks like.
 //
-// A format has up to three sections, for numbers above zero, below, and zero: `+0%;-0%;0%`. A section is a pattern of
-// digits (0, #, a point, commas for thousands, % and E+00) with texts around it.
+// A format has up to three sections, for numbers above zero, below, and zero: `+0%;-0%;0%`; or for numbers that meet a
+// condition, and for the rest: `[>=0.05]0.0;[<=-0.05]-0.0;`. A section is a pattern of digits (0, #, a point, commas for
+// thousands, % and E+00) with texts around it.
 
 /**
  * @typedef {object} Section
@@ -15,6 +16,7 @@
  * @property {boolean} grouped
  * @property {boolean} digits whether it shows the number at all
  * @property {number} times 100 for a percentage
+ * @property {((value: number) => boolean) | null} when which numbers it is for, where it says so itself
  */
 
 /** @type {Map<string, Section[]>} */
@@ -27,9 +29,15 @@ function format(value, code) {
   if (code === "General" || code === "") return general(value);
   if (code === "@") return plainNumber(value);
   const sections = readFormat(code);
-  const place = value < 0 && sections.length > 1 ? 1 : value === 0 && sections.length > 2 ? 2 : 0;
+  const place = sectionOf(value, sections);
   const section = sections[place];
   return section ? shown(value, section, place === 0 && value < 0) : "";
+}
+
+/** Which section shows a number. @param {number} value @param {Section[]} sections */
+function sectionOf(value, sections) {
+  if (sections.some((section) => section.when)) return sections.findIndex(({ when }) => !when || when(value));
+  return value < 0 && sections.length > 1 ? 1 : value === 0 && sections.length > 2 ? 2 : 0;
 }
 
 /** A number in up to 15 digits, with an exponent where it is long. @param {number} value */
@@ -49,9 +57,10 @@ function readFormat(code) {
 
 /** @param {string} text @returns {Section} */
 function readSection(text) {
+  const [head = "", sign, bound] = /^\[(>=|<=)([-.\d]+)\]/.exec(text) ?? [];
   /** @type {string[]} */
   const quoted = [];
-  const bare = text.replace(/"([^"]*)"|\\(.)/g, (_, inner, escaped) => {
+  const bare = text.slice(head.length).replace(/"([^"]*)"|\\(.)/g, (_, inner, escaped) => {
     quoted.push(inner ?? escaped);
     return "\u0000";
   });
@@ -69,6 +78,7 @@ function readSection(text) {
     grouped: whole.includes(","),
     digits: Boolean(found),
     times: bare.includes("%") ? 100 : 1,
+    when: sign ? (value) => (sign === ">=" ? value >= Number(bound) : value <= Number(bound)) : null,
   };
 }
 

@@ -14,7 +14,7 @@ _MANY = 255
 ARGUMENTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("AND", "AVERAGE", "COUNT", "DEVSQ", "MAX", "MIN", "OR", "SUM", "SUMPRODUCT"), (1, _MANY)),
     **dict.fromkeys(("ABS", "COLUMNS", "ERF", "EXP", "INT", "LN", "NOT", "ROWS", "SQRT", "TANH"), (1, 1)),
-    **dict.fromkeys(("EXACT", "MOD", "ROUND", "SUMXMY2", "TEXT"), (2, 2)),
+    **dict.fromkeys(("EXACT", "MOD", "REPT", "ROUND", "SUMXMY2", "TEXT"), (2, 2)),
     **dict.fromkeys(("ADDRESS", "IF", "INDEX", "MATCH"), (2, 3)),
     **dict.fromkeys(("COLUMN", "ROW"), (0, 1)),
     "CHOOSE": (2, _MANY),

@@ -209,7 +209,7 @@ class Page extends EventTarget {
     const wanted = [];
     for (const edit of edits) {
       const target = this.rules.target(edit);
-      if (!target) return "This cell is calculated: change one of the blue numbers in boxes, and it follows.";
+      if (!target) return "This cell is calculated: change one of the numbers in boxes, and it follows.";
       const read = this.readContent(target, edit.input);
       if (typeof read === "string") return read;
       wanted.push({ ...target, after: read });

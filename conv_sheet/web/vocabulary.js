@@ -57,6 +57,7 @@ const FUNCTIONS = {
   MOD: ofTwo(modulo),
   NOT: { least: 1, most: 1, run: ([value]) => not(toTruth(oneValue(value))) },
   OR: ofTruths(true),
+  REPT: { least: 2, most: 2, run: ([text, times]) => repeated(oneValue(text), toNumber(oneValue(times))) },
   ROUND: ofTwo(round),
   ROWS: { least: 1, most: 1, whole: true, run: ([area]) => (area instanceof Area ? area.height : FAULT.value) },
   SQRT: ofNumber((value) => (value < 0 ? FAULT.number : Math.sqrt(value))),
@@ -101,6 +102,13 @@ function counted(result) {
 function exact(a, b) {
   if (a instanceof Fault) return a;
   return b instanceof Fault ? b : toText(a) === toText(b);
+}
+
+/** @param {Value} text @param {number | Fault} times @returns {Value} */
+function repeated(text, times) {
+  if (text instanceof Fault) return text;
+  if (times instanceof Fault) return times;
+  return times < 0 ? FAULT.value : toText(text).repeat(Math.floor(times));
 }
 
 /** @param {boolean | Fault} truth @returns {Value} */

@@ -196,11 +196,20 @@ class _Styles:
 
 
 class Formatted:
-    """The cells of a conditional format, as openpyxl asks for them, without an object for each of their ranges."""
+    """The cells of a conditional format, as openpyxl asks for them, without an object for each of their ranges.
+
+    Rules for the same cells stand together: LibreOffice shows lines and a colour scale in one cell only then.
+    """
 
     def __init__(self, blocks: Iterable[Block]) -> None:
         self.sqref = " ".join(block.relative for block in blocks)
         self.rules: list[Rule] = []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formatted) and self.sqref == other.sqref
+
+    def __hash__(self) -> int:
+        return hash(self.sqref)
 
     def to_tree(self) -> Element:
         tree = Element("conditionalFormatting", sqref=self.sqref)

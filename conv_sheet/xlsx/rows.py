@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from conv_sheet.cells.grid import column_letters
-from conv_sheet.cells.page import Fill, Page, occupied
+from conv_sheet.cells.overlap import occupied
+from conv_sheet.cells.page import Fill, Page
 from conv_sheet.cells.style import Style
 from conv_sheet.cells.values import LARGEST
 from conv_sheet.xlsx import encode

@@ -71,6 +71,9 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         rule = FormulaRule([mark.formula], font=font, fill=fill, border=box(mark.line) if mark.line else None)
         sheet.conditional_formatting.add(Formatted(mark.blocks), rule)
     for blocks, scale in page.scales:
+        if scale.dark is not None:
+            light = CellIsRule("greaterThan", [str(scale.dark)], font=Font(color=f"FF{style.WHITE}"))
+            sheet.conditional_formatting.add(Formatted(blocks), light)
         sheet.conditional_formatting.add(Formatted(blocks), _color_scale(scale))
     for verdict in page.verdicts:
         for truth, fill, color in (

@@ -496,7 +496,7 @@ def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
     box = ImageChops.difference(*pictures).getbbox()
     assert box is not None
     colours = [colour for _, colour in pictures[0].crop(box).getcolors(1 << 24) or []]
-    for colour in (style.INK, style.AMBER, style.SLATE):
+    for colour in (style.FRAME, style.AMBER, style.INK):
         assert tuple(bytes.fromhex(colour)) in colours
 
 

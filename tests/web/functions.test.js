@@ -179,6 +179,9 @@ test("places", () => {
     "COLUMN()": 5,
     "ROW(A4)": 4,
     'TEXT(0.956,"0.0%")': "95.6%",
+    'REPT("ab",2.9)': "abab",
+    'REPT("ab",0)': "",
+    'REPT("ab",-1)': "#VALUE!",
   });
 });
 

@@ -14,7 +14,7 @@ from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press as press_live
 from conv_sheet.opening import read, read_any, read_spec
-from conv_sheet.sheets.addresses import STATUS
+from conv_sheet.sheets.addresses import SEED, STATUS
 from conv_sheet.sheets.hidden import FORMAT, FORMAT_CELL
 from tests.networks import fastai, small, state_of, written
 
@@ -52,9 +52,10 @@ def test_its_picture_weights_and_choices_are_read_by_their_names(old: Path) -> N
     for name, value in state.tensors.items():
         np.testing.assert_array_equal(found.tensors[name], value, err_msg=name)
     book = openpyxl.load_workbook(old)
-    book["Network"].move_range("B10:G16", rows=60)  # somewhere else than today
-    book.defined_names["input_1"].attr_text = "Network!$B$70:$G$76"
-    book["Start"]["C6"] = 77
+    place = state.layout.input.blocks[0]
+    book["Network"].move_range(place.relative, rows=60)  # somewhere else than today
+    book.defined_names["input_1"].attr_text = place.part(60, 0, *place.shape).reference
+    book[SEED.sheet][SEED.cell()] = 77
     book.save(old)
     found = read_any(old)
     np.testing.assert_array_equal(found.image, state.image)
@@ -94,7 +95,7 @@ def test_the_button_of_an_earlier_workbook_says_so_in_its_status_line_and_writes
         before = sheet.range((1, 1), (60, 60)).value
         with pytest.raises(ConvSheetError, match="earlier version"):
             press_live(book, actions.reset)
-        assert "conv-sheet build --from" in book.sheets["Start"].range((STATUS.row, STATUS.column)).value
+        assert "conv-sheet build --from" in book.sheets[STATUS.sheet].range((STATUS.row, STATUS.column)).value
         assert sheet.range((1, 1), (60, 60)).value == before
 
 

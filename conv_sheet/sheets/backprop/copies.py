@@ -9,9 +9,8 @@ from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.page import Page
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.graph import INPUT
-from conv_sheet.network.layout import NETWORK
+from conv_sheet.network.layout import NETWORK, SCALE_ROW
 from conv_sheet.ops import Array
-from conv_sheet.sheets.addresses import SCALE_ROW
 from conv_sheet.sheets.backprop.layout import MINUS, PLUS, UPDATED, BackpropLayout, backprop_layout
 from conv_sheet.sheets.backprop.settings import COLUMN, RATE, ROW, H, Learning, inputs, learning
 from conv_sheet.sheets.network import calculation, frame
@@ -86,6 +85,7 @@ def _sheet(title: str, note: str, made_with: Callable[[Learning], ForwardPass], 
 
         made = made_with(numbers)
         calculation(copy.sheet, layout, made.activations, made.tensors, put)
+        copy.sheet.hidden = title in (PLUS, MINUS)
         copy.sheet.span(SCALE_ROW, *layout.stages[0].columns, note, style.FOLLOWER)
         return copy.sheet
 

@@ -14,8 +14,9 @@ from conv_sheet.cells.formula import Formula, total
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import SpecError
-from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.layout import WORDS_ROW, Layout, Stage
 from conv_sheet.network.lesson import Lesson
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop import panels
 from conv_sheet.sheets.backprop.layout import BACKPROP, BackpropLayout, backprop_layout
@@ -29,12 +30,14 @@ def page(state: WorkbookState) -> Page:
     """The sheet, with the engine's numbers as the values of its formulas."""
     made, numbers = backprop_layout(state.layout), learning(state)
     sheet = frame(BACKPROP, state.layout)
+    sheet.heights[WORDS_ROW] = 54
     sheet.names |= dict(made.names())
     for stage in state.layout.stages:
         if stage is not made.last:
             _stage(sheet, made, stage, numbers)
     _goal(sheet, made, state)
     panels.add(sheet, state, made, numbers)
+    cockpit.boards(sheet, state, beside_picture=False)
     return sheet
 
 
@@ -120,7 +123,7 @@ def _fused(made: BackpropLayout) -> Formula:
 def _label(sheet: Page, made: BackpropLayout, stage: Stage, short: str, placed: Placed) -> None:
     """What stands in the blocks of a gradient, above them; classes beside scores."""
     labels = made.labels if placed.shape[0] == len(made.labels) else [str(n) for n in range(1, placed.shape[0] + 1)]
-    titles: Iterable[tuple[str, Block]] = [(f"{short}.grad", placed.blocks[0])]
+    titles: Iterable[tuple[str, Block]] = [(short, placed.blocks[0])]
     if len(placed.shape) == 3:
         titles = placed.names()
     elif len(placed.shape) == 4:

@@ -135,7 +135,7 @@ def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learni
     """Put all panels on the sheet `Backprop`."""
     last = made.listed(FACTS[-1]).column + 1
     sheet.widths |= dict.fromkeys(range(made.layout.last_column + 1, last), style.CELL_WIDTH)
-    sheet.heights |= {made.top: 24, made.top + 1: 16, made.top + 2: 28, made.top + 3: 28}
+    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 36, made.top + 3: 54}
     by_name = {item.name: item for item in inputs(state.layout, state.lesson)}
 
     def panel(number: int) -> _Panel:
@@ -193,7 +193,8 @@ def _step(panel: _Panel) -> None:
         "No buttons here? conv-sheet train-step FILE --steps 10",
         browser="The buttons beside the sheet take one step, or ten",
     )
-    panel.sheet.span(made.value(STEP, 6).row, first, last, note, style.NOTE)
+    panel.sheet.span(made.value(STEP, 6).row, first, last, note, style.LONG_NOTE)
+    panel.sheet.heights[made.value(STEP, 6).row] = 36
 
 
 def curve_cells(curve: Curve) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from conv_sheet.layers.conv import Conv2d
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.lessons import counts, mosaic
 from conv_sheet.sheets.sheet import Sheet
@@ -25,7 +26,7 @@ from conv_sheet.state import WorkbookState
 
 NAME = "channels"
 CHANNELS = "Channels"
-COLOURS = ("red", "green", "blue")
+COLOURS = tuple(style.LIGHTS)
 MAP, ROW, COLUMN = "channels_map", "channels_row", "channels_column"
 
 LAYERS = ("conv1", "mix", "depthwise", "pointwise")
@@ -131,13 +132,13 @@ def page(state: WorkbookState) -> Page:
     """The sheet: one map taken apart by colours above, the 1×1 convolution and the counts below."""
     areas = _areas(state.layout)
     last = max(areas.out.last_column, areas.counts.last_column)
-    sheet = widgets.frame(CHANNELS, last, zoom=60)
+    sheet = widgets.frame(CHANNELS, last, zoom=style.NETWORK_ZOOM)
     lines = (
         "A kernel has a slice for each colour. Every slice slides over its own colour and makes a map; the three maps "
         "are added, pixel by pixel, and the bias with them: three colours become one map.",
         "Four kernels make four maps: look at another one here. Pixels, weights and biases are typed on Network.",
     )
-    widgets.head(sheet, "How three colours become one map", lines, last)
+    cockpit.head(sheet, state, "How three colours become one map", lines)
     which, row, column, *sizes = inputs(state.layout, state.lesson)
     _apart(sheet, state, areas, _asked(sheet, state, which, "take apart map", 5))
     _mixture(sheet, state, areas, _asked(sheet, state, row, "row", 3), _asked(sheet, state, column, "column", 3))
@@ -193,7 +194,7 @@ def _plane(sheet: Page, state: WorkbookState, areas: _Areas, c: int) -> Expr:
         sheet.put(*plane.position(y, x), 0.0, style.PADDING)
     sheet.put(plane.row - top - 1, plane.column - left, COLOURS[c], style.CLASS)
     sheet.fill(plane, sheet.each(state.layout.input.blocks[c], state.image[c]), style.ACTIVATION)
-    sheet.scales.append(((plane,), style.CHANNEL_SCALES[c]))
+    sheet.scales.append(((plane,), style.INK_SCALE))
     read = plane.part(-top, -left, top + plane.height + bottom, left + plane.width + right)
     return sheet.windows(read, areas.kernels[c].shape, np.pad(state.image[c], ((top, bottom), (left, right))))
 

@@ -16,6 +16,7 @@ from conv_sheet.layers.dropout import Dropout, random_cell
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -140,8 +141,8 @@ def page(state: WorkbookState) -> Page:
     """The sheet: five planes above, a hundred masks and what to make of them below."""
     blocks = blocks_of(state.layout, state.lesson)
     last = blocks.planes[-1].last_column
-    sheet = widgets.frame(DROPOUT, last, zoom=60)
-    widgets.head(sheet, "Dropout: no value can be relied on, the sum can", _LINES, last)
+    sheet = widgets.frame(DROPOUT, last, zoom=style.NETWORK_ZOOM)
+    cockpit.head(sheet, state, "Dropout: no value can be relied on, the sum can", _LINES)
     (item,) = inputs(state.layout, state.lesson)
     widgets.ask(sheet, item, state[item], "map", 2)
     _switches(sheet, state, blocks)

@@ -16,6 +16,7 @@ from conv_sheet.layers.conv import Conv2d
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
@@ -144,8 +145,8 @@ def page(state: WorkbookState) -> Page:
     """The sheet: the small kernels above, the large one below, and how many weights each way has."""
     blocks = _blocks(state.layout)
     last = blocks.maps[-1].last_column
-    sheet = widgets.frame(FIELD, last, zoom=60)
-    widgets.head(sheet, "What a value sees: three small kernels, or one large one", _LINES, last)
+    sheet = widgets.frame(FIELD, last, zoom=style.NETWORK_ZOOM)
+    cockpit.head(sheet, state, "What a value sees: three small kernels, or one large one", _LINES)
     row, column, _ = inputs(state.layout, state.lesson)
     widgets.ask(sheet, row, state[row], "row of the value", 4)
     widgets.ask(sheet, column, state[column], "its column", 3)

@@ -13,6 +13,7 @@ from conv_sheet.layers.conv import Conv2d
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.lessons import mosaic
 from conv_sheet.sheets.network import scale_of
 from conv_sheet.sheets.sheet import Sheet
@@ -82,8 +83,8 @@ def page(state: WorkbookState) -> Page:
     """The sheet."""
     areas = _areas(state.layout)
     last = areas.map.last_column
-    sheet = widgets.frame(FILTERS, last, zoom=70)
-    widgets.head(sheet, f"{len(areas.tiles)} filters: what the first layer looks for", _LINES, last)
+    sheet = widgets.frame(FILTERS, last, zoom=style.NETWORK_ZOOM)
+    cockpit.head(sheet, state, f"{len(areas.tiles)} filters: what the first layer looks for", _LINES)
     (item,) = inputs(state.layout, state.lesson)
     widgets.ask(sheet, item, state[item], "filter", 3)
     chosen = sheet.cell(item.at, state.number(item))

@@ -15,6 +15,7 @@ from conv_sheet.errors import ShapeError
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -69,7 +70,7 @@ _PANEL_WIDTH = 12
 _PANEL_HEIGHT = 18
 _GAP = 2
 _PITCH = 5
-_CAPTION_HEIGHT = 78
+_CAPTION_HEIGHT = 124
 _LINES = (
     "A convolution lays the kernel on every 3×3 window of the picture, multiplies cell by cell and adds up.",
     Words(
@@ -161,7 +162,7 @@ def page(state: WorkbookState) -> Page:
     areas = _areas(state.layout)
     last = max(areas.map.last_column + 1, areas.gallery.last_column)
     sheet = widgets.frame(KERNELS, last, style.NETWORK_ZOOM)
-    widgets.head(sheet, "Kernels: nine numbers decide what a map shows", _LINES, last)
+    cockpit.head(sheet, state, "Kernels: nine numbers decide what a map shows", _LINES)
     _picture(sheet, areas, state)
     weights = _chosen(sheet, areas, state)
     _map(sheet, areas, state.image[0], weights)
@@ -236,10 +237,10 @@ def _map(sheet: Page, areas: _Areas, image: Array, weights: Array) -> None:
 def _gallery(sheet: Page, areas: _Areas, state: WorkbookState) -> None:
     gallery, own = areas.gallery, custom(state.layout)
     sheet.span(gallery.row - 3, _LEFT, gallery.last_column, "All kernels; the last one is yours to type", style.HEADING)
-    sheet.heights |= {gallery.row - 3: 24, gallery.row + 3: _CAPTION_HEIGHT}
+    sheet.heights |= {gallery.row - 3: 24, gallery.row - 1: 36, gallery.row + 3: _CAPTION_HEIGHT}
     for number, (name, named) in enumerate(CATALOGUE.items()):
         block = areas.shown(number)
-        sheet.span(block.row - 1, block.column, block.column + _PITCH - 2, name, style.CLASS)
+        sheet.span(block.row - 1, block.column, block.column + _PITCH - 2, name, style.NAMED)
         sheet.span(block.row + 3, block.column, block.column + _PITCH - 2, named.words, style.CAPTION)
         if name != CUSTOM:
             sheet.fill(block, np.array(named.rows), style.KERNEL)

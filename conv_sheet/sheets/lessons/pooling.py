@@ -15,6 +15,7 @@ from conv_sheet.errors import ShapeError
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -102,7 +103,7 @@ def page(state: WorkbookState) -> Page:
     """The sheet: the shift, the moved picture, three pools of it and of the picture as it is, and what changed."""
     areas, image, source = _areas(state.layout), state.image[0], state.layout.input.blocks[0]
     sheet = widgets.frame(POOLING, areas.last_column, style.NETWORK_ZOOM)
-    widgets.head(sheet, "Pooling: what is kept when a picture moves", _LINES, areas.last_column)
+    cockpit.head(sheet, state, "Pooling: what is kept when a picture moves", _LINES)
     shift = []
     for item, label in zip(inputs(state.layout, state.lesson), ("shift to the right", "shift down"), strict=True):
         widgets.ask(sheet, item, state[item], label, _LABEL)

@@ -18,6 +18,7 @@ from conv_sheet.cells.page import Content, Mark, Page
 from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -40,11 +41,11 @@ _PIXELS = (
 )
 _WEIGHTS = ((1, 0, -1, 0, 1), (2, 0, -2, 0, 2), (1, 0, -1, 0, 1), (0, 0, 0, 1, 0), (1, 2, 1, 0, -1))
 _LINES = (
-    "Change a number in a blue box: the border around the picture, the kernel and the output follow.",
+    "Change a number in a box: the border around the picture, the kernel and the output follow.",
     "Choose a cell of the output, and the picture shows what it is made of.",
 )
 
-_TOP, _LEFT, _PANEL, _LABEL, _ZOOM = 7, 2, 14, 11, 80
+_TOP, _LEFT, _PANEL, _LABEL = 7, 2, 14, 11
 
 
 def _line(row: int, height: int = 1) -> Block:
@@ -111,8 +112,8 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 
 def page(state: WorkbookState) -> Page:
     """The sheet: options and words, the padded picture, the kernel, the output."""
-    sheet = widgets.frame(STRIDE, _OUT.last_column, _ZOOM)
-    widgets.head(sheet, "Stride, padding, dilation: where the windows stand", _LINES, _OUT.last_column)
+    sheet = widgets.frame(STRIDE, _OUT.last_column, style.NEAR_ZOOM)
+    cockpit.head(sheet, state, "Stride, padding, dilation: where the windows stand", _LINES)
     now = _options(sheet, state)
     picture, kernel = _padded(sheet, state, now), _kernel(sheet, state, now)
     output = _output(sheet, now, _windows(sheet, now, picture, kernel))

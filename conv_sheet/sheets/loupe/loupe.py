@@ -15,6 +15,7 @@ from conv_sheet.cells.page import Mark, Page, Verdict
 from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.loupe.facts import LOUPE, NONE, Panel, fold
 from conv_sheet.sheets.loupe.places import (
@@ -36,7 +37,6 @@ from conv_sheet.state import WorkbookState
 
 _LABEL, _ROOM, _STEP, _VALUE, _AFTER, _LAST = 2, 9, 16, 31, 34, 42
 """First columns: settings' labels, what they may be; steps, their values, what is behind them; the last."""
-_ZOOM = 80
 _SCREENS = ("what it sees", "× weights", "= products")
 _SUM = "sum of all products"
 _ASIDE = "does not count"
@@ -124,7 +124,7 @@ class _Loupe:
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
         self.frame = Frame(facts.panels, facts.owned)
-        self.sheet = widgets.frame(LOUPE, self.frame.last[1], _ZOOM)
+        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.NEAR_ZOOM)
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
 
@@ -289,7 +289,7 @@ class _Loupe:
             bound = Block(LOUPE, self.frame.heads + 1, blocks[0].column, 1, 1)
             sheet.put(bound.row, bound.column, largest(largest(*areas), -smallest(*areas)), _BOUND)
             scale = style.diverging(bound.absolute)
-            sheet.scales.append((blocks, scale if number else replace(scale, high=style.RED)))
+            sheet.scales.append((blocks, scale if number else replace(scale, high=style.WARM)))
         sums = where(all_of(in_use, weighted), _SUMS, NONE)
         sheet.put(self.frame.heads, self.frame.sum(panels[0]).column, sums, style.HEADING)
 
@@ -311,7 +311,10 @@ class _Loupe:
         chosen = f"AND(ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2))"
         sheet.marks.append(Mark(area, chosen, style.AMBER, style.INK))
         maps = (stage.out.blocks for stage in layout.stages)
-        sheet.marks += [Mark(blocks, _framed(), line=style.INK) for blocks in (*maps, (below,))]
+        picture = layout.input.blocks
+        dark = f"{picture[0].cell()}>{style.INK_SCALE.dark}"
+        sheet.marks.append(Mark(picture, f"IF({dark},{_framed()},FALSE)", line=style.FRAME, color=style.WHITE))
+        sheet.marks += [Mark(blocks, _framed(), line=style.FRAME) for blocks in (*maps, (below,))]
 
 
 _TILE = (("rows", "from row"), ("columns", "from column"))
@@ -346,7 +349,7 @@ def page(state: WorkbookState) -> Page:
         "Choose a layer and one of its cells. Below stands everything that makes it: what it sees, times its weights.",
         "Grey numbers are rows and columns of the input; below 1 is its border. On Network the same cells are framed.",
     )
-    widgets.head(loupe.sheet, LOUPE, lines, _LAST)
+    cockpit.head(loupe.sheet, state, LOUPE, lines)
     loupe.ask()
     for number, panel in enumerate(loupe.numbers.facts.panels):
         loupe.panel(number, panel)

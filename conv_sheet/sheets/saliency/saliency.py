@@ -19,7 +19,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import buttons
+from conv_sheet.sheets import buttons, cockpit
 from conv_sheet.sheets.addresses import DISTANCE, TOLERANCE
 from conv_sheet.sheets.network import outputs
 from conv_sheet.sheets.numpy import largest_distance, written
@@ -94,7 +94,7 @@ def page(state: WorkbookState) -> Page:
     sheet.widths |= _WIDTHS
     sheet.heights |= _HEIGHTS | {_WORDS_ROW: blocks.words_height}
     question = "Which pixels speak for a class, and which against it? Red is for, blue is against."
-    widgets.head(sheet, "What the network looks at", [question], blocks.last_column)
+    cockpit.head(sheet, state, "What the network looks at", [question])
     _choice(sheet, state)
     _classes(sheet, state, blocks)
     _picture(sheet, state, blocks)
@@ -157,7 +157,7 @@ def _classes(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
         sheet.put(names.row - 2, column, head, style.HEAD if column > 2 else style.HEAD_LEFT)
     area = sheet.range(blocks.outputs, state.output)
     sheet.put(names.row - 1, 2, PREDICTED, style.LINE)
-    sheet.put(names.row - 1, 3, index(sheet.range(names, _names(state)), match(largest(area), area)), style.SAYS)
+    sheet.put(names.row - 1, 3, index(sheet.range(names, _names(state)), match(largest(area), area)), style.LABEL_RIGHT)
     sheet.fill(names, _names(state), style.LINE)
     outputs(sheet, blocks.outputs, state, style.PERCENT if sure else style.DECIMAL)
     sheet.fill(blocks.marks, _marks(sheet, state, blocks), style.MARK)
@@ -222,8 +222,8 @@ def _maps(sheet: Page, state: WorkbookState, blocks: Blocks, name: Expr) -> None
     slope = f"slope of the score by each pixel. Red: more {ink} raises the score. Blue: more {ink} lowers it"
     fall = f"how far the probability falls when {side}×{side} zeros cover a place{step}. Red: the class needs it"
     maps = (
-        ("gradient", slope, blocks.gradient, style.ENGINE_SCORE, 0.0),
-        ("occlusion", fall, blocks.occlusion, style.ENGINE_PROBABILITY, _PER_CENT),
+        ("gradient", slope, blocks.gradient, style.ENGINE_GRADIENT, 0.0),
+        ("occlusion", fall, blocks.occlusion, style.ENGINE_CHANGE, _PER_CENT),
     )
     for kind, words, placed, look, least in maps:
         planes = placed.planes(written(state, placed))

@@ -1,0 +1,197 @@
+"""The cockpit: what the network says, now and at first, and a small picture, in sight on the sheets where one edits.
+
+The sheet `Start` calculates the lines, all others show them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, average, repeated, rounded, sumproduct, text
+from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.lookup import index, match
+from conv_sheet.cells.page import Page
+from conv_sheet.cells.style import Scale
+from conv_sheet.network.layout import COCKPIT_ROWS, Layout
+from conv_sheet.ops import Array
+from conv_sheet.sheets.addresses import START
+from conv_sheet.sheets.lessons import mosaic
+from conv_sheet.state import WorkbookState
+
+HEIGHTS = dict.fromkeys(range(1, COCKPIT_ROWS + 1), 9.0)
+"""Points of the rows of a board, by row."""
+SHARP = 8
+"""Rows and columns of a small picture at most."""
+SAYS = Block(START, 9, 29, 1, 1)
+"""What the network says, in one line."""
+BEST = tuple(Block(START, row, 29, 1, 1) for row in (10, 11, 12))
+"""The classes with the largest outputs."""
+FIRST = Block(START, 13, 29, 1, 1)
+"""What Python made of the picture and the weights with which the workbook was built."""
+CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN = 6, 32, 33, 34
+"""Where the list of classes begins on `Start`, and its columns."""
+_BAR = 8
+_SAYS_WIDTH, _BEST_WIDTH = 10, 13
+BOARD_WIDTH = SHARP + 1 + _SAYS_WIDTH + _BEST_WIDTH
+COLUMNS = (44, 52), (54, 64)
+"""Of a sheet's heads: what the network says, and the classes with the largest outputs."""
+_NEXT = 64
+"""Columns of `Network` behind which the board stands once more in a wide stage: fewer than a screen shows."""
+
+
+def answers(state: WorkbookState) -> bool:
+    """Whether a network names classes for its outputs."""
+    return bool(state.network.classes) and len(state.layout.output.shape) == 1
+
+
+def lists(state: WorkbookState) -> tuple[Expr, Expr, Expr]:
+    """The columns of classes, outputs and places on `Start`; the largest output has place 1, of equals the first."""
+    count, start = len(state.network.classes), Page(START)
+    blocks = [Block(START, CLASSES_ROW, column, count, 1) for column in (CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN)]
+    order = np.argsort(-state.output, kind="stable")
+    places = np.argsort(order, kind="stable") + 1.0
+    values = np.array(state.network.classes, dtype=object), state.output, places
+    names, outputs, ranks = (start.range(block, value) for block, value in zip(blocks, values, strict=True))
+    return names, outputs, ranks
+
+
+def place(state: WorkbookState, number: int) -> Expr:
+    """The place of one class among all, by the outputs on `Start`."""
+    start, outputs = Page(START), lists(state)[1]
+    own = start.near(Block(START, CLASSES_ROW + number, OUTPUT_COLUMN, 1, 1), state.output[number])
+    letters = column_letters(OUTPUT_COLUMN)
+    range_ = f"{letters}${CLASSES_ROW}:{letters}{CLASSES_ROW + number}"
+    above = Expr(state.output[: number + 1, np.newaxis], range_, area=True)
+    return sumproduct((outputs > own) * 1) + sumproduct((above == own) * 1)
+
+
+def said(state: WorkbookState) -> tuple[Expr, ...]:
+    """The line of what the network says, and those of the classes with the largest outputs."""
+    names, outputs, places = lists(state)
+    sure = state.network.output.layer.probabilities
+    best = []
+    for number in range(min(len(BEST), len(state.network.classes))):
+        at = match(number + 1.0, places)
+        best.append((index(names, at), index(outputs, at)))
+    (winner, share), *_ = best
+    says = text("says ", winner, " · ", *_amount(share, sure))
+    return (says, *(text(name, "  ", *_bar(value, sure), *_amount(value, sure)) for name, value in best))
+
+
+def _bar(value: Expr, sure: bool) -> tuple[Expr | str, ...]:
+    return (repeated("█", rounded(value * _BAR)), " ") if sure else ()
+
+
+def _amount(value: Expr, sure: bool) -> tuple[Expr | str, ...]:
+    return (rounded(value * 100, 1), " %") if sure else (rounded(value, 2),)
+
+
+def at_first(state: WorkbookState) -> str:
+    """What Python made of the picture and the weights with which the workbook was built."""
+    built = state if state.original is None else state.with_typed(state.original)
+    largest, sure = float(np.max(built.output)), state.network.output.layer.probabilities
+    return f"at first: {built.prediction} · " + (f"{100 * largest:.1f} %" if sure else f"{largest:.2f}")
+
+
+def strip(sheet: Page, state: WorkbookState, columns: Sequence[tuple[int, int]], row: int = 1) -> None:
+    """Show the lines in three rows: what the network says now and at first in some columns, the best classes beside."""
+    if not answers(state):
+        return
+    (first, last), (left, right) = columns
+    if sheet.default_width is not None:
+        sheet.widths = dict.fromkeys(range(2, right + 1), sheet.default_width) | sheet.widths
+    says, *best = said(state)
+    sheet.span(row, first, last, sheet.cell(SAYS, says.value), style.SAYS)
+    sheet.span(row + 1, first, last, sheet.cell(FIRST, at_first(state)), style.SAID_FIRST)
+    for number, (at, line) in enumerate(zip(BEST, best, strict=False)):
+        sheet.span(row + number, left, right, sheet.cell(at, line.value), style.BEST)
+
+
+def boards(sheet: Page, state: WorkbookState, beside_picture: bool = True) -> None:
+    """Show the lines beside a small picture, over the first stage and those with weights, wherever there is room.
+
+    Where the first stage is the picture itself, there is no small one over it.
+    """
+    columns = list(_columns(state.layout))
+    pictures = [
+        small(sheet, 1, column, state.layout.input.blocks, state.image)
+        for column in (columns[1:] if beside_picture else columns)
+    ]
+    for column in columns:
+        _board(sheet, state, column)
+    paint(sheet, pictures, len(state.layout.input.blocks))
+
+
+def _columns(layout: Layout) -> Iterator[int]:
+    free = 0
+    for stage in layout.stages:
+        first, last = stage.columns
+        if stage.nodes and not any(True for _ in stage.parameters()):
+            continue
+        for column in range(first, last + 1, _NEXT):
+            if column >= free and (column == first or column + BOARD_WIDTH <= last):
+                yield column
+                free = column + BOARD_WIDTH + 1
+
+
+def _board(sheet: Page, state: WorkbookState, column: int) -> None:
+    if not answers(state):
+        return
+    says, *best = said(state)
+    left = column + SHARP + 1
+    half = COCKPIT_ROWS // 2
+    sheet.merged(Block(sheet.title, 1, left, half, _SAYS_WIDTH - 1), sheet.cell(SAYS, says.value), style.SAYS)
+    first = Block(sheet.title, half + 1, left, 2, _SAYS_WIDTH - 1)
+    sheet.merged(first, sheet.cell(FIRST, at_first(state)), style.SAID_FIRST)
+    for number, (at, line) in enumerate(zip(BEST, best, strict=False)):
+        block = Block(sheet.title, 1 + 2 * number, left + _SAYS_WIDTH, 2, _BEST_WIDTH - 1)
+        sheet.merged(block, sheet.cell(at, line.value), style.BEST)
+
+
+def small(sheet: Page, row: int, column: int, blocks: Sequence[Block], values: Array, owner: str = "") -> Block:
+    """A picture of at most eight rows and columns from a place on: averages of its windows, or their nearest colours.
+
+    `values` are those of the blocks, (channels, height, width). Colours come with `paint`.
+    """
+    height, width = blocks[0].shape
+    side = -(-max(height, width) // SHARP)
+    made = Block(sheet.title, row, column, -(-height // side), -(-width // side))
+
+    def part(channel: int, y: int, x: int) -> Expr:
+        down, right = min(side, height - y * side), min(side, width - x * side)
+        window = blocks[channel].part(y * side, x * side, down, right)
+        one = values[channel, y * side : y * side + down, x * side : x * side + right]
+        return average(sheet.near(window, one)) if side > 1 else sheet.each(window, one.item())
+
+    def cell(y: int, x: int) -> Expr:
+        if len(blocks) == len(style.LIGHTS):
+            return mosaic.code(*(part(channel, y, x) for channel in range(len(blocks))))
+        return part(0, y, x)
+
+    sheet.fill_each(made, cell, style.DOT, owner)
+    return made
+
+
+def paint(sheet: Page, pictures: Sequence[Block], channels: int) -> None:
+    """Colour small pictures of an input with so many channels."""
+    if not pictures:
+        return
+    if channels == len(style.LIGHTS):
+        mosaic.colour(sheet, tuple(pictures))
+    else:
+        sheet.scales += [((picture,), Scale(style.INK)) for picture in pictures]
+
+
+def head(
+    sheet: Page,
+    state: WorkbookState,
+    title: str,
+    lines: Sequence[str],
+    columns: Sequence[tuple[int, int]] = COLUMNS,
+) -> None:
+    """The sheet's title and a few lines below it, with the cockpit's lines beside them, all of it in frozen rows."""
+    last = columns[0][0] - 2 if answers(state) else columns[-1][1]
+    widgets.head(sheet, title, lines, last)
+    strip(sheet, state, columns)
+    sheet.freeze = sheet.freeze or f"A{max(len(BEST), len(lines) + 1) + 1}"
