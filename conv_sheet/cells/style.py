@@ -85,12 +85,12 @@ _TENTHS = "[>=0.05]0.0;[<=-0.05]-0.0;"
 """One decimal, and nothing where it would say 0.0."""
 _HUNDREDTHS = "[>=0.005]0.00;[<=-0.005]-0.00;"
 
-ACTIVATION = Style(format=_TENTHS, horizontal="center", shrink=True)
+ACTIVATION = Style(color=BLACK, format=_TENTHS, horizontal="center", shrink=True)
 SCORE = replace(ACTIVATION, format="0.00")
 PROBABILITY = replace(ACTIVATION, format="0%", bold=True)
 MASK = replace(ACTIVATION, format="0")
 CHANGE = replace(ACTIVATION, format="+0%;-0%;0%")
-PIXEL = replace(ACTIVATION, color=BLACK, line=EDIT_LINE)
+PIXEL = replace(ACTIVATION, line=EDIT_LINE)
 WEIGHT = replace(SCORE, line=EDIT_LINE, format="0.00;-0.00;0")
 SETTING = replace(ACTIVATION, color=EDIT, line=EDIT_LINE, format="General")
 GRADIENT = replace(SCORE, format=_HUNDREDTHS)
@@ -160,7 +160,7 @@ TINY_TENTHS = replace(TINY, format=_TENTHS)
 TINY_CHANGE = replace(TINY, format="+0%;-0%;0%")
 HIDDEN = Style(size=6, color=WHITE)
 KERNEL = replace(SCORE, format="0.0#")
-OWN_KERNEL = replace(SETTING, format="0.0#")
+OWN_KERNEL = replace(WEIGHT, format="0.0#")
 TYPED = replace(SETTING, size=11)
 WHOLE = Style(size=11, horizontal="center", shrink=True)
 BORDER = replace(WHOLE, color=GREY)

@@ -16,9 +16,9 @@ KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "an
 class Try:
     """Something for the learner to try, and the defined name of the cells where it happens.
 
-    The rest is for a page in a browser, where a try is predicted, done, seen and checked: `browser` is the text there,
-    where it has other words; `ask` with `choices` what to predict; `do` what to put into which cells; `see` where the
-    result is read; `check` a formula that is true when it has happened; `answer` what it shows.
+    A try is predicted, done, seen and checked: `ask` with `choices` is what to predict; `do` what to put into which
+    cells; `see` where the result is read; `check` a formula that is true when it has been done, `then` one that is true
+    of what happens; `answer` what it shows. `browser` is the text in a browser, where it has other words.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Try:
     do: Mapping[str, float | str] = field(default_factory=dict)
     see: str = ""
     check: str = ""
+    then: str = ""
     answer: str = ""
 
     @property

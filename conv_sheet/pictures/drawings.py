@@ -136,10 +136,11 @@ PICTURES: dict[str, Painting] = {
 
 
 def draw(name: str, shape: tuple[int, ...]) -> Array:
-    """A picture in the middle of (C, H, W), rounded to 2 decimals so that cells read well.
+    """A picture in the middle of (C, H, W).
 
-    Three channels are its light, red first; one channel is its ink, and other numbers of channels are that ink again
-    and again. DataError for a name that is none.
+    Three channels are its light in hundredths, red first; one channel is its ink, and other numbers of channels are
+    that ink again and again. Ink is in tenths, as cells show it, so that sums of what is shown are right. DataError
+    for a name that is none.
 
     >>> draw("house", (3, 16, 16)).shape, draw("house", (1, 28, 40)).shape
     ((3, 16, 16), (1, 28, 40))
@@ -150,8 +151,9 @@ def draw(name: str, shape: tuple[int, ...]) -> Array:
         raise DataError(f"there is no picture {name!r}; there are {', '.join(PICTURES)}")
     channels, height, width = shape
     light = painted(PICTURES[name], height, width)
-    planes = light if channels == 3 else np.tile(1 - np.tensordot(_LUMA, light, 1), (channels, 1, 1))
-    return planes.round(2)
+    if channels == 3:
+        return light.round(2)
+    return np.tile((1 - np.tensordot(_LUMA, light, 1)).round(1), (channels, 1, 1))
 
 
 def painted(painting: Painting, height: int, width: int) -> Array:

@@ -39,8 +39,9 @@ _PICTURES = 3
 """Small pictures on their way to the answer, with the first."""
 _MOST_OUTPUTS = 10
 """Outputs that are listed where they have no classes."""
-_TO_DO, _FOLDED = "○", "…"
-"""What stands for something that has not been done, and for an answer that is not shown."""
+_TO_DO, _DONE, _OTHERWISE, _FOLDED = "○", "✓ done", "done, otherwise", "…"
+"""What stands for something that has not been done, that has, that has with another result than the answer says, and
+for an answer that is not shown."""
 _QUOTED = 255
 """Characters of a text in a formula at most."""
 
@@ -196,10 +197,11 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
     sheet.links[row, _LEFT] = one.at
     sheet.span(row, first, _RIGHT - 1, one.words, style.TEXT)
     sheet.heights[row] = 18
+    done = Block(START, row, _RIGHT, 1, 1)
     if one.check:
-        done = Block(START, row, _RIGHT, 1, 1)
-        sheet.put(row, _RIGHT, Expr(_TO_DO, f'IF({one.check},"✓ done","{_TO_DO}")'), style.DONE)
-        sheet.marks.append(Mark(done, f'{done.absolute}<>"{_TO_DO}"', style.GOOD, color=style.GOOD_TEXT))
+        happened = f'IF({one.then},"{_DONE}","{_OTHERWISE}")' if one.then else f'"{_DONE}"'
+        sheet.put(row, _RIGHT, Expr(_TO_DO, f'IF({one.check},{happened},"{_TO_DO}")'), style.DONE)
+        sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
     if one.ask or one.see:
         row += 1
         choices = f"  {' · '.join(one.choices)}?" if one.choices else ""
@@ -212,6 +214,10 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
         row += 1
         pieces = [one.answer[at : at + _QUOTED] for at in range(0, len(one.answer), _QUOTED)]
         sheet.span(row, first, _RIGHT, where(shown, text(*pieces), _FOLDED), style.LINE)
+        if one.check:
+            block = Block(START, row, first, 1, _RIGHT - first + 1)
+            shown_right = f'AND({shown.formula},{done.absolute}="{_DONE}")'
+            sheet.marks.append(Mark(block, shown_right, style.GOOD, color=style.GOOD_TEXT))
     return row + 1
 
 

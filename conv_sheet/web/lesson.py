@@ -57,7 +57,7 @@ def _try(item: Try, names: Names, forms: Forms) -> Json:
     if item.check:
         forms.require(item.check, f"[[try]] at {item.at}: check")
     made = item.spec() | {"text": in_browser(item.words), "do": [[at, value] for at, value in item.do.items()]}
-    return {key: value for key, value in made.items() if value and key != "browser"}
+    return {key: value for key, value in made.items() if value and key not in ("browser", "then")}
 
 
 def _actions(state: WorkbookState) -> Iterator[Json]:

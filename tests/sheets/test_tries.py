@@ -1,0 +1,65 @@
+"""Everything that a lesson proposes to try is done in LibreOffice: what it promises happens, and `Start` says so."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conv_sheet import lessons
+from conv_sheet.cells.formula import FUNCTIONS, functions_in
+from conv_sheet.office.libreoffice import connect
+from conv_sheet.sheets.start import SHOW
+from tests.conftest import Once
+from tests.lessons import built, put, state_of
+
+
+def cells_of(book: Any, where: str) -> Any:
+    """The cells of a defined name or of an address with its sheet."""
+    if "!" in where:
+        sheet, _, address = where.partition("!")
+        return book.sheets[sheet].range(address)
+    return book.names[where].refers_to_range
+
+
+def start(book: Any) -> list[set[str]]:
+    """The texts of each row of `Start`."""
+    rows = book.sheets["Start"].range((1, 1), (60, 40)).options(ndim=2).value
+    return [{value for value in row if isinstance(value, str)} for row in rows]
+
+
+def says(book: Any, text: str) -> bool:
+    """Whether a text stands anywhere on `Start`."""
+    return any(text in row for row in start(book))
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_what_a_lesson_promises_happens(name: str, once: Once, tmp_path: Path) -> None:
+    tries = [one for one in state_of(name).lesson.tries if one.do]
+    with connect(Path(shutil.copy(built(once, name), tmp_path))) as book:
+        assert not says(book, "✓ done")
+        for one in tries:
+            before = {where: cells_of(book, where).value for where in one.do}
+            for where, value in one.do.items():
+                area = cells_of(book, where)
+                area.value = np.full(area.shape, value, dtype=object).tolist()
+            (row,) = (row for row in start(book) if one.text in row)
+            assert "✓ done" in row, one.text
+            if one.answer:
+                assert not says(book, one.answer)
+                put(book, **{SHOW: "yes"})
+                assert says(book, one.answer)
+                put(book, **{SHOW: "no"})
+            for where, value in before.items():
+                cells_of(book, where).value = value
+        assert not says(book, "✓ done")
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_what_says_that_it_has_happened_can_be_calculated_everywhere(name: str) -> None:
+    for one in state_of(name).lesson.tries:
+        assert functions_in(f"{one.check}+{one.then}") <= FUNCTIONS
+        assert bool(one.then) <= bool(one.check), one.text
+        assert bool(one.answer) <= bool(one.ask), one.text
+        assert not one.choices or one.ask, one.text
