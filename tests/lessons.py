@@ -88,5 +88,6 @@ def strange_formulas(path: Path) -> list[str]:
 
 def tries(path: Path) -> dict[str, str]:
     """What `Start` proposes to try: the name in each of its links, and the cells to which the link leads."""
-    links = [cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink]
+    cells = (cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink)
+    links = [cell for cell in cells if cell.value[0].isdigit()]  # the others are those of small pictures
     return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}

@@ -2,8 +2,8 @@
 // Number formats: what a value looks like.
 //
 // A format has up to three sections, for numbers above zero, below, and zero: `+0%;-0%;0%`; or for numbers that meet a
-// condition, and for the rest: `[>=0.05]0.0;[<=-0.05]-0.0;`. A section is a pattern of digits (0, #, a point, commas for
-// thousands, % and E+00) with texts around it.
+// condition, and for the rest: `[>=0.05]0.0;[<=-0.05]-0.0;`. A section is a pattern of digits (0, #, a point, commas
+// for thousands, % and E+00) with texts around it.
 
 /**
  * @typedef {object} Section

@@ -18,6 +18,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.office.closed import press
 from conv_sheet.opening import read
 from conv_sheet.sheets import registry
+from conv_sheet.sheets.addresses import DISTANCE, STATUS
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.package import Package
 from conv_sheet.xlsx.reader import Stored
@@ -44,12 +45,15 @@ def test_recompute_makes_the_check_green(edited: Path, state: WorkbookState) -> 
     assert check(edited).ok
     assert notes == []
     assert f"The network says {changed(state)[0].prediction}." in status
-    assert status in cells.values(edited, "Start").values()
+    assert status in cells.values(edited, STATUS.sheet).values()
 
 
 def test_values_that_nothing_had_calculated_are_filled(state: WorkbookState, tmp_path: Path) -> None:
     path = cells.set_cells(written(tmp_path, state), tmp_path / "typed.xlsx", changed(state)[1])
-    assert not any(isinstance(v, float) for v in [openpyxl.load_workbook(path, data_only=True)["Start"]["C5"].value])
+    assert not any(
+        isinstance(v, float)
+        for v in [openpyxl.load_workbook(path, data_only=True)[DISTANCE.sheet][DISTANCE.cell()].value]
+    )
     press(path, actions.recompute)
     assert check(path).ok
     (answer,) = libreoffice.recalculate([path], tmp_path / "out")
@@ -95,7 +99,9 @@ def test_everything_else_stays_byte_for_byte_but_what_charts_show(edited: Path, 
     for title in again.titles:
         sheet = again.sheet(title)
         for row, column, value in sheet.items():
-            if sheet.formula(row, column) is None and (title, row, column) not in engines | {("Start", 4, 3)}:
+            if sheet.formula(row, column) is None and (title, row, column) not in engines | {
+                (STATUS.sheet, STATUS.row, STATUS.column)
+            }:
                 assert stored[title][row, column] == value, (title, row, column)
 
 

@@ -66,11 +66,11 @@ def test_recompute_brings_the_engines_blocks_up_to_date_and_touches_nothing_else
             for b in placed.blocks
         ]
         np.testing.assert_allclose(placed.tensor(np.array(planes)), value, rtol=0, atol=1e-9)
-    written = engines(state) | {("Start", STATUS.row, STATUS.column)}
+    written = engines(state) | {(STATUS.sheet, STATUS.row, STATUS.column)}
     followed = {at for at in formulas(state) if at[0] not in ("Network", "Images")}
     assert {at for at in before if before[at] != after[at]} <= written | followed
     assert f"The network says {other.prediction}." in status
-    assert after["Start", STATUS.row, STATUS.column] == status
+    assert after[STATUS.sheet, STATUS.row, STATUS.column] == status
 
 
 def test_a_text_in_a_kernel_is_told_in_the_sheet_and_nothing_is_written(book: Any, state: WorkbookState) -> None:
@@ -80,8 +80,8 @@ def test_a_text_in_a_kernel_is_told_in_the_sheet_and_nothing_is_written(book: An
     with pytest.raises(WorkbookError, match=f"^Network!{cell} holds 'two'"):
         press(book, actions.recompute)
     after = everything(book)
-    assert {at for at in before if before[at] != after[at]} == {("Start", STATUS.row, STATUS.column)}
-    assert f"Network!{cell}" in str(after["Start", STATUS.row, STATUS.column])
+    assert {at for at in before if before[at] != after[at]} == {(STATUS.sheet, STATUS.row, STATUS.column)}
+    assert f"Network!{cell}" in str(after[STATUS.sheet, STATUS.row, STATUS.column])
 
 
 def test_moved_rows_are_told_and_nothing_is_written(book: Any) -> None:
@@ -90,7 +90,7 @@ def test_moved_rows_are_told_and_nothing_is_written(book: Any) -> None:
     with pytest.raises(WorkbookError, match=r"stands at Network!.* was built at"):
         press(book, actions.recompute)
     after = everything(book)
-    assert {at for at in before if before[at] != after[at]} == {("Start", STATUS.row, STATUS.column)}
+    assert {at for at in before if before[at] != after[at]} == {(STATUS.sheet, STATUS.row, STATUS.column)}
 
 
 def test_reset_twice_brings_back_what_was_typed(book: Any, state: WorkbookState) -> None:

@@ -19,6 +19,7 @@ from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press as press_live
 from conv_sheet.opening import read
 from conv_sheet.sheets import reading
+from conv_sheet.sheets.addresses import SEED
 from conv_sheet.xlsx.change import patch_cells
 from conv_sheet.xlsx.patch import Formula
 from conv_sheet.xlsx.reader import Stored
@@ -99,8 +100,8 @@ def test_a_formula_that_nothing_has_calculated_is_no_zero(book: Path, tmp_path: 
 
 
 def test_an_empty_setting_is_told_with_what_it_takes(book: Path, tmp_path: Path) -> None:
-    edited = cells.set_cells(book, tmp_path / "edited.xlsx", {"Start!C6": -1})
-    with pytest.raises(WorkbookError, match=r"^Start!C6 holds -1; random_seed takes a whole number from 0 to 999,999"):
+    edited = cells.set_cells(book, tmp_path / "edited.xlsx", {SEED.other(): -1})
+    with pytest.raises(WorkbookError, match=r"^Python!C6 holds -1; random_seed takes a whole number from 0 to 999,999"):
         read(edited)
 
 

@@ -12,6 +12,7 @@ from conv_sheet.errors import SpecError
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import registry
+from conv_sheet.sheets.addresses import DISTANCE
 from conv_sheet.sheets.saliency import saliency as sheet
 from conv_sheet.sheets.saliency.blocks import SALIENCY, Blocks
 from conv_sheet.state import WorkbookState
@@ -107,7 +108,7 @@ def test_a_weight_that_meets_only_zeros_makes_the_maps_stale_too(tmp_path: Path)
     weight = state.tensors["fc.weight"].copy()
     weight[0, 5] = 9
     answer = recalculated(tmp_path, state, {"fc.weight": weight})
-    assert cells.values(answer, "Start")["C5"] <= 1e-9  # type: ignore[operator]
+    assert cells.values(answer, DISTANCE.sheet)[DISTANCE.cell()] <= 1e-9  # type: ignore[operator]
     assert str(cells.values(answer, SALIENCY)[STATUS]).startswith("Stale: the sheet Network")
 
 

@@ -23,7 +23,9 @@ test("numbers look as LibreOffice shows them, in every format", () => {
 
 test("every format of the styles has been compared", () => {
   const styles = readFileSync(join(__dirname, "../../conv_sheet/cells/style.py"), "utf8");
-  const codes = [...styles.matchAll(/format=(?:"([^"]*)"|'([^']*)')/g)].map(([, plain, quoted]) => plain ?? quoted);
+  const codes = [...styles.matchAll(/(?:format=|^_\w+ = )(?:"([^"]*)"|'([^']*)')/gm)].map(
+    ([, plain, quoted]) => plain ?? quoted,
+  );
   assert.ok(codes.length > 20);
   assert.deepEqual(
     codes.filter((code) => !LIBREOFFICE.formats.includes(code)),
