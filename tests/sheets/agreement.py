@@ -1,6 +1,6 @@
 """A sheet after edits: what another program calculates, against what the page says of the same state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from conv_sheet.cells.grid import column_letters
@@ -8,6 +8,8 @@ from conv_sheet.cells.inputs import InputValue
 from conv_sheet.cells.page import Page
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
+from conv_sheet.xlsx.change import patch_cells
+from conv_sheet.xlsx.patch import CellValue, Typed
 from tests.oracles import cells
 
 TOLERANCE = 1e-9
@@ -22,18 +24,29 @@ def page(state: WorkbookState, title: str) -> Page:
 
 def typed(state: WorkbookState, changes: Mapping[str, InputValue]) -> dict[str, cells.Value | None]:
     """What to type where, as `{"Network!B9": 0.5}`, so that the inputs of these names hold other values."""
+    return {f"{sheet}!{column_letters(column)}{row}": value for (sheet, row, column), value in _places(state, changes)}
+
+
+def _places(
+    state: WorkbookState, changes: Mapping[str, InputValue]
+) -> Iterator[tuple[tuple[str, int, int], float | str | None]]:
     items = {item.name: item for item in registry.inputs_of(state)}
-    return {
-        f"{block.sheet}!{column_letters(column)}{row}": value
-        for name, changed in changes.items()
-        for block, plane in items[name].planes(changed)
-        for (row, column), value in block.items(plane)
-    }
+    for name, changed in changes.items():
+        for block, plane in items[name].planes(changed):
+            for (row, column), value in block.items(plane):
+                yield (block.sheet, row, column), value
 
 
 def edited(path: Path, out: Path, state: WorkbookState, changes: Mapping[str, InputValue]) -> Path:
-    """The workbook `path` as `out`, with other values in the inputs of these names, and no formula calculated."""
-    return cells.set_cells(path, out, typed(state, changes))
+    """The workbook `path` as `out`, with other values in the inputs of these names, and no formula calculated.
+
+    Formulas keep the form in which they were written, shared ones too, which openpyxl would write out.
+    """
+    sheets: dict[str, dict[tuple[int, int], CellValue]] = {}
+    for place, value in _places(state, changes):
+        sheets.setdefault(place[0], {})[place[1:]] = value if value is None else Typed(value)
+    patch_cells(path, out, sheets)
+    return out
 
 
 def differences(path: Path, state: WorkbookState, title: str) -> list[str]:
