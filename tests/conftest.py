@@ -10,6 +10,9 @@ from filelock import FileLock
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
+# Read when NumPy and PyTorch are imported. Tests run beside each other on all cores, and what they compute is small:
+# more threads would mostly wait for each other, which costs as much as working.
+os.environ["OMP_NUM_THREADS"] = "1"
 # xlwings asks when it is first imported; its remote engine is there for noncommercial use, as these tests are.
 os.environ["XLWINGS_LICENSE_KEY"] = "noncommercial"
 

@@ -26,13 +26,18 @@ class Answer(NamedTuple):
     err: str
 
 
+def found(program: str | Path) -> str:
+    """Where an outside program is."""
+    path = shutil.which(program)
+    if path is None:
+        raise OracleError(f"{program} is not installed: scripts/setup-tests.sh installs what the tests ask")
+    return path
+
+
 def run(program: str | Path, arguments: Sequence[str | Path], statuses: Sequence[int] = (0,)) -> Answer:
     """Run an outside program; an exit status other than `statuses`, or too long a wait, is an error."""
-    found = shutil.which(program)
-    if found is None:
-        raise OracleError(f"{program} is not installed: scripts/setup-tests.sh installs what the tests ask")
     with subprocess.Popen(
-        [found, *arguments],
+        [found(program), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

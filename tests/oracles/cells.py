@@ -1,9 +1,9 @@
 """A user's hand on a workbook, by openpyxl: changes cells, reads what a spreadsheet program has computed."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openpyxl
@@ -30,14 +30,16 @@ def set_cells(path: Path, out: Path, changes: Mapping[str, Value | None]) -> Pat
 
 def values(path: Path, sheet: str) -> dict[str, Value]:
     """What the cells of a sheet show, as `{"A1": 5}`: a formula's stored value, no empty cells."""
-    cells = (cell for row in _stored(path, path.stat().st_mtime_ns)[sheet].iter_rows() for cell in row)
-    return {cell.coordinate: cell.value for cell in cells if cell.value is not None}
+    return dict(_stored(path, path.stat().st_mtime_ns, sheet))
 
 
-@lru_cache(maxsize=2)
-def _stored(path: Path, changed: int) -> Any:
-    """A workbook with its formulas' values; several sheets of it are mostly asked for one after the other."""
-    return openpyxl.load_workbook(path, data_only=True)
+@lru_cache(maxsize=4)
+def _stored(path: Path, changed: int, title: str) -> dict[str, Value]:
+    """One sheet of a workbook, of which several tests mostly ask one after the other; no other sheet is parsed."""
+    with closing(openpyxl.load_workbook(path, data_only=True, read_only=True)) as book:
+        sheet = book[title]
+        sheet.reset_dimensions()  # what the file says of them may be wrong
+        return {cell.coordinate: cell.value for row in sheet.rows for cell in row if cell.value is not None}
 
 
 def array(shown: Mapping[str, Value], area: str) -> NDArray[np.float64]:

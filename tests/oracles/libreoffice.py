@@ -1,11 +1,18 @@
 """LibreOffice: recalculates workbooks, prints them, draws them."""
 
+import atexit
+import os
 import shutil
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from tests.oracles import OracleError, run
+from tests.oracles import TIMEOUT_SECONDS, OracleError, found, run
 
 # OOXMLRecalcMode 0 is "always": without it LibreOffice believes the values that a file has stored.
 SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -18,10 +25,7 @@ SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def recalculate(paths: Sequence[Path], outdir: Path) -> list[Path]:
-    """Every workbook of `paths` as `outdir/<stem>.xlsx`, each formula computed by LibreOffice.
-
-    One call for several workbooks starts LibreOffice once, which takes most of the time.
-    """
+    """Every workbook of `paths` as `outdir/<stem>.xlsx`, each formula computed by LibreOffice."""
     return _convert(paths, "xlsx", outdir)
 
 
@@ -46,14 +50,43 @@ def _convert(paths: Sequence[Path], suffix: str, outdir: Path) -> list[Path]:
             raise OracleError(f"{target} would be written twice, or over what it is made from")
         taken.add(target.resolve())
         target.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as profile:
-        user = Path(profile, "user")
-        user.mkdir()
-        (user / "registrymodifications.xcu").write_text(SETTINGS, encoding="utf-8")
-        options = [f"-env:UserInstallation={Path(profile).as_uri()}", "--headless", "--convert-to", suffix]
-        answer = run("soffice", [*options, "--outdir", outdir, *paths])
+    answer = run("soffice", [_running(), "--headless", "--convert-to", suffix, "--outdir", outdir, *paths])
     # soffice ends with status 0 even when it could not load a file.
     missing = [target.name for target in targets if not target.exists()]
     if missing:
         raise OracleError(f"LibreOffice did not write {', '.join(missing)}: {answer.err}")
     return targets
+
+
+@cache
+def _running() -> str:
+    """The option that hands a command to a LibreOffice which runs until Python ends.
+
+    To start it takes longer than most workbooks. It has an empty one open, without which it would end when it is done
+    with a command; should it end nevertheless, the next command starts its own.
+    """
+    profile = Path(tempfile.mkdtemp(prefix="conv-sheet-oracle-"))
+    (profile / "user").mkdir()
+    (profile / "user/registrymodifications.xcu").write_text(SETTINGS, encoding="utf-8")
+    option, listening = f"-env:UserInstallation={profile.as_uri()}", profile / "listening"
+    process = subprocess.Popen(
+        [found("soffice"), option, "--headless", "--norestore", f"--pidfile={listening}", "private:factory/scalc"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def stop() -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(profile, ignore_errors=True)
+
+    atexit.register(stop)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not listening.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise OracleError("LibreOffice does not start: try soffice from a terminal")
+        time.sleep(0.05)
+    return option

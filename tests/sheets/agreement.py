@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from openpyxl.utils.cell import coordinate_to_tuple
+
 from conv_sheet.cells.grid import column_letters
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.cells.page import Page
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
+from conv_sheet.xlsx.change import patch_cells
+from conv_sheet.xlsx.patch import CellValue, Typed
 from tests.oracles import cells
 
 TOLERANCE = 1e-9
@@ -33,7 +37,21 @@ def typed(state: WorkbookState, changes: Mapping[str, InputValue]) -> dict[str, 
 
 def edited(path: Path, out: Path, state: WorkbookState, changes: Mapping[str, InputValue]) -> Path:
     """The workbook `path` as `out`, with other values in the inputs of these names, and no formula calculated."""
-    return cells.set_cells(path, out, typed(state, changes))
+    return put(path, out, typed(state, changes))
+
+
+def put(path: Path, out: Path, changes: Mapping[str, cells.Value | None]) -> Path:
+    """The workbook `path` as `out`, with changed cells, as `cells.set_cells` makes it, in a tenth of the time.
+
+    Formulas keep the form in which they were written, shared ones too, which openpyxl would write out; and they keep
+    their stored values, which only a program that calculates all formulas will change.
+    """
+    sheets: dict[str, dict[tuple[int, int], CellValue]] = {}
+    for reference, value in changes.items():
+        sheet, _, cell = reference.rpartition("!")
+        sheets.setdefault(sheet.strip("'"), {})[coordinate_to_tuple(cell)] = None if value is None else Typed(value)
+    patch_cells(path, out, sheets)
+    return out
 
 
 def differences(path: Path, state: WorkbookState, title: str) -> list[str]:

