@@ -133,8 +133,9 @@ def formula_cells(page: Page, cells: Cells) -> Iterator[FormulaCell]:
         if cell.formula is not None:
             found = cells.formula(*at)
             same = found is not None and same_formula(found, cell.formula)
-            owner = cell.owner or page.title
-            yield FormulaCell(page.title, at, owner, cell.formula, cell.value, found, cells.value(*at), same)
+            owner, stored = cell.owner or page.title, cells.value(*at)
+            value = stored if at in page.judged else cell.value
+            yield FormulaCell(page.title, at, owner, cell.formula, value, found, stored, same)
     for fill in page.fills:
         if fill.formula is not None:
             yield from _of_fill(page.title, fill, cells)

@@ -149,6 +149,8 @@ class Page:
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     reads: dict[tuple[int, int], str] = field(default_factory=dict)
     """Single cells that show what another holds, by its defined name."""
+    judged: set[tuple[int, int]] = field(default_factory=set)
+    """Single cells whose formula a lesson gives as text: only a spreadsheet program knows what it says later."""
     bars: list[Bars] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     buttons: list[Button] = field(default_factory=list)

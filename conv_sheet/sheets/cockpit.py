@@ -31,6 +31,7 @@ FIRST = Block(START, 13, 29, 1, 1)
 """What Python made of the picture and the weights with which the workbook was built."""
 CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN = 6, 32, 33, 34
 """Where the list of classes begins on `Start`, and its columns."""
+AT_FIRST = "at first: "
 _BAR = 8
 _SAYS_WIDTH, _BEST_WIDTH = 10, 13
 BOARD_WIDTH = SHARP + 1 + _SAYS_WIDTH + _BEST_WIDTH
@@ -91,7 +92,7 @@ def at_first(state: WorkbookState) -> str:
     """What Python made of the picture and the weights with which the workbook was built."""
     built = state if state.original is None else state.with_typed(state.original)
     largest, sure = float(np.max(built.output)), state.network.output.layer.probabilities
-    return f"at first: {built.prediction} · " + (f"{100 * largest:.1f} %" if sure else f"{largest:.2f}")
+    return f"{AT_FIRST}{built.prediction} · " + (f"{100 * largest:.1f} %" if sure else f"{largest:.2f}")
 
 
 def strip(sheet: Page, state: WorkbookState, columns: Sequence[tuple[int, int]], row: int = 1) -> None:

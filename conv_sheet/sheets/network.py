@@ -103,7 +103,7 @@ def frame(title: str, layout: Layout) -> Page:
         default_height=style.CELL_HEIGHT,
         repeat_rows=SCALE_ROW,
     )
-    sheet.heights |= cockpit.HEIGHTS | {TITLE_ROW: 26, SHAPE_ROW: 19, TORCH_ROW: 36, WORDS_ROW: 36, SCALE_ROW: 24}
+    sheet.heights |= cockpit.HEIGHTS | {TITLE_ROW: 26, SHAPE_ROW: 19, TORCH_ROW: 40, WORDS_ROW: 36, SCALE_ROW: 24}
     sheet.widths = dict.fromkeys(range(2, layout.last_column + 1), style.CELL_WIDTH) | {1: 1.5}
     return sheet
 

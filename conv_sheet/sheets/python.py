@@ -27,9 +27,8 @@ _LINES = (
     ),
 )
 _AGREE = "Formulas and Python agree on every number."
-_AHEAD = Words(
-    "The formulas are ahead of Python: press Recompute on Network, or type conv-sheet recompute FILE in a terminal.",
-    browser="The formulas have followed your change; the sheet NumPy still shows what Python made before.",
+_AHEAD = (
+    "The formulas are ahead of Python: the sheet NumPy still shows what it made before. Recompute brings it up to date."
 )
 _BROKEN = "A formula is broken: some cell holds an error. The sheet NumPy says in which layer."
 

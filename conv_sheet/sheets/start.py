@@ -200,6 +200,7 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
     done = Block(START, row, _RIGHT, 1, 1)
     if one.check:
         happened = f'IF({one.then},"{_DONE}","{_OTHERWISE}")' if one.then else f'"{_DONE}"'
+        sheet.judged.add((row, _RIGHT))
         sheet.put(row, _RIGHT, Expr(_TO_DO, f'IF({one.check},{happened},"{_TO_DO}")'), style.DONE)
         sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
     if one.ask or one.see:

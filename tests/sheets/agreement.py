@@ -9,6 +9,7 @@ from conv_sheet.cells.grid import column_letters
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.cells.page import Page
 from conv_sheet.sheets import registry
+from conv_sheet.sheets.cockpit import AT_FIRST
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.change import patch_cells
 from conv_sheet.xlsx.patch import CellValue, Typed
@@ -55,13 +56,17 @@ def put(path: Path, out: Path, changes: Mapping[str, cells.Value | None]) -> Pat
 
 
 def differences(path: Path, state: WorkbookState, title: str) -> list[str]:
-    """Cells of a recalculated sheet that do not show what the page of a state says: each with both."""
-    shown = cells.values(path, title)
-    expected = {f"{column_letters(column)}{row}": cell.value for (row, column), cell in page(state, title).cells()}
+    """Cells of a recalculated sheet that do not show what the page of a state says: each with both.
+
+    What was said at first is that of the state with which the workbook was built, not of this one.
+    """
+    shown, made = cells.values(path, title), page(state, title)
+    expected = {f"{column_letters(column)}{row}": cell.value for (row, column), cell in made.cells()}
+    judged = {f"{column_letters(column)}{row}" for row, column in made.judged}
     return [
         f"{title}!{at} shows {shown.get(at)!r}, not {expected.get(at)!r}"
-        for at in shown.keys() | expected.keys()
-        if not same(shown.get(at), expected.get(at))
+        for at in (shown.keys() | expected.keys()) - judged
+        if not same(shown.get(at), expected.get(at)) and not str(shown.get(at)).startswith(AT_FIRST)
     ]
 
 

@@ -23,7 +23,7 @@ from conv_sheet.web.data import data
 from tests.lessons import state_of
 from tests.oracles import browser, cells, libreoffice
 
-EDITS = 36
+EDITS = 44
 TOLERANCE = 1e-9
 _WIDEST, _CHOICES, _FORMULAS = 2.0, 10, 0.2
 Edit = tuple[str, float | str]

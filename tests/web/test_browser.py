@@ -17,8 +17,8 @@ from tests.web import sweep
 
 NODE_TESTS = sorted(Path(__file__).parent.glob("*.test.js"))
 WIDTHS = [390, 1024, 1500]
-STROKE = ["L15", "L20", "L26", "R26"]
-"""Down and to the right, through cells of the picture of `fastai`, whose first one is B10."""
+STROKE = ["L23", "L28", "L34", "R34"]
+"""Down and to the right, through cells of the picture of `fastai`, whose first one is B18."""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_ten_steps_of_training_are_those_of_the_engine(folder: Path) -> None:
 
 
 def test_the_pointer_frames_what_the_formula_reads(folder: Path) -> None:
-    over = ["AK10", "AT19", "AM40", "BR19", "CR12"]  # of the first maps, the second ones, and the pool
+    over = ["AK18", "AT27", "AM48", "BR27", "CR20"]  # of the first maps, the second ones, and the pool
     answer = browser.play("hovers", file=str(folder / "fastai.html"), over=over)
     for one in answer["seen"]:
         assert one["boxes"]
@@ -116,7 +116,7 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path)
     assert answers[3]["value"] == [[0.25, 0]]
     assert "takes a number from 0 to 1" in answers[4]["error"]
     changed = [data["cells"] for data in seen["heard"] if data["convSheet"] == "change"]
-    assert changed[0] == ["Network!AF7", "Network!AG7"]
+    assert changed[0] == ["Network!AF15", "Network!AG15"]
     assert seen["complaints"] == []
 
 

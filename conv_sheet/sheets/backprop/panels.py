@@ -135,7 +135,7 @@ def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learni
     """Put all panels on the sheet `Backprop`."""
     last = made.listed(FACTS[-1]).column + 1
     sheet.widths |= dict.fromkeys(range(made.layout.last_column + 1, last), style.CELL_WIDTH)
-    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 36, made.top + 3: 54}
+    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 40, made.top + 3: 54}
     by_name = {item.name: item for item in inputs(state.layout, state.lesson)}
 
     def panel(number: int) -> _Panel:
