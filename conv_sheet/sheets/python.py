@@ -27,9 +27,7 @@ _LINES = (
     ),
 )
 _AGREE = "Formulas and Python agree on every number."
-_AHEAD = (
-    "The formulas are ahead of Python: the sheet NumPy still shows what it made before. Recompute brings it up to date."
-)
+_AHEAD = "The formulas are ahead of Python: NumPy shows what it made before, until Recompute brings it up to date."
 _BROKEN = "A formula is broken: some cell holds an error. The sheet NumPy says in which layer."
 
 
