@@ -161,6 +161,8 @@ class Page:
     default_height: float | None = None
     hidden: bool = False
     repeat_rows: int = 0
+    breaks: tuple[int, ...] = ()
+    """Rows behind which a new page of paper begins, where a sheet is made for paper."""
     prints: Block | None = None
     """What is printed; None for everything."""
 

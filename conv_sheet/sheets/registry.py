@@ -15,7 +15,7 @@ from conv_sheet.errors import SpecError, did_you_mean
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import images, network, numpy, python, start
+from conv_sheet.sheets import images, network, numpy, python, start, worksheet
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
@@ -37,6 +37,7 @@ _LESSONS: tuple[Sheet, ...] = (
     saliency.SHEET,
     stride.SHEET,
     pooling.SHEET,
+    worksheet.SHEET,
 )
 """Sheets that a spec can ask for."""
 
@@ -58,7 +59,7 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked))]
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
     helpers = [loupe.HELPER] if loupe.SHEET in asked else []
-    own = [sheet for sheet in asked if sheet.name in lesson.sheets and sheet is not images.SHEET]
+    own = [sheet for sheet in asked if sheet.name in lesson.sheets and sheet not in (images.SHEET, worksheet.SHEET)]
     first = learning[:1] or own[:1]
     rest = [sheet for sheet in (*learning, *asked) if sheet not in first]
     return [start.SHEET, *first, network.SHEET, *rest, *helpers, python.SHEET, numpy.SHEET]

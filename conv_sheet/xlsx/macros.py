@@ -49,7 +49,8 @@ _BUTTON_TYPE = (
     '<o:lock v:ext="edit" shapetype="t"/></v:shapetype>'
 )
 _BUTTON = (
-    '<v:shape id="_x0000_s{id}" type="#_x0000_t201" style="position:absolute;{place};z-index:{order}" '
+    '<v:shape id="_x0000_s{id}" type="#_x0000_t201" alt="{caption}: a button" '
+    'style="position:absolute;{place};z-index:{order}" '
     'o:button="t" fillcolor="buttonFace [67]" strokecolor="windowText [64]" o:insetmode="auto">'
     '<v:fill color2="buttonFace [67]" o:detectmouseclick="t"/><o:lock v:ext="edit" rotation="t"/>'
     '<v:textbox style="mso-direction-alt:auto" o:singleclick="f"><div style="text-align:center">'

@@ -24,7 +24,7 @@ from openpyxl.writer.excel import ExcelWriter
 
 from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block, column_letters
-from conv_sheet.cells.page import Page
+from conv_sheet.cells.page import Bars, Line, Page
 from conv_sheet.cells.style import Style
 from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.rows import Strings, rows
@@ -105,7 +105,7 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
 
     def write_worksheet(self, sheet: Worksheet) -> None:
         page = self.pages[sheet.title]
-        sheet._drawing = SpreadsheetDrawing()
+        sheet._drawing = _Drawing([*map(_said, page.bars), *map(_said, page.lines)])
         sheet._drawing.charts, sheet._drawing.images = sheet._charts, sheet._images
         writer = WorksheetWriter(sheet)
         sheet._hyperlinks = [
@@ -132,6 +132,28 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         items = "".join(f'<si><t xml:space="preserve">{encode.text(text)}</t></si>' for text in self.strings.numbers)
         count = len(self.strings.numbers)
         self._archive.writestr(_STRINGS, f'<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{count}">{items}</sst>')
+
+
+class _Drawing(SpreadsheetDrawing):  # type: ignore[misc]
+    """openpyxl's drawing, whose charts say to a screen reader what they are."""
+
+    __elements__ = SpreadsheetDrawing.__elements__
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        super().__init__()
+        self.texts = texts
+
+    def _chart_frame(self, idx: int) -> Any:
+        frame = super()._chart_frame(idx)
+        frame.nvGraphicFramePr.cNvPr.descr = self.texts[idx - 1]
+        return frame
+
+
+def _said(chart: Bars | Line) -> str:
+    """What a chart is in words, with the cells that say the same in numbers."""
+    if isinstance(chart, Bars):
+        return f"Bar chart: {chart.title} The numbers stand in {chart.values.reference}."
+    return f"Line chart of the numbers in {chart.values.reference}."
 
 
 def _ignored(page: Page) -> str:

@@ -9,6 +9,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.styles.colors import Color
 from openpyxl.worksheet.cell_range import MultiCellRange
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.pagebreak import Break
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -32,6 +33,7 @@ def write(title: str, pages: list[Page], path: Path) -> None:
     """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties."""
     book = Workbook()
     book.remove(book.worksheets[0])
+    book.properties.language = "en"
     book.properties.title = encode.plain(title)
     book.properties.creator = f"conv-sheet {__version__}"
     book.properties.created = book.properties.modified = EPOCH
@@ -126,10 +128,12 @@ def _validation(validation: Validation) -> DataValidation:
 
 
 def _printing(sheet: Worksheet, page: Page) -> None:
-    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.orientation = "portrait" if page.breaks else "landscape"
     sheet.page_setup.paperSize = sheet.PAPERSIZE_A3 if page.repeat_rows else sheet.PAPERSIZE_A4
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 1
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0 if page.breaks else 1
+    for row in page.breaks:
+        sheet.row_breaks.append(Break(id=row))
     sheet.print_options.horizontalCentered = True
     sheet.page_margins.left = sheet.page_margins.right = 0.4
     sheet.page_margins.top = sheet.page_margins.bottom = 0.5
