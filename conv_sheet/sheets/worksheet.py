@@ -26,6 +26,7 @@ _LINE = "_" * 60
 def page(state: WorkbookState) -> Page:
     """The sheet: what to try with room for what is seen, a window to calculate, and on a new page the answers."""
     sheet = Page(WORKSHEET, widths={1: 2.0} | dict.fromkeys(range(_LEFT, _RIGHT + 1), _WIDTH))
+    sheet.heights[1] = 28
     sheet.span(1, _LEFT, _RIGHT, state.lesson.title, style.HEADING)
     sheet.span(2, _LEFT, _RIGHT, f"Name {_LINE[:30]}     Date {_LINE[:14]}", style.LINE)
     row = _say(sheet, 4, state.lesson.question or state.lesson.description, style.TEXT) + 1
