@@ -14,6 +14,8 @@ from conv_sheet.cells.inputs import Input, InputValue, Limits
 from conv_sheet.cells.page import Content, Page
 from conv_sheet.cells.style import Style
 
+_SWATCHED = 6
+"""Columns of a picture that has room for the name of a channel beside its own."""
 _USUAL_WIDTH = 8.43
 """Characters of a column for which no width is said."""
 _FITS = 11.0
@@ -96,7 +98,7 @@ def shades(sheet: Page, blocks: tuple[Block, ...], above: int = 0) -> None:
     They stand over the right end of a block, `above` rows higher where that has a border.
     """
     sheet.scales.append((blocks, style.INK_SCALE))
-    if len(blocks) == len(style.LIGHTS):
+    if len(blocks) == len(style.LIGHTS) and blocks[0].width >= _SWATCHED:
         for block, (name, colour) in zip(blocks, style.LIGHTS.items(), strict=True):
             row, column = block.row - above - 1, block.last_column
             sheet.put(row, column - 1, name, style.CHANNEL)

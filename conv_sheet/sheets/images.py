@@ -118,9 +118,12 @@ def _share(count: int, across: int, shape: Sequence[int]) -> float:
 
 
 def input_formula(layout: Layout, lesson: Lesson) -> Formula:
-    """Formula of each input value: the same place of the chosen picture."""
+    """Formula of each input value: the same place of the chosen picture.
+
+    It looks among the pictures only: the head of the sheet says what the network makes of them, which were a circle.
+    """
     pictures = (block for item in gallery(layout, lesson).values() for block in item.placed.blocks)
-    whole = around((Block(IMAGES, 1, 1, 1, 1), *pictures)).reference
+    whole = around(tuple(pictures)).reference
     height = layout.network.input_shape[1]
 
     def pixel(channel: int, y: int, x: int) -> str:
@@ -182,7 +185,7 @@ def _zoom(layout: Layout, lesson: Lesson) -> int:
 
 
 def _chooser(sheet: Page, state: WorkbookState) -> None:
-    """The drop-down, and where the chosen picture begins, counted from the corner of the sheet."""
+    """The drop-down, and where the chosen picture begins, counted from the corner of the first one."""
     item = choice(state.layout, state.lesson)
     every = [str(label) for label in item.limits.choices]
     sheet.span(_CHOICE.row, 2, 7, "sees", style.HEADING)
@@ -194,9 +197,9 @@ def _chooser(sheet: Page, state: WorkbookState) -> None:
     down, right = _pitch(shape)
     across = _across(len(every), shape)
     sheet.span(_ROW.row, 2, 7, "its first row", style.HIDDEN)
-    sheet.put(_ROW.row, _ROW.column, _top(shape) + integer(place / across) * down, style.HIDDEN)
+    sheet.put(_ROW.row, _ROW.column, 1 + integer(place / across) * down, style.HIDDEN)
     sheet.span(_COLUMN.row, 2, 7, "its first column", style.HIDDEN)
-    sheet.put(_COLUMN.row, _COLUMN.column, _LEFT + place % across * right, style.HIDDEN)
+    sheet.put(_COLUMN.row, _COLUMN.column, 1 + place % across * right, style.HIDDEN)
 
 
 SHEET = Sheet(IMAGES, page, NAME, inputs)

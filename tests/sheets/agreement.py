@@ -56,26 +56,27 @@ def put(path: Path, out: Path, changes: Mapping[str, cells.Value | None]) -> Pat
 
 
 def differences(path: Path, state: WorkbookState, title: str) -> list[str]:
-    """Cells of a recalculated sheet that do not show what the page of a state says: each with both.
-
-    What was said at first is that of the state with which the workbook was built, not of this one.
-    """
+    """Cells of a recalculated sheet that do not show what the page of a state says: each with both."""
     shown, made = cells.values(path, title), page(state, title)
     expected = {f"{column_letters(column)}{row}": cell.value for (row, column), cell in made.cells()}
     judged = {f"{column_letters(column)}{row}" for row, column in made.judged}
     return [
         f"{title}!{at} shows {shown.get(at)!r}, not {expected.get(at)!r}"
         for at in (shown.keys() | expected.keys()) - judged
-        if not same(shown.get(at), expected.get(at)) and not str(shown.get(at)).startswith(AT_FIRST)
+        if not same(shown.get(at), expected.get(at))
     ]
 
 
 def same(one: object, other: object) -> bool:
     """Whether two cells show the same; an empty text is as good as nothing.
 
+    What was said at first is that of the state with which a workbook was built, whatever state a page is made of.
+
     >>> same(None, ""), same(1.0, 1.0 + 1e-12), same(1.0, "1"), same(True, 1.0)
     (True, True, False, False)
     """
+    if all(isinstance(text, str) and text.startswith(AT_FIRST) for text in (one, other)):
+        return True
     if isinstance(one, bool) is not isinstance(other, bool):
         return False
     if isinstance(one, int | float) and isinstance(other, int | float):

@@ -13,7 +13,6 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.addresses import DISTANCE
-from conv_sheet.sheets.cockpit import AT_FIRST
 from conv_sheet.sheets.saliency import saliency as sheet
 from conv_sheet.sheets.saliency.blocks import SALIENCY, Blocks
 from conv_sheet.state import WorkbookState
@@ -57,7 +56,6 @@ def wrong(path: Path, state: WorkbookState) -> list[str]:
         f"{column_letters(column)}{row} shows {shown.get(f'{column_letters(column)}{row}')!r}, not {cell.value!r}"
         for (row, column), cell in sheet.page(state).cells()
         if cell.formula and not agreement.same(shown.get(f"{column_letters(column)}{row}"), cell.value)
-        if not str(cell.value).startswith(AT_FIRST)  # which is that of the state with which the workbook was built
     ]
 
 
