@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--classes", help="Names of the classes, with commas between them, or a text file with one in each line.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
+@click.option("--max-cells", type=click.IntRange(1), help="Refuse a workbook of more cells. [default: 2,000,000]")
 @click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
 @click.option("--open", "open_", is_flag=True, help="Open the workbook when it is written.")
 @click.pass_context
@@ -48,6 +51,7 @@ def build(
     classes: str | None,
     old: Path | None,
     backprop: bool,
+    max_cells: int | None,
     force: bool,
     open_: bool,
 ) -> None:
@@ -67,7 +71,7 @@ def build(
     """
     _exclude(image=image, digit=digit)
     _exclude(weights=weights, seed=seed)
-    from conv_sheet import builder, lessons
+    from conv_sheet import builder, estimate, lessons
 
     if old is not None:
         given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
@@ -89,15 +93,31 @@ def build(
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
         own = None if image is None else _picture(image, chosen.network.input_shape)
         state = lessons.first_state(chosen.network, about, tensors(chosen, weights, seed), own, digit)
+    costs = estimate.estimate(state)
+    estimate.require_cells(costs, max_cells or estimate.MOST_CELLS)
+    long = costs.seconds >= estimate.LONG
     if out.suffix.lower() == PAGE:
         from conv_sheet.web import page
 
         page.write(state, out, name)
     else:
-        builder.build(state, out)
+        if long:
+            click.echo(costs, err=True)
+        with _building_bar(long and sys.stderr.isatty()) as progress:
+            builder.build(state, out, progress)
     click.echo(f"wrote {out}" + (f": the network says {state.prediction}" if state.prediction else ""))
     if open_:
         click.launch(str(out))
+
+
+@contextlib.contextmanager
+def _building_bar(shown: bool) -> Iterator[Callable[[float], None]]:
+    """What shows how much of a workbook is built: a bar with the time left, on standard error."""
+    if not shown:
+        yield lambda _: None
+        return
+    with click.progressbar(length=1000, label="building", file=sys.stderr) as bar:
+        yield lambda share: bar.update(round(share * 1000) - bar.pos)
 
 
 def _exclude(**options: object) -> None:
