@@ -12,6 +12,7 @@ import click
 import numpy as np
 import openpyxl
 import pytest
+import safetensors.torch
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -155,6 +156,33 @@ def test_wrong_weights_list_both_sides(tmp_path: Path) -> None:
     message = refused("build", "--weights", "w.npz")
     assert "(4, 1, 5, 5)" in message
     assert "(2, 1, 3, 3)" in message
+
+
+def test_weights_of_other_names_are_matched_and_said(tmp_path: Path, mine: str) -> None:
+    given = small().initial(3)
+    others = {name.replace("conv1", "net.0").replace("fc", "net.4"): value for name, value in given.items()}
+    save_weights(tmp_path / "w.npz", others)
+    said = done("build", mine, "--weights", "w.npz", "-o", "a.xlsx")
+    assert "w.npz: weights are taken in their order: conv1 from net.0, fc from net.4\n" in said
+    np.testing.assert_array_equal(read(tmp_path / "a.xlsx").tensors["fc.weight"], given["fc.weight"])
+
+
+def test_map_says_what_names_and_shapes_do_not(tmp_path: Path) -> None:
+    conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 3, "bias": False}
+    layers = [conv | {"name": "conv1"}, conv | {"name": "conv2"}]
+    (tmp_path / "mine.toml").write_text(from_tables(spec(*layers)).to_toml(), encoding="utf-8")
+    one, other = (torch.rand(1, 1, 3, 3, dtype=torch.float64) for _ in range(2))
+    safetensors.torch.save_file({"a.weight": one, "b.weight": other}, tmp_path / "w.safetensors")
+    command = ("build", "mine.toml", "-o", "a.xlsx")
+    assert "'a', 'b' all fit layer 'conv1'" in refused(*command, "--weights", "w.safetensors")
+    done(*command, "--map", "conv1=b", "--map", "conv2.weight=a.weight", "--weights", "w.safetensors")
+    found = read(tmp_path / "a.xlsx").tensors
+    np.testing.assert_array_equal(found["conv1.weight"], other.numpy())
+    np.testing.assert_array_equal(found["conv2.weight"], one.numpy())
+    assert "is not LAYER=NAME" in refused(*command, "--map", "conv1", "--weights", "w.safetensors", code=2)
+    assert "twice" in refused(*command, "--map", "conv1=a", "--map", "conv1=b", code=2)
+    assert "--weights" in refused(*command, "--map", "conv1=a", "--force", code=2)
+    assert "has no 'c'" in refused(*command, "--map", "conv1=c", "--weights", "w.safetensors", "--force")
 
 
 def archive_of_text() -> bytes:

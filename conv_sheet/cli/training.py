@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conv_sheet.cli.common import FILE, PICTURES, check_output, echo, tensors
+from conv_sheet.cli.common import FILE, PICTURES, check_output, echo, tensors, weights_options
 from conv_sheet.errors import DataError
 
 if TYPE_CHECKING:
@@ -97,12 +97,18 @@ def _training_words(now: "Progress | None") -> str:
 @click.command()
 @click.argument("lesson")
 @_DATA
-@click.option("--weights", type=FILE, help="Weights as .npz. [default: the lesson's own]")
+@weights_options
 @click.option("--hold-out", type=_SHARE, help="Only what `train` with the same option left aside. [default: all]")
 @click.option("--workbook", type=FILE, help="Write all this as .xlsx, with the mistakes drawn.")
 @click.option("--force", is_flag=True, help="Overwrite the workbook where it exists.")
 def evaluate(
-    lesson: str, data: Path, weights: Path | None, hold_out: float | None, workbook: Path | None, force: bool
+    lesson: str,
+    data: Path,
+    weights: Path | None,
+    pairs: dict[str, str],
+    hold_out: float | None,
+    workbook: Path | None,
+    force: bool,
 ) -> None:
     """Say how many labelled pictures a network recognises, what it takes for what, and its worst mistakes.
 
@@ -121,7 +127,7 @@ def evaluate(
         raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
     if workbook is not None:
         check_output(workbook, force)
-    result = measure(chosen.network, tensors(chosen, weights), held_out(data, chosen.network, hold_out))
+    result = measure(chosen.network, tensors(chosen, weights, pairs), held_out(data, chosen.network, hold_out))
     echo(as_text(result))
     if workbook is not None:
         from conv_sheet.sheets.evaluation import pages

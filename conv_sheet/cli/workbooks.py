@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors
+from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors, weights_options
 from conv_sheet.errors import DataError
 from conv_sheet.files import check_free
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
-@click.option("--weights", type=FILE, help="Weights as .npz or .safetensors, named as in PyTorch.")
+@weights_options
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
 @click.option("--classes", help="Names of the classes, with commas between them, or a text file with one in each line.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
@@ -47,6 +47,7 @@ def build(
     image: Path | None,
     digit: int | None,
     weights: Path | None,
+    pairs: dict[str, str],
     seed: int | None,
     classes: str | None,
     old: Path | None,
@@ -65,7 +66,7 @@ def build(
       conv-sheet build
       conv-sheet build fastai --image me.png -o me.xlsx
       conv-sheet build fastai -o fastai.html
-      conv-sheet build mine.toml --weights mine.npz --force
+      conv-sheet build mine.toml --weights mine.npz --map conv1=features.0 --force
       conv-sheet build mine.onnx --classes cat,dog
       conv-sheet build --from old.xlsm -o new.xlsm
     """
@@ -92,7 +93,7 @@ def build(
         echo(f"{lesson}: {note}" for note in chosen.notes)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
         own = None if image is None else _picture(image, chosen.network.input_shape)
-        state = lessons.first_state(chosen.network, about, tensors(chosen, weights, seed), own, digit)
+        state = lessons.first_state(chosen.network, about, tensors(chosen, weights, pairs, seed), own, digit)
     costs = estimate.estimate(state)
     estimate.require_cells(costs, max_cells or estimate.MOST_CELLS)
     long = costs.seconds >= estimate.LONG
