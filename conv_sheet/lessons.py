@@ -11,11 +11,24 @@ from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import Spec, from_tables, parse
+from conv_sheet.network.templates import folder, names, order
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import FIRST, sample
 from conv_sheet.sheets import images
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.state import WorkbookState
+
+__all__ = [
+    "DEFAULT",
+    "Source",
+    "default_picture",
+    "first_state",
+    "folder",
+    "load",
+    "names",
+    "order",
+    "with_classes",
+]
 
 DEFAULT = "fastai"
 
@@ -58,36 +71,6 @@ def with_classes(source: Source, classes: Sequence[str]) -> Source:
     ('nought', '1')
     """
     return replace(source, network=Network.from_spec(source.network.spec() | {"classes": list(classes)}))
-
-
-def folder() -> Path:
-    """Where the lessons lie: beside the package in a checkout, inside it when installed."""
-    inside = Path(__file__).parent / "templates"
-    return inside if inside.is_dir() else Path(__file__).parents[1] / "templates"
-
-
-def names() -> list[str]:
-    """Names of the lessons.
-
-    >>> "fastai" in names()
-    True
-    """
-    return sorted(path.stem for path in folder().glob("*.toml"))
-
-
-_TAUGHT = (
-    *("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n"),
-    "backprop",
-)
-
-
-def order() -> list[str]:
-    """Names of the lessons in the order in which they are taught; new ones last.
-
-    >>> order()[0]
-    'fastai'
-    """
-    return sorted(names(), key=lambda name: (_TAUGHT.index(name) if name in _TAUGHT else len(_TAUGHT), name))
 
 
 def load(lesson: str) -> Source:

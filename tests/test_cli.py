@@ -18,12 +18,14 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from torch import nn
 
+from conv_sheet import lessons
 from conv_sheet.cli import main
 from conv_sheet.network.layout import plan
-from conv_sheet.network.spec import from_tables
+from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.network.weights import save as save_weights
 from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
+from conv_sheet.sheets import registry
 from conv_sheet.xlsx.change import patch_cells
 from tests.network.specs import CONV, spec
 from tests.networks import small
@@ -183,6 +185,29 @@ def test_map_says_what_names_and_shapes_do_not(tmp_path: Path) -> None:
     assert "twice" in refused(*command, "--map", "conv1=a", "--map", "conv1=b", code=2)
     assert "--weights" in refused(*command, "--map", "conv1=a", "--force", code=2)
     assert "has no 'c'" in refused(*command, "--map", "conv1=c", "--weights", "w.safetensors", "--force")
+
+
+def test_a_new_spec_can_be_built_as_it_is(tmp_path: Path) -> None:
+    assert "conv-sheet build mine.toml" in done("new", "mine.toml")
+    done("build", "mine.toml", "-o", "mine.xlsx")
+    assert read(tmp_path / "mine.xlsx").network.output.out_shape == (10,)
+    (tmp_path / "mine.toml").write_text("mine", encoding="utf-8")
+    assert "--force" in refused("new", "mine.toml")
+    assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == "mine"
+    done("new", "mine.toml", "--force")
+    assert "ends in .toml" in refused("new", "mine.txt")
+
+
+def test_what_a_new_spec_has_in_comments_may_be_said(tmp_path: Path) -> None:
+    done("new", "mine.toml")
+    lines = (tmp_path / "mine.toml").read_text(encoding="utf-8").splitlines()
+    said = [number for number, line in enumerate(lines) if re.match(r"# [a-z.]+ = ", line)]
+    assert len(said) > 6
+    for number in said:
+        changed = [*lines[:number], lines[number].removeprefix("# "), *lines[number + 1 :]]
+        made = parse("\n".join(changed))
+        assert made != parse("\n".join(lines)) or "inputs" in lines[number]  # these are the same as they were
+        registry.pages(lessons.first_state(made.network, made.lesson, made.network.initial(0)))
 
 
 def archive_of_text() -> bytes:

@@ -10,6 +10,8 @@ from conv_sheet.errors import WorkbookError
 from conv_sheet.files import check_free
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from conv_sheet.lessons import Source
     from conv_sheet.ops import Array
 
@@ -17,6 +19,16 @@ FILE = click.Path(path_type=Path)
 BOOKS = (".xlsx", ".xlsm")
 PAGE = ".html"
 PICTURES = "PNG, JPEG, GIF, BMP, TIFF, WebP; HEIC with the extra heic"
+
+
+def complete_lesson(context: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """What a shell offers where a lesson, a spec, a model or a workbook is asked for: lessons, and files."""
+    from click.shell_completion import CompletionItem
+
+    from conv_sheet.network.templates import names
+
+    lessons = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    return [*lessons, CompletionItem(incomplete, type="file")]
 
 
 def echo(lines: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conv_sheet.cli.common import FILE, PICTURES, check_output, echo, tensors, weights_options
+from conv_sheet.cli.common import FILE, PICTURES, check_output, complete_lesson, echo, tensors, weights_options
 from conv_sheet.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _DATA = click.option("--data", type=FILE, required=True, help=_DATA_HELP)
 
 
 @click.command()
-@click.argument("lesson")
+@click.argument("lesson", shell_complete=complete_lesson)
 @_DATA
 @click.option("-o", "--output", "out", type=FILE, help="Where to write. [default: LESSON.npz]")
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="How often to see every picture.")
@@ -95,7 +95,7 @@ def _training_words(now: "Progress | None") -> str:
 
 
 @click.command()
-@click.argument("lesson")
+@click.argument("lesson", shell_complete=complete_lesson)
 @_DATA
 @weights_options
 @click.option("--hold-out", type=_SHARE, help="Only what `train` with the same option left aside. [default: all]")

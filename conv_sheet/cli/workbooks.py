@@ -12,16 +12,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors, weights_options
-from conv_sheet.errors import DataError
-from conv_sheet.files import check_free
+from conv_sheet.cli.common import (
+    BOOKS,
+    FILE,
+    PAGE,
+    PICTURES,
+    check_output,
+    complete_lesson,
+    echo,
+    tensors,
+    weights_options,
+)
+from conv_sheet.errors import DataError, SpecError
+from conv_sheet.files import atomic_write, check_free
 
 if TYPE_CHECKING:
     from conv_sheet.ops import Array
 
 
 @click.command()
-@click.argument("lesson", default="fastai")
+@click.argument("lesson", default="fastai", shell_complete=complete_lesson)
 @click.option(
     "-o",
     "--output",
@@ -196,6 +206,26 @@ def web(folder: Path, workbooks: bool, force: bool) -> None:
         click.echo(f"wrote {path}")
 
 
+@click.command()
+@click.argument("spec", type=FILE)
+@click.option("--force", is_flag=True, help="Overwrite the file where it exists.")
+def new(spec: Path, force: bool) -> None:
+    """Write a spec to begin with: a small network that can be built as it is, with a comment for each key.
+
+    \b
+    Example:
+      conv-sheet new mine.toml
+    """
+    from conv_sheet.network.templates import first_spec
+
+    if spec.suffix.lower() != ".toml":
+        raise SpecError(f"{spec}: the name of a spec ends in .toml")
+    check_free(spec, force)
+    with atomic_write(spec) as temporary:
+        temporary.write_text(first_spec(), encoding="utf-8", newline="\n")
+    click.echo(f"wrote {spec}: conv-sheet build {spec} makes a workbook of it")
+
+
 @click.command("lessons")
 def list_lessons() -> None:
     """List the lessons.
@@ -211,7 +241,7 @@ def list_lessons() -> None:
 
 
 @click.command()
-@click.argument("what", metavar="LESSON|WORKBOOK")
+@click.argument("what", metavar="LESSON|WORKBOOK", shell_complete=complete_lesson)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON, for programs.")
 def show(what: str, as_json: bool) -> None:
     """Print the table of layers of a lesson, a spec or a workbook.
