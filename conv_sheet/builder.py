@@ -13,13 +13,13 @@ _PAGES = 0.3
 """Share of a build after which its pages are made, and their cells remain to be written."""
 
 
-def build(state: WorkbookState, path: Path, progress: Callable[[float], None] = lambda _: None) -> None:
+def build(state: WorkbookState, path: str | Path, progress: Callable[[float], None] = lambda _: None) -> None:
     """Write a workbook of this state, whole or not at all; with macros and buttons if `path` ends in .xlsm.
 
     `progress` is called with the share that is done, 0 to 1. Raises WorkbookError where the network does not fit a
     sheet or the file cannot be written.
     """
-    pages = registry.pages(state)
+    pages, path = registry.pages(state), Path(path)
 
     def written(share: float) -> None:
         progress(_PAGES + (1 - _PAGES) * share)

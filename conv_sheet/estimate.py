@@ -24,7 +24,7 @@ _CELLS_OF_TEXT = 15_000
 _BUILD_SECONDS = 5.6e-6
 _FILE_BYTES = 8.5
 _MEMORY_BYTES, _MEMORY_AT_LEAST = 220, 60e6
-_LIBREOFFICE_SECONDS = 3.5e-5
+_LIBREOFFICE_SECONDS = 4e-5
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Estimate:
     """What a workbook of so many cells costs: rough figures, by which to decide whether to wait.
 
     >>> print(Estimate(1_000_000))
-    about 1,000,000 cells: 6 s and 280 MB of memory to build, a file of 8 MB, 35 s to calculate in LibreOffice
+    about 1,000,000 cells: 6 s and 280 MB of memory to build, a file of 8 MB, 40 s to calculate in LibreOffice
     """
 
     cells: int

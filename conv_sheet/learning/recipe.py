@@ -85,16 +85,18 @@ def held_out(data: Path, network: Network, share: float | None) -> Dataset:
 
 def train(
     network: Network,
-    data: Path,
-    recipe: Recipe,
+    data: str | Path,
+    recipe: Recipe | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     checkpoint: Path | None = None,
 ) -> Trained:
     """Train a network on the pictures of a folder; weights of the last epoch, or of the best one if it was interrupted.
 
-    Where the file `checkpoint` exists, the training goes on from it. Raises ConvSheetError if not one epoch ended.
+    `data` is what `load_data` reads, `recipe` how to train; `progress` is called after each batch. Where the file
+    `checkpoint` exists, the training goes on from it. Raises ConvSheetError if not one epoch ended.
     """
-    pictures = prepared(load_data(data), network)
+    recipe = recipe or Recipe()
+    pictures = prepared(load_data(Path(data)), network)
     if recipe.hold_out:
         pictures, _ = split(pictures, recipe.hold_out, _SPLIT_SEED)
     pictures, validation = split(pictures, recipe.validation, _SPLIT_SEED)

@@ -94,7 +94,17 @@ def weights_for(
 
 
 def from_torch(module: Any, example: Any, title: str = "") -> Imported:
-    """A live `torch.nn.Module`; `example` is a batch that it takes. Needs torch, which is imported here."""
+    """A live `torch.nn.Module`; `example` is a batch that it takes. Needs torch, which is imported here.
+
+    `conv_sheet.workbook(from_torch(module, example), example)` is the workbook with its weights. Raises SpecError where
+    the module has what a workbook cannot show.
+
+    >>> import torch
+    >>> module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())
+    >>> model = from_torch(module, torch.zeros(1, 1, 6, 6))
+    >>> [layer["kind"] for layer in model.spec["layers"]], sorted(model.tensors)
+    (['Conv2d', 'ReLU'], ['conv0.bias', 'conv0.weight'])
+    """
     from conv_sheet.models.pytorch import from_torch as trace
 
     return trace(module, example, title)
