@@ -210,6 +210,15 @@ def test_what_a_new_spec_has_in_comments_may_be_said(tmp_path: Path) -> None:
         registry.pages(lessons.first_state(made.network, made.lesson, made.network.initial(0)))
 
 
+def test_a_picture_that_is_no_digit_is_remarked_where_digits_are_read(tmp_path: Path, mine: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    said = done("build", "fastai", "--image", "noise.png", "-o", "a.xlsx")
+    assert re.search(r"^noise\.png: unlike the digits .* 49 % of it is ink", said, re.MULTILINE)
+    np.save("x.npy", np.ones((2, 7, 6)))
+    assert "unlike" not in done("build", mine, "--image", "x.npy", "-o", "b.xlsx")
+
+
 def archive_of_text() -> bytes:
     with zipfile.ZipFile(file := BytesIO(), "w") as archive:
         archive.writestr("conv1.weight", "1 2 3")

@@ -27,6 +27,7 @@ from conv_sheet.errors import DataError, SpecError
 from conv_sheet.files import atomic_write, check_free
 
 if TYPE_CHECKING:
+    from conv_sheet.network.graph import Network
     from conv_sheet.ops import Array
 
 
@@ -102,7 +103,7 @@ def build(
         check_output(out, force, page=True)
         echo(f"{lesson}: {note}" for note in chosen.notes)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
-        own = None if image is None else _picture(image, chosen.network.input_shape)
+        own = None if image is None else _picture(image, chosen.network)
         state = lessons.first_state(chosen.network, about, tensors(chosen, weights, pairs, seed), own, digit)
     costs = estimate.estimate(state)
     estimate.require_cells(costs, max_cells or estimate.MOST_CELLS)
@@ -150,13 +151,15 @@ def _names(said: str) -> list[str]:
         raise DataError(f"{said} is not a text in UTF-8 with the name of a class in each line") from None
 
 
-def _picture(path: Path, shape: tuple[int, ...]) -> "Array":
-    """The user's picture (C, H, W), with a line for each thing that was done to it."""
+def _picture(path: Path, network: "Network") -> "Array":
+    """The user's picture (C, H, W), with a line for each thing that was done to it, and one if it is no digit's."""
+    from conv_sheet.pictures.digits import unlike_digits
     from conv_sheet.pictures.reading import load_image
 
-    channels, height, width = shape
+    channels, height, width = network.input_shape
     image, notes = load_image(path, (channels, height, width))
-    echo(f"{path}: {note}" for note in notes)
+    unlike = unlike_digits(image) if network.classes == tuple("0123456789") else None
+    echo(f"{path}: {note}" for note in (*notes, *([unlike] if unlike else [])))
     return image
 
 
