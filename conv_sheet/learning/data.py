@@ -268,7 +268,7 @@ def _read_folders(path: Path, size: tuple[int, int] | None) -> Dataset:
         files += found
         labels += [number] * len(found)
     if stray:
-        names = listed(entry.relative_to(path) for entry in stray)
+        names = listed(entry.relative_to(path).as_posix() for entry in stray)
         warnings.warn(ConvSheetWarning(f"{path}: skipped what is no picture: {names}"), stacklevel=3)
     pixels = _read_pictures(files, size)
     return Dataset(pixels / 255.0, np.array(labels), classes, str(path))
