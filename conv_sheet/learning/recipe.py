@@ -1,7 +1,7 @@
 """A training from labelled pictures to a file of weights: what the command `train` does."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from conv_sheet.errors import ConvSheetError, DataError
@@ -66,8 +66,8 @@ class Recipe:
 class Trained:
     """What a training gave: weights by full name, those of which epoch, and how they answer the validation pictures."""
 
-    weights: Mapping[str, Array]
-    run: Run
+    weights: Mapping[str, Array] = field(repr=False)
+    run: Run = field(repr=False)
     epoch: int
     epochs: int
     accuracy: float
