@@ -23,6 +23,8 @@ _MOST_VALUES = 20
 """Of a vector that is shown as numbers."""
 _SIDE = 84
 """Pixels of the screen that the longer side of a map takes."""
+_LINE = 600
+"""Pixels that a long vector takes, or a signal."""
 _ROW = "display:flex;flex-wrap:wrap;gap:6px;align-items:center;margin:2px 0 8px"
 
 
@@ -116,7 +118,7 @@ def _picture(name: str, colours: "NDArray[np.floating]") -> str:
     height, width = colours.shape[:2]
     file = io.BytesIO()
     Image.fromarray(colours.round().astype(np.uint8)).save(file, "PNG")
-    scale = max(1, _SIDE / max(height, width)) if height > 1 else max(2, min(8, 600 // width))
+    scale = _SIDE / max(height, width) if height > 1 else min(_LINE / 75, _LINE / width)
     size = f'width="{max(1, round(width * scale))}" height="{max(8, round(height * scale))}"'
     source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
     said = html.escape(name, quote=True)
