@@ -76,20 +76,20 @@ def unlike_digits(image: NDArray[np.float64]) -> str | None:
     with the least and twice that of the one with the most. Of 8,000 handwritten digits five fail.
 
     >>> unlike_digits(np.ones((1, 28, 28)))
-    'unlike the digits that the network knows: 100 % of it is ink, and a digit has 3 % to 30 %'
+    'unlike the sample digits: 100 % of it is ink, and a digit has 3 % to 30 %'
     >>> unlike_digits(digit(3)[np.newaxis])
     """
-    known = "unlike the digits that the network knows"
+    unlike = "unlike the sample digits"
     low, high = float(image.min()), float(image.max())
     if low < 0 or high > 1:
-        return f"{known}: its values are {low:.3g} to {high:.3g}, and theirs 0 to 1"
+        return f"{unlike}: its values are {low:.3g} to {high:.3g}, and theirs 0 to 1"
     side = min(image.shape[1:])
     share = side * side / (image.shape[1] * image.shape[2])
     ink = [digit(n, side).mean() * share for n in range(len(_STROKES))]
     least, most, found = min(ink) / 2, max(ink) * 2, image.mean()
     if least <= found <= most:
         return None
-    return f"{known}: {found:.0%} of it is ink, and a digit has {least:.0%} to {most:.0%}".replace("%", " %")
+    return f"{unlike}: {found:.0%} of it is ink, and a digit has {least:.0%} to {most:.0%}".replace("%", " %")
 
 
 def centre_of_mass(plane: NDArray[np.floating]) -> NDArray[np.float64]:
