@@ -1,6 +1,6 @@
 """How large a workbook will be and how long it takes, counted from its layout before anything of it is made.
 
-`python -m benchmarks.bench_estimate` measures the constants, on one thread of a processor of the year 2021.
+`python -m benchmarks.bench_estimate` measures the constants; these are of an AMD EPYC that others use, too.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ _CELLS_A_BLOCK = 8
 """For its label, its scale, and what the loupe knows of it."""
 _CELLS_OF_TEXT = 15_000
 """Of the sheets that every workbook has, and of its gallery."""
-_BUILD_SECONDS = 5.6e-6
-_FILE_BYTES = 8.5
-_MEMORY_BYTES, _MEMORY_AT_LEAST = 220, 60e6
+_BUILD_SECONDS = 5.5e-6
+_FILE_BYTES = 12
+_MEMORY_BYTES, _MEMORY_AT_LEAST = 210, 65e6
 _LIBREOFFICE_SECONDS = 4e-5
 
 
@@ -32,7 +32,7 @@ class Estimate:
     """What a workbook of so many cells costs: rough figures, by which to decide whether to wait.
 
     >>> print(Estimate(1_000_000))
-    about 1,000,000 cells: 6 s and 280 MB of memory to build, a file of 8 MB, 40 s to calculate in LibreOffice
+    about 1,000,000 cells: 6 s and 275 MB of memory to build, a file of 12 MB, 40 s to calculate in LibreOffice
     """
 
     cells: int

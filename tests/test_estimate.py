@@ -9,13 +9,15 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from conv_sheet import estimate
 from conv_sheet.cli import main
 from conv_sheet.network.graph import Network
-from tests.networks import small, state_of, written
+from conv_sheet.state import WorkbookState
+from tests.networks import small, written
 
 
 def convolutions(channels: int) -> Network:
@@ -25,7 +27,9 @@ def convolutions(channels: int) -> Network:
 
 @pytest.mark.parametrize("channels", [6, 12])
 def test_cells_and_size_are_those_of_the_file(tmp_path: Path, channels: int) -> None:
-    state = state_of(convolutions(channels))
+    network, rng = convolutions(channels), np.random.default_rng(0)
+    tensors = {name: rng.normal(0, 0.1, shape) for name, shape in network.parameters.items()}
+    state = WorkbookState.of(network, rng.random(network.input_shape), tensors)
     path, costs = written(tmp_path, state), estimate.estimate(state)
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
