@@ -8,8 +8,8 @@ DEV := .venv/.dev-installed
 PROGRAMS := .tools/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help lesson test lint types ci web web-lint web-test web-sweep sweep workbooks pictures tables generated bench fuzz structure \
-	dist clean
+.PHONY: help lesson test lint types ci web web-lint web-test web-sweep sweep docs workbooks pictures tables generated bench fuzz \
+	structure dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,7 +45,10 @@ sweep: $(DEV) $(PROGRAMS) ## test with all of many cases that are alike, where `
 web-sweep: $(DEV) $(PROGRAMS) ## edit every lesson in Chromium and in LibreOffice, and compare; another seed: ARGS=7
 	@$(BIN)/python -m tests.web.sweep $(ARGS)
 
-ci: lint types web-lint test ## all of the above, as a change must pass it
+docs: $(DEV) ## build the documentation as a site into build/docs, with every lesson; a broken link is an error
+	@$(BIN)/python -m scripts.docs
+
+ci: lint types web-lint docs test ## all of these but the sweeps, as a change must pass it
 
 workbooks: $(PACKAGE) ## build every lesson into workbooks/, without macros and with them
 	@for spec in templates/*.toml; do name=$$(basename $$spec .toml); \

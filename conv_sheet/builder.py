@@ -1,6 +1,7 @@
 """`build`: the state of a workbook as a file."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from conv_sheet.cells.page import Page
@@ -8,20 +9,28 @@ from conv_sheet.sheets import buttons, conf, registry
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.writer import write
 
+_PAGES = 0.3
+"""Share of a build after which its pages are made, and their cells remain to be written."""
 
-def build(state: WorkbookState, path: Path) -> None:
+
+def build(state: WorkbookState, path: str | Path, progress: Callable[[float], None] = lambda _: None) -> None:
     """Write a workbook of this state, whole or not at all; with macros and buttons if `path` ends in .xlsm.
 
-    Raises WorkbookError where the network does not fit a sheet or the file cannot be written.
+    `progress` is called with the share that is done, 0 to 1. Raises WorkbookError where the network does not fit a
+    sheet or the file cannot be written.
     """
-    pages = registry.pages(state)
+    pages, path = registry.pages(state), Path(path)
+
+    def written(share: float) -> None:
+        progress(_PAGES + (1 - _PAGES) * share)
+
     if path.suffix.lower() == ".xlsm":
-        _with_macros(state, pages, path)
+        _with_macros(state, pages, path, written)
     else:
-        write(state.lesson.title, pages, path)
+        write(state.lesson.title, pages, path, written)
 
 
-def _with_macros(state: WorkbookState, pages: list[Page], path: Path) -> None:
+def _with_macros(state: WorkbookState, pages: list[Page], path: Path, written: Callable[[float], None]) -> None:
     from conv_sheet.xlsx.macros import Button, Macro, add_macros
 
     placed = [
@@ -33,5 +42,5 @@ def _with_macros(state: WorkbookState, pages: list[Page], path: Path) -> None:
     macros = [Macro(name, function) for name, function in buttons.functions(state.lesson).items()]
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, "plain.xlsx")
-        write(state.lesson.title, [*pages, conf.page()], plain)
+        write(state.lesson.title, [*pages, conf.page()], plain, written)
         add_macros(plain, path, placed, macros)

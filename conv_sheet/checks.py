@@ -88,12 +88,12 @@ class Report:
         return f"{compared}, and all {self.numbers:,} numbers of Python's agree with NumPy."
 
 
-def check(path: Path) -> Report:
+def check(path: str | Path) -> Report:
     """Compare a file with what the engine makes of the picture and the weights in it, and with the formulas it builds.
 
     Raises WorkbookError where it is no workbook of ours, or where blocks do not stand where they were built.
     """
-    stored = Stored.open(path)
+    stored = Stored.open(Path(path))
     state = reading.state_of(stored)
     pages = registry.pages(state)
     standing.require(stored, pages)

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
 from conv_sheet.models import Imported, is_model, read_model
@@ -11,11 +14,25 @@ from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import Spec, from_tables, parse
+from conv_sheet.network.templates import folder, names, order
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import FIRST, sample
 from conv_sheet.sheets import images
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.state import WorkbookState
+
+__all__ = [
+    "DEFAULT",
+    "Source",
+    "default_picture",
+    "first_state",
+    "folder",
+    "load",
+    "names",
+    "order",
+    "with_classes",
+    "workbook",
+]
 
 DEFAULT = "fastai"
 
@@ -58,36 +75,6 @@ def with_classes(source: Source, classes: Sequence[str]) -> Source:
     ('nought', '1')
     """
     return replace(source, network=Network.from_spec(source.network.spec() | {"classes": list(classes)}))
-
-
-def folder() -> Path:
-    """Where the lessons lie: beside the package in a checkout, inside it when installed."""
-    inside = Path(__file__).parent / "templates"
-    return inside if inside.is_dir() else Path(__file__).parents[1] / "templates"
-
-
-def names() -> list[str]:
-    """Names of the lessons.
-
-    >>> "fastai" in names()
-    True
-    """
-    return sorted(path.stem for path in folder().glob("*.toml"))
-
-
-_TAUGHT = (
-    *("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n"),
-    "backprop",
-)
-
-
-def order() -> list[str]:
-    """Names of the lessons in the order in which they are taught; new ones last.
-
-    >>> order()[0]
-    'fastai'
-    """
-    return sorted(names(), key=lambda name: (_TAUGHT.index(name) if name in _TAUGHT else len(_TAUGHT), name))
 
 
 def load(lesson: str) -> Source:
@@ -156,6 +143,41 @@ def first_state(
         if own is not None:
             settings[images.image_name(images.OWN)] = own
     return WorkbookState.of(network, image, tensors, lesson, **settings)
+
+
+def workbook(
+    what: Source | Imported | Network,
+    image: ArrayLike | None = None,
+    tensors: Mapping[str, ArrayLike] | None = None,
+    seed: int | None = None,
+) -> WorkbookState:
+    """The workbook of a lesson, an imported model or a network, ready for `build`; in a notebook it shows its maps.
+
+    `image` is the picture (C, H, W), also as a batch of one or, with one channel, as (H, W); a sample without it.
+    `tensors` are weights by full name (`conv1.weight`), such as those that `train` gives; without them they are those
+    that the lesson or the model comes with, or, where it has none or a `seed` is given, random ones.
+
+    Raises ShapeError where the picture, DataError where the weights do not fit.
+
+    >>> workbook(load("fastai"), np.zeros((28, 28))).image.shape
+    (1, 28, 28)
+    """
+    if isinstance(what, Imported):
+        made = from_tables(what.whole_spec())
+        what = Source("model", made.network, made.lesson, model=what)
+    elif isinstance(what, Network):
+        what = Source("network", what, Lesson())
+    given = None if tensors is None else {name: np.asarray(value) for name, value in tensors.items()}
+    weighed = what.tensors(seed) if given is None else weights.checked(what.network, given)
+    return first_state(what.network, what.lesson, weighed, None if image is None else _picture(what.network, image))
+
+
+def _picture(network: Network, image: ArrayLike) -> Array:
+    """A picture without the axis of a batch of one, and with that of a single channel."""
+    picture = np.asarray(image, dtype=float)
+    if picture.ndim == 4 and len(picture) == 1:
+        picture = picture[0]
+    return picture[np.newaxis] if picture.ndim == 2 and network.input_shape[0] == 1 else picture
 
 
 def _check_label(network: Network, lesson: Lesson, label: str, number: int | None) -> None:

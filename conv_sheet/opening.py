@@ -9,13 +9,13 @@ from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.reader import Stored
 
 
-def read(path: Path) -> WorkbookState:
+def read(path: str | Path) -> WorkbookState:
     """What a workbook holds, checked: picture, weights, choices, and what the engine last wrote.
 
     Raises WorkbookError for a file that is no workbook of this version, in which something does not stand where it was
     built, or in which a cell holds what it may not.
     """
-    stored = Stored.open(path)
+    stored = Stored.open(Path(path))
     state = reading.state_of(stored)
     standing.require(stored, registry.pages(state))
     return state

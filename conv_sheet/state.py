@@ -13,6 +13,7 @@ from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.values import LARGEST
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import DataError, ShapeError
+from conv_sheet.network import html
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout, plan
 from conv_sheet.network.lesson import Lesson
@@ -63,6 +64,16 @@ class WorkbookState:
     def __post_init__(self) -> None:
         if self.image.shape != self.network.input_shape:
             raise ShapeError(f"the image has shape {self.image.shape} and the network reads {self.network.input_shape}")
+
+    def __repr__(self) -> str:
+        return f"WorkbookState({self.lesson.title!r}, {self.network!r})"
+
+    def _repr_html_(self) -> str:
+        """The picture and what each layer makes of it, coloured as on the sheets, for notebooks."""
+        names = (stage.nodes[-1].name if stage.nodes else INPUT for stage in self.layout.stages)
+        shown = {name: self.activations[name][0] for name in names}
+        network = self.network
+        return "".join(html.activations(self.lesson.title, network.nodes, shown, network.non_negative, network.classes))
 
     @classmethod
     def of(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "conv_sheet"
 ROOMS = (
-    *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "opening", "builder", "engine"),
+    *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "opening", "builder"),
+    *("estimate", "engine"),
     *("actions", "sheets", "xlsx", "state", "learning", "models", "network", "layers", "cells", "ops", "pictures"),
     *("files", "errors"),
 )

@@ -81,6 +81,26 @@ def test_help_does_not_pay_for_numpy(tmp_path: Path) -> None:
     assert not {"numpy", "openpyxl", "PIL", "xlwings"} & loaded(code, tmp_path)
 
 
+def completed(line: str, folder: Path) -> list[str]:
+    """What a shell is offered for a line, and then what Python has loaded for it."""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    code = (
+        f"import os; os.environ.update({words | {'_CONV_SHEET_COMPLETE': 'bash_complete'}!r})\n"
+        "from conv_sheet.cli import main\n"
+        "try: main(prog_name='conv-sheet')\n"
+        "except SystemExit: pass"
+    )
+    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout.splitlines()
+
+
+@pytest.mark.parametrize("command", ["build", "show", "train", "evaluate"])
+def test_shells_complete_lessons_without_numpy(command: str, tmp_path: Path) -> None:
+    *offered, found = completed(f"conv-sheet {command} ba", tmp_path)
+    assert offered == ["plain,backprop", "file,ba"]
+    assert not {"numpy", "openpyxl", "PIL"} & set(found.split())
+
+
 def test_the_public_api_costs_nothing_until_it_is_used(tmp_path: Path) -> None:
     assert "numpy" not in loaded("import conv_sheet", tmp_path)
 

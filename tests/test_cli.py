@@ -12,17 +12,20 @@ import click
 import numpy as np
 import openpyxl
 import pytest
+import safetensors.torch
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from torch import nn
 
+from conv_sheet import lessons
 from conv_sheet.cli import main
 from conv_sheet.network.layout import plan
-from conv_sheet.network.spec import from_tables
+from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.network.weights import save as save_weights
 from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
+from conv_sheet.sheets import registry
 from conv_sheet.xlsx.change import patch_cells
 from tests.network.specs import CONV, spec
 from tests.networks import small
@@ -155,6 +158,65 @@ def test_wrong_weights_list_both_sides(tmp_path: Path) -> None:
     message = refused("build", "--weights", "w.npz")
     assert "(4, 1, 5, 5)" in message
     assert "(2, 1, 3, 3)" in message
+
+
+def test_weights_of_other_names_are_matched_and_said(tmp_path: Path, mine: str) -> None:
+    given = small().initial(3)
+    others = {name.replace("conv1", "net.0").replace("fc", "net.4"): value for name, value in given.items()}
+    save_weights(tmp_path / "w.npz", others)
+    said = done("build", mine, "--weights", "w.npz", "-o", "a.xlsx")
+    assert "w.npz: weights are taken in their order: conv1 from net.0, fc from net.4\n" in said
+    np.testing.assert_array_equal(read(tmp_path / "a.xlsx").tensors["fc.weight"], given["fc.weight"])
+
+
+def test_map_says_what_names_and_shapes_do_not(tmp_path: Path) -> None:
+    conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 3, "bias": False}
+    layers = [conv | {"name": "conv1"}, conv | {"name": "conv2"}]
+    (tmp_path / "mine.toml").write_text(from_tables(spec(*layers)).to_toml(), encoding="utf-8")
+    one, other = (torch.rand(1, 1, 3, 3, dtype=torch.float64) for _ in range(2))
+    safetensors.torch.save_file({"a.weight": one, "b.weight": other}, tmp_path / "w.safetensors")
+    command = ("build", "mine.toml", "-o", "a.xlsx")
+    assert "'a', 'b' all fit layer 'conv1'" in refused(*command, "--weights", "w.safetensors")
+    done(*command, "--map", "conv1=b", "--map", "conv2.weight=a.weight", "--weights", "w.safetensors")
+    found = read(tmp_path / "a.xlsx").tensors
+    np.testing.assert_array_equal(found["conv1.weight"], other.numpy())
+    np.testing.assert_array_equal(found["conv2.weight"], one.numpy())
+    assert "is not LAYER=NAME" in refused(*command, "--map", "conv1", "--weights", "w.safetensors", code=2)
+    assert "twice" in refused(*command, "--map", "conv1=a", "--map", "conv1=b", code=2)
+    assert "--weights" in refused(*command, "--map", "conv1=a", "--force", code=2)
+    assert "has no 'c'" in refused(*command, "--map", "conv1=c", "--weights", "w.safetensors", "--force")
+
+
+def test_a_new_spec_can_be_built_as_it_is(tmp_path: Path) -> None:
+    assert "conv-sheet build mine.toml" in done("new", "mine.toml")
+    done("build", "mine.toml", "-o", "mine.xlsx")
+    assert read(tmp_path / "mine.xlsx").network.output.out_shape == (10,)
+    (tmp_path / "mine.toml").write_text("mine", encoding="utf-8")
+    assert "--force" in refused("new", "mine.toml")
+    assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == "mine"
+    done("new", "mine.toml", "--force")
+    assert "ends in .toml" in refused("new", "mine.txt")
+
+
+def test_what_a_new_spec_has_in_comments_may_be_said(tmp_path: Path) -> None:
+    done("new", "mine.toml")
+    lines = (tmp_path / "mine.toml").read_text(encoding="utf-8").splitlines()
+    said = [number for number, line in enumerate(lines) if re.match(r"# [a-z.]+ = ", line)]
+    assert len(said) > 6
+    for number in said:
+        changed = [*lines[:number], lines[number].removeprefix("# "), *lines[number + 1 :]]
+        made = parse("\n".join(changed))
+        assert made != parse("\n".join(lines)) or "inputs" in lines[number]  # these are the same as they were
+        registry.pages(lessons.first_state(made.network, made.lesson, made.network.initial(0)))
+
+
+def test_a_picture_that_is_no_digit_is_remarked_where_digits_are_read(tmp_path: Path, mine: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    said = done("build", "fastai", "--image", "noise.png", "-o", "a.xlsx")
+    assert re.search(r"^noise\.png: unlike the sample digits: 49 % of it is ink", said, re.MULTILINE)
+    np.save("x.npy", np.ones((2, 7, 6)))
+    assert "unlike" not in done("build", mine, "--image", "x.npy", "-o", "b.xlsx")
 
 
 def archive_of_text() -> bytes:

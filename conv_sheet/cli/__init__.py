@@ -35,7 +35,8 @@ def main() -> None:
 
 
 for command in (
-    *(workbooks.build, workbooks.web, workbooks.list_lessons, workbooks.show, workbooks.check, workbooks.export),
+    *(workbooks.build, workbooks.new, workbooks.web, workbooks.list_lessons, workbooks.show, workbooks.check),
+    workbooks.export,
     *(buttons.recompute, buttons.reset, buttons.random_kernels, buttons.train_step, buttons.doctor),
     *(training.train, training.evaluate),
 ):

@@ -1,6 +1,6 @@
 """What the commands share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ from conv_sheet.errors import WorkbookError
 from conv_sheet.files import check_free
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from conv_sheet.lessons import Source
     from conv_sheet.ops import Array
 
@@ -17,6 +19,16 @@ FILE = click.Path(path_type=Path)
 BOOKS = (".xlsx", ".xlsm")
 PAGE = ".html"
 PICTURES = "PNG, JPEG, GIF, BMP, TIFF, WebP; HEIC with the extra heic"
+
+
+def complete_lesson(context: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """What a shell offers where a lesson, a spec, a model or a workbook is asked for: lessons, and files."""
+    from click.shell_completion import CompletionItem
+
+    from conv_sheet.network.templates import names
+
+    lessons = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    return [*lessons, CompletionItem(incomplete, type="file")]
 
 
 def echo(lines: Iterable[str]) -> None:
@@ -33,11 +45,46 @@ def check_output(out: Path, force: bool, page: bool = False) -> None:
     check_free(out, force)
 
 
-def tensors(chosen: "Source", weights: Path | None, seed: int | None = None) -> "dict[str, Array]":
-    """Weights from a file, or the lesson's own."""
-    if weights is None:
-        return chosen.tensors(seed)
-    from conv_sheet.models import read_weights
-    from conv_sheet.network.weights import checked
+def weights_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that takes weights from a file."""
+    default = "[default: the lesson's own]"
+    weights = click.option(
+        "--weights", type=FILE, help=f"Weights as .npz or .safetensors, named as in PyTorch. {default}"
+    )
+    pairs = click.option(
+        "--map",
+        "pairs",
+        metavar="LAYER=NAME",
+        multiple=True,
+        callback=_pairs,
+        help="What the file of weights calls a layer, or one of its tensors, where that cannot be seen; repeatable.",
+    )
+    return weights(pairs(command))
 
-    return checked(chosen.network, read_weights(weights), str(weights))
+
+def _pairs(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+    """What `--map` says, as names of the file by those of the network."""
+    mapping: dict[str, str] = {}
+    for pair in given:
+        own, equals, theirs = pair.partition("=")
+        if not own or not equals:
+            raise click.BadParameter(f"{pair!r} is not LAYER=NAME, such as conv1=features.0")
+        if own in mapping:
+            raise click.BadParameter(f"{own!r} is given twice")
+        mapping[own] = theirs
+    return mapping
+
+
+def tensors(
+    chosen: "Source", weights: Path | None, pairs: dict[str, str], seed: int | None = None
+) -> "dict[str, Array]":
+    """Weights from a file, with a line on how they were matched, or the lesson's own."""
+    if weights is None:
+        if pairs:
+            raise click.UsageError("--map says what the file of --weights calls a layer: give that file, too")
+        return chosen.tensors(seed)
+    from conv_sheet.models import weights_for
+
+    found, notes = weights_for(chosen.network, weights, pairs)
+    echo(notes)
+    return found

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conv_sheet.cli.common import FILE, PICTURES, check_output, echo, tensors
+from conv_sheet.cli.common import FILE, PICTURES, check_output, complete_lesson, echo, tensors, weights_options
 from conv_sheet.errors import DataError
 
 if TYPE_CHECKING:
     from conv_sheet.learning.train import Progress
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
-_DATA_HELP = f"Folder with a pair of IDX files as MNIST's, or with one folder for each class, of pictures ({PICTURES})."
+_DATA_HELP = (
+    f"Folder with a pair of IDX files as MNIST's, or with one folder for each class, of pictures ({PICTURES}); "
+    "also in folders train and val."
+)
 _DATA = click.option("--data", type=FILE, required=True, help=_DATA_HELP)
+_RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size into the network's input.")
 
 
 @click.command()
-@click.argument("lesson")
+@click.argument("lesson", shell_complete=complete_lesson)
 @_DATA
+@_RESIZE
 @click.option("-o", "--output", "out", type=FILE, help="Where to write. [default: LESSON.npz]")
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="How often to see every picture.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures for each step.")
@@ -34,7 +39,7 @@ _DATA = click.option("--data", type=FILE, required=True, help=_DATA_HELP)
 )
 @click.option("--freeze", metavar="LAYER", multiple=True, help="Keep this layer's weights; can be given repeatedly.")
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move, resize and slant pictures.")
-@click.option("--validation", type=_SHARE, default=0.1, show_default=True, help="Share of pictures to validate with.")
+@click.option("--validation", type=_SHARE, default=0.1, show_default=True, help="Share to validate with.")
 @click.option("--hold-out", type=_SHARE, help="Share of pictures to leave aside for `evaluate`. [default: none]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order and distortions.")
 @click.option("--plot", type=FILE, help="Draw loss and accuracy over the epochs, as .png, .svg or .pdf.")
@@ -95,21 +100,29 @@ def _training_words(now: "Progress | None") -> str:
 
 
 @click.command()
-@click.argument("lesson")
+@click.argument("lesson", shell_complete=complete_lesson)
 @_DATA
-@click.option("--weights", type=FILE, help="Weights as .npz. [default: the lesson's own]")
+@_RESIZE
+@weights_options
 @click.option("--hold-out", type=_SHARE, help="Only what `train` with the same option left aside. [default: all]")
 @click.option("--workbook", type=FILE, help="Write all this as .xlsx, with the mistakes drawn.")
 @click.option("--force", is_flag=True, help="Overwrite the workbook where it exists.")
 def evaluate(
-    lesson: str, data: Path, weights: Path | None, hold_out: float | None, workbook: Path | None, force: bool
+    lesson: str,
+    data: Path,
+    weights: Path | None,
+    pairs: dict[str, str],
+    hold_out: float | None,
+    resize: bool,
+    workbook: Path | None,
+    force: bool,
 ) -> None:
     """Say how many labelled pictures a network recognises, what it takes for what, and its worst mistakes.
 
     \b
     Examples:
       conv-sheet evaluate fastai --data mnist/t10k-images-idx3-ubyte.gz
-      conv-sheet evaluate mine.toml --weights mine.npz --data pictures --workbook mistakes.xlsx
+      conv-sheet evaluate mine.toml --weights mine.npz --data pictures --resize --workbook mistakes.xlsx
     """
     from conv_sheet import lessons
     from conv_sheet.learning.evaluate import as_text
@@ -121,7 +134,8 @@ def evaluate(
         raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
     if workbook is not None:
         check_output(workbook, force)
-    result = measure(chosen.network, tensors(chosen, weights), held_out(data, chosen.network, hold_out))
+    pictures = held_out(data, chosen.network, hold_out, resize)
+    result = measure(chosen.network, tensors(chosen, weights, pairs), pictures)
     echo(as_text(result))
     if workbook is not None:
         from conv_sheet.sheets.evaluation import pages

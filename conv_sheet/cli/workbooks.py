@@ -3,23 +3,36 @@
 import contextlib
 import json
 import os
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from conv_sheet.cli.common import BOOKS, FILE, PAGE, PICTURES, check_output, echo, tensors
-from conv_sheet.errors import DataError
-from conv_sheet.files import check_free
+from conv_sheet.cli.common import (
+    BOOKS,
+    FILE,
+    PAGE,
+    PICTURES,
+    check_output,
+    complete_lesson,
+    echo,
+    tensors,
+    weights_options,
+)
+from conv_sheet.errors import DataError, SpecError
+from conv_sheet.files import atomic_write, check_free
 
 if TYPE_CHECKING:
+    from conv_sheet.network.graph import Network
     from conv_sheet.ops import Array
 
 
 @click.command()
-@click.argument("lesson", default="fastai")
+@click.argument("lesson", default="fastai", shell_complete=complete_lesson)
 @click.option(
     "-o",
     "--output",
@@ -29,11 +42,12 @@ if TYPE_CHECKING:
 )
 @click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
 @click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
-@click.option("--weights", type=FILE, help="Weights as .npz or .safetensors, named as in PyTorch.")
+@weights_options
 @click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
 @click.option("--classes", help="Names of the classes, with commas between them, or a text file with one in each line.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
+@click.option("--max-cells", type=click.IntRange(1), help="Refuse a workbook of more cells. [default: 2,000,000]")
 @click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
 @click.option("--open", "open_", is_flag=True, help="Open the workbook when it is written.")
 @click.pass_context
@@ -44,10 +58,12 @@ def build(
     image: Path | None,
     digit: int | None,
     weights: Path | None,
+    pairs: dict[str, str],
     seed: int | None,
     classes: str | None,
     old: Path | None,
     backprop: bool,
+    max_cells: int | None,
     force: bool,
     open_: bool,
 ) -> None:
@@ -61,13 +77,13 @@ def build(
       conv-sheet build
       conv-sheet build fastai --image me.png -o me.xlsx
       conv-sheet build fastai -o fastai.html
-      conv-sheet build mine.toml --weights mine.npz --force
+      conv-sheet build mine.toml --weights mine.npz --map conv1=features.0 --force
       conv-sheet build mine.onnx --classes cat,dog
       conv-sheet build --from old.xlsm -o new.xlsm
     """
     _exclude(image=image, digit=digit)
     _exclude(weights=weights, seed=seed)
-    from conv_sheet import builder, lessons
+    from conv_sheet import builder, estimate, lessons
 
     if old is not None:
         given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
@@ -87,17 +103,33 @@ def build(
         check_output(out, force, page=True)
         echo(f"{lesson}: {note}" for note in chosen.notes)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
-        own = None if image is None else _picture(image, chosen.network.input_shape)
-        state = lessons.first_state(chosen.network, about, tensors(chosen, weights, seed), own, digit)
+        own = None if image is None else _picture(image, chosen.network)
+        state = lessons.first_state(chosen.network, about, tensors(chosen, weights, pairs, seed), own, digit)
+    costs = estimate.estimate(state)
+    estimate.require_cells(costs, max_cells or estimate.MOST_CELLS)
+    long = costs.seconds >= estimate.LONG
     if out.suffix.lower() == PAGE:
         from conv_sheet.web import page
 
         page.write(state, out, name)
     else:
-        builder.build(state, out)
+        if long:
+            click.echo(costs, err=True)
+        with _building_bar(long and sys.stderr.isatty()) as progress:
+            builder.build(state, out, progress)
     click.echo(f"wrote {out}" + (f": the network says {state.prediction}" if state.prediction else ""))
     if open_:
         click.launch(str(out))
+
+
+@contextlib.contextmanager
+def _building_bar(shown: bool) -> Iterator[Callable[[float], None]]:
+    """What shows how much of a workbook is built: a bar with the time left, on standard error."""
+    if not shown:
+        yield lambda _: None
+        return
+    with click.progressbar(length=1000, label="building", file=sys.stderr) as bar:
+        yield lambda share: bar.update(round(share * 1000) - bar.pos)
 
 
 def _exclude(**options: object) -> None:
@@ -119,13 +151,15 @@ def _names(said: str) -> list[str]:
         raise DataError(f"{said} is not a text in UTF-8 with the name of a class in each line") from None
 
 
-def _picture(path: Path, shape: tuple[int, ...]) -> "Array":
-    """The user's picture (C, H, W), with a line for each thing that was done to it."""
+def _picture(path: Path, network: "Network") -> "Array":
+    """The user's picture (C, H, W), with a line for each thing that was done to it, and one if it is no digit's."""
+    from conv_sheet.pictures.digits import unlike_digits
     from conv_sheet.pictures.reading import load_image
 
-    channels, height, width = shape
+    channels, height, width = network.input_shape
     image, notes = load_image(path, (channels, height, width))
-    echo(f"{path}: {note}" for note in notes)
+    unlike = unlike_digits(image) if network.classes == tuple("0123456789") else None
+    echo(f"{path}: {note}" for note in (*notes, *([unlike] if unlike else [])))
     return image
 
 
@@ -175,6 +209,26 @@ def web(folder: Path, workbooks: bool, force: bool) -> None:
         click.echo(f"wrote {path}")
 
 
+@click.command()
+@click.argument("spec", type=FILE)
+@click.option("--force", is_flag=True, help="Overwrite the file where it exists.")
+def new(spec: Path, force: bool) -> None:
+    """Write a spec to begin with: a small network that can be built as it is, with a comment for each key.
+
+    \b
+    Example:
+      conv-sheet new mine.toml
+    """
+    from conv_sheet.network.templates import first_spec
+
+    if spec.suffix.lower() != ".toml":
+        raise SpecError(f"{spec}: the name of a spec ends in .toml")
+    check_free(spec, force)
+    with atomic_write(spec) as temporary:
+        temporary.write_text(first_spec(), encoding="utf-8", newline="\n")
+    click.echo(f"wrote {spec}: conv-sheet build {spec} makes a workbook of it")
+
+
 @click.command("lessons")
 def list_lessons() -> None:
     """List the lessons.
@@ -190,7 +244,7 @@ def list_lessons() -> None:
 
 
 @click.command()
-@click.argument("what", metavar="LESSON|WORKBOOK")
+@click.argument("what", metavar="LESSON|WORKBOOK", shell_complete=complete_lesson)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON, for programs.")
 def show(what: str, as_json: bool) -> None:
     """Print the table of layers of a lesson, a spec or a workbook.

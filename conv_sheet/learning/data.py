@@ -1,10 +1,12 @@
 """Labelled pictures from disk: MNIST-format IDX files, or one folder of pictures for each class."""
 
+import contextlib
 import gzip
 import re
 import struct
+import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -12,10 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet.errors import DataError
+from conv_sheet.errors import ConvSheetWarning, DataError
 from conv_sheet.files import require_regular
+from conv_sheet.models.imported import listed
 from conv_sheet.ops import Array
-from conv_sheet.pictures.opening import eight_bits, opaque, opened
+from conv_sheet.pictures.opening import SUFFIXES, eight_bits, opaque, opened, reduced
+from conv_sheet.pictures.reading import padded
 
 Labels = NDArray[np.int64]
 
@@ -26,6 +30,9 @@ LABELS_NAME = "*labels*idx1*"
 MOST_VALUES = 100_000_000
 """Pixels in all pictures together, times their channels: MNIST has 47 million. As floats they take 800 MB."""
 MOST_CLASSES = 1_000
+TRAIN = "train"
+VALIDATION = ("val", "valid", "validation", "test")
+"""Folders beside `train`, of which the first that is there validates."""
 NOT_DATA = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
 
@@ -83,13 +90,14 @@ class Dataset:
         return replace(self, images=np.pad(self.images, around))
 
 
-def load_data(path: Path) -> Dataset:
+def load_data(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     """Read a folder with a pair of IDX files or with one folder of pictures for each class.
 
     IDX files are found by name (`*images*idx3*` and `*labels*idx1*`), packed with gzip or not; where a folder
     holds several pairs, as MNIST's own does, `path` is the images file itself. Folders that are called by
     numbers stand for these labels, others for 0, 1, … in the order of their names. Pictures are taken as they
-    are, on white where they are transparent; they are grey (C=1) unless one of them has colour (C=3).
+    are, on white where they are transparent; they are grey (C=1) unless one of them has colour (C=3). With a `size`
+    (H, W) each is fitted into it, its background around it. What is no picture is skipped with a warning that names it.
 
     Raises DataError, which names the file: missing, damaged, not a picture, pictures of different sizes, more
     or fewer labels than pictures, more than `MOST_VALUES` or `MOST_CLASSES`.
@@ -102,9 +110,41 @@ def load_data(path: Path) -> Dataset:
         if not path.is_dir():
             require_regular(path, DataError)
         pair = _idx_pair(path)
-        return _read_idx_pair(*pair) if pair else _read_folders(path)
+        if pair:
+            return _read_idx_pair(*pair)
+        if parts := _parts(path):
+            one, other = (part.name for part in parts)
+            raise DataError(f"{path} has folders of folders: name one of {one}, {other}")
+        return _read_folders(path, size)
     except OSError as error:
         raise DataError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
+
+
+def load_parts(path: Path, size: tuple[int, int] | None = None) -> tuple[Dataset, Dataset | None]:
+    """What to train with and, where the data itself says so, what to validate with, as `load_data` reads each.
+
+    A folder with `train` and `val` (or `valid`, `validation`, `test`) in it, each with a folder for each class, is in
+    two parts, as torchvision's ImageFolder has them. Other data is in one, and None stands for the other. Raises
+    DataError also where the second part has a class that the first one lacks.
+    """
+    parts = _parts(path)
+    if parts is None:
+        return load_data(path, size), None
+    train, validation = (load_data(part, size) for part in parts)
+    if strangers := [name for name in validation.classes if name not in train.classes]:
+        raise DataError(f"{validation.source} has a class {strangers[0]!r}, which {train.source} lacks")
+    places = np.array([train.classes.index(name) for name in validation.classes])
+    return train, replace(validation, labels=places[validation.labels], classes=train.classes)
+
+
+def _parts(path: Path) -> tuple[Path, Path] | None:
+    """The two parts of data that is divided already: folders of folders."""
+    folders = (path / name for name in (TRAIN, *VALIDATION))
+    with contextlib.suppress(OSError):  # whoever reads the folder says so
+        found = [folder for folder in folders if folder.is_dir() and any(entry.is_dir() for entry in folder.iterdir())]
+        if len(found) > 1 and found[0].name == TRAIN:
+            return found[0], found[1]
+    return None
 
 
 def split(dataset: Dataset, validation: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -210,21 +250,39 @@ def _read_idx_pair(images_file: Path, labels_file: Path) -> Dataset:
     return Dataset(images[:, None] / 255.0, labels, classes, str(images_file))
 
 
-def _read_folders(path: Path) -> Dataset:
-    folders = [entry for entry in _entries(path) if entry.is_dir()]
+def _read_folders(path: Path, size: tuple[int, int] | None) -> Dataset:
+    entries = _entries(path)
+    folders = [entry for entry in entries if entry.is_dir()]
     if not folders:
         raise DataError(f"{path} holds neither IDX files ({IMAGES_NAME}) nor a folder of pictures for each class")
     classes, numbers = _classes(path, [folder.name for folder in folders])
     files: list[Path] = []
     labels: list[int] = []
+    stray = [entry for entry in entries if not entry.is_dir()]
     for folder, number in zip(folders, numbers, strict=True):
-        found = _entries(folder)
+        every = _entries(folder)
+        found = [file for file in every if _is_picture(file)]
         if not found:
             raise DataError(f"{folder} holds no pictures")
+        stray += [entry for entry in every if entry not in found]
         files += found
         labels += [number] * len(found)
-    pixels = _read_pictures(files)
+    if stray:
+        names = listed(entry.relative_to(path).as_posix() for entry in stray)
+        warnings.warn(ConvSheetWarning(f"{path}: skipped what is no picture: {names}"), stacklevel=3)
+    pixels = _read_pictures(files, size)
     return Dataset(pixels / 255.0, np.array(labels), classes, str(path))
+
+
+def _is_picture(file: Path) -> bool:
+    """Whether a file is to be read: it is called like a picture, or it is one, whatever it is called."""
+    if file.suffix.lower() in SUFFIXES:
+        return not file.is_dir()
+    try:
+        with opened(file):
+            return True
+    except DataError:
+        return False
 
 
 def _classes(path: Path, names: list[str]) -> tuple[tuple[str, ...], list[int]]:
@@ -245,30 +303,35 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name not in NOT_DATA)
 
 
-def _read_pictures(files: list[Path]) -> NDArray[np.uint8]:
+def _read_pictures(files: Sequence[Path], size: tuple[int, int] | None) -> NDArray[np.uint8]:
     """Pixels (N, C, H, W) of pictures that must have one size; C is 3 where one of them has colour, else 1."""
     pictures: list[NDArray[np.uint8]] = []
     for file in files:
-        picture = _read_picture(file, len(files))
+        picture = _read_picture(file, len(files), size)
         pictures.append(picture)
         height, width = pictures[0].shape[1:]
         if picture.shape[1:] != (height, width):
-            size = _times(picture.shape[1:])
-            raise DataError(f"{file} has {size} pixels, {files[0]} {height}×{width}: all must have one size")
+            found = _times(picture.shape[1:])
+            raise DataError(
+                f"{file} has {found} pixels, {files[0]} {height}×{width}: all must have one size, or --resize fits them"
+            )
     pixels = np.empty((len(files), max(map(len, pictures)), height, width), np.uint8)
     for place, picture in zip(pixels, pictures, strict=True):
         place[:] = picture
     return pixels
 
 
-def _read_picture(file: Path, count: int) -> NDArray[np.uint8]:
+def _read_picture(file: Path, count: int, size: tuple[int, int] | None) -> NDArray[np.uint8]:
     """Pixels (C, H, W) of one of so many pictures, laid on white where transparent; C is 1 where it is grey."""
     with opened(file) as picture:
-        _require_room(file, (count, 1, picture.height, picture.width))
-        whole, _ = opaque(eight_bits(picture) if picture.mode.startswith("I") else picture)
+        _require_room(file, (count, 1, *(size or (picture.height, picture.width))))
+        small = picture if size is None else reduced(picture)
+        whole, _ = opaque(eight_bits(small) if small.mode.startswith("I") else small)
         pixels = np.asarray(whole).transpose(2, 0, 1)
     if np.all(pixels == pixels[:1]):
-        return pixels[:1].copy()
+        pixels = pixels[:1].copy()
+    if size is not None and pixels.shape[1:] != size:
+        pixels = np.rint(padded(pixels, size, []) * 255).astype(np.uint8)
     _require_room(file, (count, *pixels.shape))
     return pixels
 

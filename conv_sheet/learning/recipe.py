@@ -1,14 +1,14 @@
 """A training from labelled pictures to a file of weights: what the command `train` does."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from conv_sheet.errors import ConvSheetError, DataError
 from conv_sheet.files import check_free
 from conv_sheet.learning import plot as curves
 from conv_sheet.learning.augment import Augmentation
-from conv_sheet.learning.data import Dataset, load_data, split
+from conv_sheet.learning.data import Dataset, load_parts, split
 from conv_sheet.learning.evaluate import evaluate, prepared
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
@@ -30,6 +30,7 @@ class Recipe:
 
     `validation` and `hold_out` are shares of the pictures: those that say after each epoch how well it goes, and those
     that are left aside altogether. `lr` is the learning rate at the start, the optimiser's own where it is None.
+    With `resize`, pictures of any size are fitted into the network's input.
     """
 
     epochs: int = 20
@@ -40,6 +41,7 @@ class Recipe:
     augment: bool = True
     validation: float = 0.1
     hold_out: float | None = None
+    resize: bool = False
     seed: int = 0
 
     def settings(self) -> Settings:
@@ -64,8 +66,8 @@ class Recipe:
 class Trained:
     """What a training gave: weights by full name, those of which epoch, and how they answer the validation pictures."""
 
-    weights: Mapping[str, Array]
-    run: Run
+    weights: Mapping[str, Array] = field(repr=False)
+    run: Run = field(repr=False)
     epoch: int
     epochs: int
     accuracy: float
@@ -77,27 +79,44 @@ class Trained:
         return len(self.run.history) == self.epochs
 
 
-def held_out(data: Path, network: Network, share: float | None) -> Dataset:
-    """The pictures that a training with the same share left aside; all of them where it is None."""
-    pictures = prepared(load_data(data), network)
+def held_out(data: Path, network: Network, share: float | None, resize: bool = False) -> Dataset:
+    """The pictures that a training with the same share left aside; all of them where it is None.
+
+    Of data that is divided into parts already, they are the second one.
+    """
+    pictures, validation = _parts(data, network, share, resize)
+    if validation is not None:
+        return validation
     return split(pictures, share, _SPLIT_SEED)[1] if share else pictures
+
+
+def _parts(data: Path, network: Network, share: float | None, resize: bool) -> tuple[Dataset, Dataset | None]:
+    """Pictures as a network reads them: to train with, and, where data is divided, to validate with."""
+    _, height, width = network.input_shape
+    pictures, validation = load_parts(data, (height, width) if resize else None)
+    if validation is not None and share:
+        raise DataError(f"{data}: {validation.source} is left aside already: leave out --hold-out")
+    return prepared(pictures, network), None if validation is None else prepared(validation, network)
 
 
 def train(
     network: Network,
-    data: Path,
-    recipe: Recipe,
+    data: str | Path,
+    recipe: Recipe | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     checkpoint: Path | None = None,
 ) -> Trained:
     """Train a network on the pictures of a folder; weights of the last epoch, or of the best one if it was interrupted.
 
-    Where the file `checkpoint` exists, the training goes on from it. Raises ConvSheetError if not one epoch ended.
+    `data` is what `load_parts` reads, `recipe` how to train; `progress` is called after each batch. Where the file
+    `checkpoint` exists, the training goes on from it. Raises ConvSheetError if not one epoch ended.
     """
-    pictures = prepared(load_data(data), network)
+    recipe = recipe or Recipe()
+    pictures, validation = _parts(Path(data), network, recipe.hold_out, recipe.resize)
     if recipe.hold_out:
         pictures, _ = split(pictures, recipe.hold_out, _SPLIT_SEED)
-    pictures, validation = split(pictures, recipe.validation, _SPLIT_SEED)
+    if validation is None:
+        pictures, validation = split(pictures, recipe.validation, _SPLIT_SEED)
     start = network.initial(recipe.seed)
     run = fit(network, start, pictures, validation, recipe.settings(), progress, checkpoint)
     if not run.history:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conv_sheet.errors import DataError
 from conv_sheet.layers import Array
 from conv_sheet.models.imported import Imported, listed
 
-__all__ = ["SUFFIXES", "WEIGHTS", "Imported", "from_torch", "is_model", "read_model", "read_weights"]
+if TYPE_CHECKING:
+    from conv_sheet.network.graph import Network
+
+__all__ = ["SUFFIXES", "WEIGHTS", "Imported", "from_torch", "is_model", "read_model", "read_weights", "weights_for"]
 
 SUFFIXES = (".onnx", ".pt2", ".keras")
 """Files that hold a whole model."""
@@ -73,8 +76,35 @@ def read_weights(path: str | Path) -> dict[str, Array]:
     return load(file)
 
 
+def weights_for(
+    network: "Network", path: str | Path, mapping: Mapping[str, str] | None = None
+) -> tuple[dict[str, Array], list[str]]:
+    """The tensors of a `.npz` or `.safetensors` file as a network takes them, and notes on how they were matched.
+
+    `mapping` gives the file's name of a layer (`conv1`) or of a tensor (`conv1.weight`). For the rest names decide, a
+    prefix that all share is left out, and where no name says anything, order or shapes. Raises DataError where what the
+    file has does not fit, or could be meant in several ways.
+    """
+    from conv_sheet.models.names import matched
+    from conv_sheet.network.weights import checked
+
+    ordered = Path(path).suffix.lower() != ".safetensors"  # it sorts by type and name
+    found, notes = matched(network, read_weights(path), str(path), mapping, ordered)
+    return checked(network, found, str(path)), notes
+
+
 def from_torch(module: Any, example: Any, title: str = "") -> Imported:
-    """A live `torch.nn.Module`; `example` is a batch that it takes. Needs torch, which is imported here."""
+    """A live `torch.nn.Module`; `example` is a batch that it takes. Needs torch, which is imported here.
+
+    `conv_sheet.workbook(from_torch(module, example), example)` is the workbook with its weights. Raises SpecError where
+    the module has what a workbook cannot show.
+
+    >>> import torch
+    >>> module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())
+    >>> model = from_torch(module, torch.zeros(1, 1, 6, 6))
+    >>> [layer["kind"] for layer in model.spec["layers"]], sorted(model.tensors)
+    (['Conv2d', 'ReLU'], ['conv0.bias', 'conv0.weight'])
+    """
     from conv_sheet.models.pytorch import from_torch as trace
 
     return trace(module, example, title)

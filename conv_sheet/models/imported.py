@@ -24,10 +24,10 @@ class Imported:
     """
 
     spec: dict[str, Any]
-    tensors: dict[str, Array]
+    tensors: dict[str, Array] = field(repr=False)
     notes: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, Array] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     def whole_spec(self) -> dict[str, Any]:
         """The spec with the source's names where they are others, but for those that no cell could show.

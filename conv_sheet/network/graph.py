@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import tomli_w
 
 from conv_sheet.errors import ShapeError, SpecError, did_you_mean
 from conv_sheet.layers import Array, Shape
-from conv_sheet.network import lesson, limits
+from conv_sheet.network import html, lesson, limits
 from conv_sheet.network.node import INPUT, Node, from_tables, to_tables
 from conv_sheet.network.normalize import NORMALIZE, taken_off, with_normalize
 
@@ -30,11 +29,21 @@ class Network:
     {'conv1.weight': (2, 1, 3, 3), 'conv1.bias': (2,)}
     >>> net.forward(np.zeros((1, 1, 6, 6)), net.initial(seed=0))["conv1"].shape
     (1, 2, 4, 4)
+    >>> net
+    Network(1×6×6 → conv1 2×4×4; layers: 1, parameters: 20)
     """
 
     input_shape: Shape
     classes: tuple[str, ...]
     nodes: tuple[Node, ...]
+
+    def __repr__(self) -> str:
+        way = f"{html.times(self.input_shape)} → {self.output.name} {html.times(self.output.out_shape)}"
+        return f"Network({way}; layers: {len(self.nodes)}, parameters: {self.count():,})"
+
+    def _repr_html_(self) -> str:
+        """The table of layers, for notebooks."""
+        return html.table(self.input_shape, self.nodes)
 
     # -- spec ------------------------------------------------------------------------------------------------------
 
@@ -93,7 +102,7 @@ class Network:
 
     def count(self) -> int:
         """Number of trainable parameters."""
-        return sum(prod(self.parameters[name]) for name in self.trainable())
+        return sum(node.count for node in self.nodes)
 
     # -- calculation -----------------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from functools import cached_property
 from itertools import groupby
 from math import prod
 
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import MAX_COLUMNS, MAX_ROWS, Block, Placed
+from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Array, Border, Layer, Shape, Site
 from conv_sheet.layers.base import PADDED
 from conv_sheet.network.graph import INPUT, Network, Node
@@ -165,6 +166,14 @@ def plan(network: Network, fold: bool = True) -> Layout:
     tallest = max(
         [_TALLEST, *(min(g.out_shape[0], _TILES_IN_COLUMN) * p for g, p in zip(groups, pitches, strict=True))]
     )
+    try:
+        stages = _side_by_side(groups, pitches, tallest, top)
+    except WorkbookError:
+        raise _no_room(groups, pitches, tallest, top) from None
+    return Layout(network, tuple(stages), _outputs(network, stages))
+
+
+def _side_by_side(groups: list[Group], pitches: list[int], tallest: int, top: int) -> list[Stage]:
     stages: list[Stage] = []
     column = _FIRST_COLUMN
     for group, pitch in zip(groups, pitches, strict=True):
@@ -175,7 +184,27 @@ def plan(network: Network, fold: bool = True) -> Layout:
         last = max(last, column + _MIN_WIDTH - 1)
         stages.append(Stage(group.name, group.nodes, group.inputs, own, group.border, (column, last)))
         column = last + 1 + _GAP
-    return Layout(network, tuple(stages), _outputs(network, stages))
+    return stages
+
+
+def _no_room(groups: list[Group], pitches: list[int], tallest: int, top: int) -> WorkbookError:
+    """What to say of groups that no sheet has room for: which one is too large alone, or what all take together."""
+    widths: dict[str, int] = {}
+    for group, pitch in zip(groups, pitches, strict=True):
+        try:
+            (stage,) = _side_by_side([group], [pitch], tallest, top)
+        except WorkbookError:
+            return WorkbookError(
+                f"{group.name!r} alone has no room on a sheet of {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns: "
+                "use a smaller input, or fewer channels or features there"
+            )
+        widths[group.name] = stage.columns[1] - stage.columns[0] + 1 + _GAP
+    widest, most = max(widths.items(), key=lambda pair: pair[1])
+    few = f"use fewer channels in {widest!r} and its like" if most > MAX_COLUMNS // 8 else "use fewer layers"
+    return WorkbookError(
+        f"the network's {len(widths)} blocks side by side need {sum(widths.values()):,} columns, the widest of them, "
+        f"{widest!r}, {most:,}, and a sheet has {MAX_COLUMNS:,}: {few}, or a smaller input"
+    )
 
 
 def _outputs(network: Network, stages: list[Stage]) -> dict[str, Placed]:

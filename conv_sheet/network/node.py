@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,6 +48,11 @@ class Node:
     def parameters(self) -> dict[str, Shape]:
         """Parameters by short name (`weight`), with their shapes."""
         return self.layer.parameters(self.in_shape)
+
+    @property
+    def count(self) -> int:
+        """Number of trainable parameters."""
+        return sum(prod(shape) for short, shape in self.parameters.items() if short not in self.layer.buffers)
 
     @property
     def torch(self) -> str:

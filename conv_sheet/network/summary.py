@@ -51,13 +51,12 @@ def summary(network: Network) -> list[Row]:
         known = node.name in rows.steps
         field = (seen[0][node.name], seen[1][node.name]) if known else whole
         step = (max(rows.steps[node.name]), max(columns.steps[node.name])) if known else (Fraction(0), Fraction(0))
-        trainable = (shape for short, shape in node.parameters.items() if short not in node.layer.buffers)
         table.append(
             Row(
                 node.name,
                 node.layer.kind,
                 node.out_shape,
-                sum(prod(shape) for shape in trainable),
+                node.count,
                 node.layer.multiply_adds(node.in_shape),
                 field,
                 step,

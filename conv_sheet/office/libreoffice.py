@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 
 _PROGRAM_FOLDERS = (
     Path("/Applications/LibreOffice.app/Contents/MacOS"),
@@ -57,7 +59,7 @@ def find_soffice() -> Path:
     raise WorkbookError("LibreOffice is not installed: get it from libreoffice.org or put soffice on PATH")
 
 
-def recalculate(src: Path, dst: Path, timeout: float = 180) -> None:
+def recalculate(src: Path, dst: Path, timeout: float = 600) -> None:
     """Open ``src`` in a headless LibreOffice, compute every formula anew, save it as ``dst``.
 
     The suffix of ``dst`` (.xlsx, .xlsm, .ods, .pdf) chooses the format; ``dst`` may be ``src``. LibreOffice
@@ -76,13 +78,31 @@ def recalculate(src: Path, dst: Path, timeout: float = 180) -> None:
         target = f"{result.suffix[1:]}:{EXPORT_FILTERS[result.suffix]}"
         with private_soffice(["--convert-to", target, "--outdir", str(result.parent), str(copy)]) as process:
             try:
-                process.wait(timeout)
+                _wait(process, result, timeout)
             except subprocess.TimeoutExpired as error:
                 raise WorkbookError(f"{src}: LibreOffice was not done after {timeout:g} seconds") from error
         if not result.is_file():
             raise WorkbookError(f"{src}: LibreOffice cannot open it, or cannot save it as {dst.suffix}")
         with atomic_write(dst) as temporary:
             shutil.copyfile(result, temporary)
+
+
+def _wait(process: "subprocess.Popen[bytes]", result: Path, timeout: float) -> None:
+    """Wait until soffice has ended, or its result, an archive, is whole: behind a large one it may never end.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    deadline, size = time.monotonic() + timeout, 0
+    while True:
+        try:
+            process.wait(min(_LOOK_SECONDS, max(0, deadline - time.monotonic())))
+            return
+        except subprocess.TimeoutExpired:
+            before, size = size, result.stat().st_size if result.is_file() else 0
+            if size == before > 0 and zipfile.is_zipfile(result):
+                return
+            if time.monotonic() >= deadline:
+                raise
 
 
 @contextmanager

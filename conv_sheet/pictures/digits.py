@@ -69,6 +69,29 @@ def _drawn(n: int, frame: int) -> NDArray[np.float64]:
     return _framed(_pieces(_STROKES[n]), frame)
 
 
+def unlike_digits(image: NDArray[np.float64]) -> str | None:
+    """What sets a picture (C, H, W) apart from every handwritten digit; None where nothing does.
+
+    Two things are asked: whether its values are 0 to 1, and whether its ink is between half that of the sample digit
+    with the least and twice that of the one with the most. Of 8,000 handwritten digits five fail.
+
+    >>> unlike_digits(np.ones((1, 28, 28)))
+    'unlike the sample digits: 100 % of it is ink, and a digit has 3 % to 30 %'
+    >>> unlike_digits(digit(3)[np.newaxis])
+    """
+    unlike = "unlike the sample digits"
+    low, high = float(image.min()), float(image.max())
+    if low < 0 or high > 1:
+        return f"{unlike}: its values are {low:.3g} to {high:.3g}, and theirs 0 to 1"
+    side = min(image.shape[1:])
+    share = side * side / (image.shape[1] * image.shape[2])
+    ink = [digit(n, side).mean() * share for n in range(len(_STROKES))]
+    least, most, found = min(ink) / 2, max(ink) * 2, image.mean()
+    if least <= found <= most:
+        return None
+    return f"{unlike}: {found:.0%} of it is ink, and a digit has {least:.0%} to {most:.0%}".replace("%", " %")
+
+
 def centre_of_mass(plane: NDArray[np.floating]) -> NDArray[np.float64]:
     """Row and column, from 0, around which the values of a plane (H, W) balance.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
+"""What files of these formats are called, and those that phones write."""
 MOST_PIXELS = 50_000_000
 """Of a picture; the largest cameras of phones make as many."""
 MOST_BYTES = 500_000_000

@@ -16,6 +16,7 @@ from conv_sheet.errors import DataError
 from conv_sheet.files import require_regular
 from conv_sheet.pictures.digits import BOX, FRAME, centre_of_mass
 from conv_sheet.pictures.opening import eight_bits, opaque, opened, reduced
+from conv_sheet.pictures.shading import evened
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -30,6 +31,8 @@ _MODE_NAMES = {"L": "greyscale", "RGB": "RGB"}
 _ROUNDED = "rounded from 16 bits to 8"
 _PLAIN = 0.15 * 255  # how far plain paper may be from its median brightness
 _PLAIN_SHARE = 0.75  # how much of the border must be plain; ink may touch the rest
+_PAPER_SHARE = 0.8  # how much of a page in a shadow is plain paper once it is lit up
+_INK_SHARE = 0.3  # how much of what is not plain is dark where it is ink; other pictures have all shades
 _LENET_FRAME = 32  # MNIST's frame with zeros around it
 
 
@@ -45,7 +48,7 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
     drawing where three quarters of its border lie within 15 % of that median and something stands out from it. A
     drawing that is not H×W already is framed as MNIST's digits are: cropped to its ink, fitted into 20×20 pixels
     (in frames of 28 to 32, in proportion in others), and moved until its centre of mass is in the middle. Its
-    contrast is stretched, so that uneven paper is 0 and the darkest ink 1.
+    contrast is stretched, so that uneven paper is 0 and the darkest ink 1. A shadow on the paper is lit up first.
 
     DataError, one line with the path: the file is missing, damaged, no picture or too large a one; its values have
     another shape, are not numbers or not in 0 to 1; a picture was asked for with other than 1 or 3 channels.
@@ -68,12 +71,14 @@ def load_image(path: str | PathLike[str], shape: tuple[int, int, int]) -> tuple[
     pixels = _converted(_upright(Path(name), notes), _MODES[channels], notes)
     if (pixels == pixels[:, :1, :1]).all():
         notes.append("blank: all its pixels are alike")
+    if channels == 1 and pixels.shape != shape:
+        pixels = _without_shadow(pixels, notes)
     if channels == 1 and _background(pixels)[0] > 127.5:
         pixels = 255 - pixels
         notes.append("inverted: dark ink on a light background")
     if channels == 1 and pixels.shape != shape and _is_drawing(pixels):
         return _framed(pixels, size, notes), notes
-    return _padded(pixels, size, notes), notes
+    return padded(pixels, size, notes), notes
 
 
 def _exact(path: Path, shape: tuple[int, int, int]) -> Array:
@@ -174,6 +179,18 @@ def _is_drawing(pixels: Pixels) -> bool:
     return share >= _PLAIN_SHARE and pixels.max() - paper > _PLAIN
 
 
+def _without_shadow(pixels: Pixels, notes: list[str]) -> Pixels:
+    """A photograph of dark ink as it would be in even light; where that is no drawing, the picture as it is."""
+    lit = evened(pixels[0])
+    if lit is None or not _is_drawing(255 - lit[np.newaxis]):
+        return pixels
+    plain, dark = (lit > 255 - _PLAIN).mean(), (lit < 127.5).mean()
+    if plain < _PAPER_SHARE or dark < _INK_SHARE * (1 - plain):
+        return pixels
+    notes.append("a shadow on the paper is lit up")
+    return lit[np.newaxis]
+
+
 def _framed(pixels: Pixels, size: Size, notes: list[str]) -> Array:
     """A drawing (1, h, w) of bright ink as MNIST would hold it, (1, *size)."""
     paper, _ = _paper(pixels)
@@ -196,8 +213,8 @@ def _box(side: int) -> int:
     return BOX if FRAME <= side <= _LENET_FRAME else round(BOX * side / FRAME)
 
 
-def _padded(pixels: Pixels, size: Size, notes: list[str]) -> Array:
-    """A picture (C, h, w) in the middle of its background, (C, *size)."""
+def padded(pixels: Pixels, size: Size, notes: list[str]) -> Array:
+    """A picture (C, h, w) in the middle of its background, as values (C, *size) from 0 to 1; `notes` gets lines."""
     fitted = _fitted(pixels, size, notes)
     if fitted.shape[1:] != size:
         notes.append(f"padded with its background to {_times(size)}")

@@ -6,7 +6,7 @@ streamed by `rows`, and openpyxl writes what stands before and behind them, and 
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -42,11 +42,11 @@ _FONT_ORDER = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u
                "family", "charset", "scheme")  # fmt: skip
 
 
-def save(book: Workbook, pages: Mapping[str, Page], path: Path) -> None:
-    """Write a workbook of openpyxl's with the cells of pages, by title."""
+def save(book: Workbook, pages: Mapping[str, Page], path: Path, written: Callable[[float], None]) -> None:
+    """Write a workbook of openpyxl's with the cells of pages, by title, and say which share of them is written."""
     names = {name: block.reference for page in pages.values() for name, block in page.names.items()}
     with _Archive(path, names) as archive:
-        _Writer(book, archive, pages).write_data()
+        _Writer(book, archive, pages, written).write_data()
 
 
 class _Archive(zipfile.ZipFile):
@@ -97,9 +97,14 @@ def _sorted_font(match: re.Match[str]) -> str:
 class _Writer(ExcelWriter):  # type: ignore[misc]
     """openpyxl's writer with our own cells."""
 
-    def __init__(self, book: Workbook, archive: _Archive, pages: Mapping[str, Page]) -> None:
+    def __init__(
+        self, book: Workbook, archive: _Archive, pages: Mapping[str, Page], written: Callable[[float], None]
+    ) -> None:
         super().__init__(book, archive)
         self.pages = pages
+        self.written = written
+        self.cells = {title: _count(page) for title, page in pages.items()}
+        self.done = 0
         self.strings = Strings()
         self.styles = _Styles(book)
 
@@ -122,10 +127,17 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         head, tail = re.split(r"<sheetData\s*/>|<sheetData>.*?</sheetData>", xml, maxsplit=1, flags=re.DOTALL)
         with self._archive.open(_entry(sheet.path[1:]), "w") as part:
             part.write(f"{head}<sheetData>".encode())
-            for row in rows(page, self.styles.__getitem__, self.strings):
+            for number, row in enumerate(rows(page, self.styles.__getitem__, self.strings)):
                 part.write(row.encode())
+                self._say(page, number / last.height)
             part.write(f"</sheetData>{tail}".encode())
         self.manifest.append(sheet)
+        self._say(page, 1)
+        self.done += self.cells[page.title]
+
+    def _say(self, page: Page, share: float) -> None:
+        """Tell how much is written, `share` of a page included; its rows count as equal."""
+        self.written((self.done + share * self.cells[page.title]) / max(1, sum(self.cells.values())))
 
     def _write_charts(self) -> None:
         super()._write_charts()
@@ -154,6 +166,11 @@ def _said(chart: Bars | Line) -> str:
     if isinstance(chart, Bars):
         return f"Bar chart: {chart.title} The numbers stand in {chart.values.reference}."
     return f"Line chart of the numbers in {chart.values.reference}."
+
+
+def _count(page: Page) -> int:
+    """Cells of a page."""
+    return len(page.singles) + sum(fill.values.size for fill in page.fills)
 
 
 def _ignored(page: Page) -> str:

@@ -1,6 +1,6 @@
 """The only writer of generated workbooks: pages in, an .xlsx file out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -29,8 +29,11 @@ _MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
 """Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
 
 
-def write(title: str, pages: list[Page], path: Path) -> None:
-    """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties."""
+def write(title: str, pages: list[Page], path: Path, written: Callable[[float], None] = lambda _: None) -> None:
+    """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties.
+
+    `written` is called with the share of the cells that is, 0 to 1.
+    """
     book = Workbook()
     book.remove(book.worksheets[0])
     book.properties.language = "en"
@@ -47,7 +50,7 @@ def write(title: str, pages: list[Page], path: Path) -> None:
         for line in page.lines:
             book[page.title].add_chart(line_chart(by_title, line), line.anchor)
     with atomic_write(path) as temporary:
-        save(book, by_title, temporary)
+        save(book, by_title, temporary, written)
 
 
 def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:

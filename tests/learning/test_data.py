@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from conv_sheet.errors import DataError
+from conv_sheet.errors import ConvSheetWarning, DataError
 from conv_sheet.learning import data
-from conv_sheet.learning.data import MOST_VALUES, Dataset, _classes, load_data, read_idx, split
+from conv_sheet.learning.data import MOST_VALUES, Dataset, _classes, load_data, load_parts, read_idx, split
 
 PIXELS = np.arange(4 * 6 * 5, dtype=np.uint8).reshape(4, 6, 5)
 LABELS = np.array([3, 0, 9, 3], dtype=np.uint8)
@@ -214,7 +214,12 @@ def test_folders_of_grey_pictures(tmp_path: Path) -> None:
     (tmp_path / "dog" / ".DS_Store").write_bytes(b"\0")
     (tmp_path / "dog" / "Thumbs.db").write_bytes(b"\0")
     (tmp_path / "notes.txt").write_text("drawn in class")
-    dataset = load_data(tmp_path)
+    (tmp_path / "cat" / "labels.csv").write_text("z,cat")
+    (tmp_path / "cat" / "more").mkdir()
+    with pytest.warns(
+        ConvSheetWarning, match=r"skipped what is no picture: 'notes.txt', 'cat/labels.csv', 'cat/more'$"
+    ):
+        dataset = load_data(tmp_path)
     np.testing.assert_array_equal(dataset.images, PIXELS[[1, 2, 0], None] / 255)
     assert dataset.labels.tolist() == [0, 1, 1]
     assert dataset.classes == ("cat", "dog")
@@ -329,6 +334,62 @@ def test_odd_pictures_are_named(tmp_path: Path) -> None:
     (tmp_path / "b" / "2.png").unlink()
     with refused(r"b holds no pictures"):
         load_data(tmp_path)
+
+
+def test_a_picture_is_known_by_its_content_where_its_name_says_nothing(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "1.png", PIXELS[0])
+    (tmp_path / "a" / "1.png").rename(tmp_path / "a" / "1")
+    assert len(load_data(tmp_path)) == 1
+
+
+def test_pictures_of_any_size_are_fitted_on_request(tmp_path: Path) -> None:
+    square, flat = np.full((8, 8), 90, np.uint8), np.full((4, 8), 200, np.uint8)
+    flat[1:3] = 50
+    save(tmp_path / "a" / "1.png", square)
+    save(tmp_path / "a" / "2.png", flat)
+    with refused(r"2\.png has 4×8 pixels, .*: all must have one size, or --resize fits them$"):
+        load_data(tmp_path)
+    images = load_data(tmp_path, (4, 4)).images * 255
+    assert images.shape == (2, 1, 4, 4)
+    np.testing.assert_array_equal(images[0, 0], np.full((4, 4), 90))
+    assert images[1, 0, 0].tolist() == images[1, 0, 3].tolist() == [200] * 4  # its background, above and below
+    np.testing.assert_allclose(images[1, 0, 1:3], 125, atol=13)  # rows of 200, 50 | 50, 200, halved
+
+
+# -- train and val -------------------------------------------------------------------------------------------
+
+
+def divided(folder: Path, val: str = "val") -> Path:
+    """A folder as torchvision's ImageFolder has them."""
+    save(folder / "train" / "cat" / "1.png", PIXELS[0])
+    save(folder / "train" / "dog" / "1.png", PIXELS[1])
+    save(folder / val / "dog" / "2.png", PIXELS[2])
+    return folder
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "test"])
+def test_folders_train_and_val_are_two_parts_with_the_same_classes(tmp_path: Path, val: str) -> None:
+    train, validation = load_parts(divided(tmp_path, val))
+    assert validation is not None
+    np.testing.assert_array_equal(train.images, PIXELS[:2, None] / 255)
+    np.testing.assert_array_equal(validation.images, PIXELS[2:3, None] / 255)
+    assert train.labels.tolist() == [0, 1] and validation.labels.tolist() == [1]  # dog is 1, though there alone
+    assert train.classes == validation.classes == ("cat", "dog")
+    with refused(rf"has folders of folders: name one of train, {val}$"):
+        load_data(tmp_path)
+    assert load_parts(tmp_path / "train")[1] is None
+
+
+def test_a_class_that_only_val_has_is_named(tmp_path: Path) -> None:
+    save(divided(tmp_path) / "val" / "fox" / "1.png", PIXELS[0])
+    with refused(r"val has a class 'fox', which .*train lacks$"):
+        load_parts(tmp_path)
+
+
+def test_classes_may_be_called_train_and_val(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        save(tmp_path / name / "1.png", PIXELS[0])
+    assert load_data(tmp_path).classes == ("train", "val")
 
 
 # -- fitting and splitting -----------------------------------------------------------------------------------

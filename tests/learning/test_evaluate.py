@@ -196,6 +196,22 @@ def test_train_then_evaluate(folder: Path) -> None:
     assert right > 8
 
 
+def test_folders_train_and_val_of_pictures_of_any_size(folder: Path) -> None:
+    images, labels = noisy()
+    for number, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        file = Path("parts", "val" if number % 5 == 0 else "train", str(label), f"{number}.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        size = SIZE * (1 + number % 2)
+        Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST).save(file)
+    command = ("train", "mine.toml", "--data", "parts", "--epochs", "8", "--lr", "0.02", "--quiet")
+    assert "--resize" in refused(*command)
+    held = len(list(Path("parts", "val").rglob("*.png")))
+    assert f"of {held} validation pictures" in done(*command, "--resize")
+    evaluation = ("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "parts", "--resize")
+    assert f"of {held} pictures" in done(*evaluation)
+    assert "val is left aside already: leave out --hold-out" in refused(*evaluation, "--hold-out", "0.2")
+
+
 def test_the_same_command_gives_the_same_weights(folder: Path) -> None:
     done(*TRAIN, "-o", "a.npz")
     done(*TRAIN, "-o", "b.npz")

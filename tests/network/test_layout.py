@@ -1,10 +1,14 @@
 """Where a network stands on the sheet: every cell once, and every value where it is said to be."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 
-from conv_sheet.layers import Border
+from conv_sheet.cells.grid import MAX_COLUMNS
+from conv_sheet.errors import WorkbookError
+from conv_sheet.layers import Border, Shape
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, plan
 from tests.graphs import GRAPHS, graph, graphs, layer
@@ -111,6 +115,32 @@ def test_a_border_reaches_through_what_has_no_cells() -> None:
     conv = layer("Conv2d", out_channels=1, kernel_size=3, padding=1)
     network = graph((1, 4, 4), layer("Tanh"), layer("Concat", "tanh1", "input"), conv)
     assert [stage.border for stage in plan(network).stages] == [Border(1, 1, 1, 1), Border(1, 1, 1, 1), Border()]
+
+
+CONV = {"kind": "Conv2d", "kernel_size": 3, "padding": 1}
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "way_out"),
+    [
+        ((1, 32, 32), [CONV | {"out_channels": 8}] * 400, r"^the network's 401 blocks .* use fewer layers,"),
+        ((1, 32, 32), [CONV | {"out_channels": 300}] * 4, r"use fewer channels in 'conv2' and its like, or a smaller"),
+        ((1, 1, 20_000), [{"kind": "Tanh"}], r"^'input' alone has no room .*: use a smaller input"),
+    ],
+)
+def test_what_has_no_room_says_whether_depth_channels_or_size_is_to_blame(
+    shape: Shape, layers: list[dict[str, Any]], way_out: str
+) -> None:
+    network = graph(shape, *layers)
+    with pytest.raises(WorkbookError, match=way_out):
+        plan(network)
+
+
+def test_the_advice_of_what_has_no_room_helps() -> None:
+    for shape, kept in (((1, 32, 32), 200), ((1, 8, 8), 400)):
+        assert plan(graph(shape, *[CONV | {"out_channels": 8}] * kept)).last_column <= MAX_COLUMNS
+    with pytest.raises(WorkbookError):  # … and fewer channels would not have
+        plan(graph((1, 32, 32), *[CONV | {"out_channels": 1}] * 400))
 
 
 def test_pools_look_at_what_there_is() -> None:

@@ -115,6 +115,19 @@ def test_a_libreoffice_that_hangs_is_ended(liar: Path, tmp_path: Path, monkeypat
     assert not (tmp_path / "out.xlsx").exists()
 
 
+def test_a_libreoffice_that_hangs_when_it_is_done_is_no_error(
+    liar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = tmp_path / "soffice"
+    # Its last words are: --convert-to FORMAT --outdir FOLDER FILE
+    hanging.write_text('#!/bin/bash\nmkdir -p "${@: -2:1}"; cp "${@: -1}" "${@: -2:1}/"; sleep 60\n')
+    hanging.chmod(0o755)
+    monkeypatch.setattr(libreoffice, "find_soffice", lambda: hanging)
+    monkeypatch.setattr(libreoffice, "_LOOK_SECONDS", 0.1)
+    recalculate(liar, tmp_path / "out.xlsx", timeout=30)
+    assert (tmp_path / "out.xlsx").read_bytes() == liar.read_bytes()
+
+
 def test_without_libreoffice_the_remedy_is_named(liar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(libreoffice, "_PROGRAM_FOLDERS", ())

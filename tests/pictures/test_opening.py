@@ -69,7 +69,9 @@ def test_a_picture_in_postscript_starts_nothing(tmp_path: Path, interpreter: Pat
     path.write_bytes(start + POSTSCRIPT)
     for code in (READ, LEARN):
         said = alone(code, path, interpreter)
-        assert said.splitlines()[-1].endswith(f"{path}: not a picture in PNG, JPEG, GIF, BMP, TIFF or WebP, or damaged")
+        refused = f"{path}: not a picture in PNG, JPEG, GIF, BMP, TIFF or WebP, or damaged"
+        skipped = f"{path.parent} holds no pictures"  # what is not even called like one
+        assert said.splitlines()[-1].endswith(skipped if (code, name) == (LEARN, "digit.eps") else refused)
     assert not (tmp_path / "trace").exists()
 
 

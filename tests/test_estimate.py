@@ -1,0 +1,90 @@
+"""What is said of a workbook before it is made, beside the workbook."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conv_sheet import estimate
+from conv_sheet.cli import main
+from conv_sheet.network.graph import Network
+from conv_sheet.state import WorkbookState
+from tests.networks import small, written
+
+
+def convolutions(channels: int) -> Network:
+    conv = {"kind": "Conv2d", "out_channels": channels, "kernel_size": 3, "padding": 1}
+    return Network.from_spec({"input": [3, 32, 32], "layers": [conv] * 6})
+
+
+@pytest.mark.parametrize("channels", [6, 12])
+def test_cells_and_size_are_those_of_the_file(tmp_path: Path, channels: int) -> None:
+    network, rng = convolutions(channels), np.random.default_rng(0)
+    tensors = {name: rng.normal(0, 0.1, shape) for name, shape in network.parameters.items()}
+    state = WorkbookState.of(network, rng.random(network.input_shape), tensors)
+    path, costs = written(tmp_path, state), estimate.estimate(state)
+    with zipfile.ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
+        cells = sum(len(re.findall(rb"<c r=", archive.read(name))) for name in sheets)
+    assert costs.cells == pytest.approx(cells, rel=0.15)
+    assert costs.file == pytest.approx(path.stat().st_size / 1e6, rel=0.5)
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A spec of a small network, whose build counts as long, in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "LONG", 0)
+    (tmp_path / "mine.toml").write_text(small().to_toml(), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_long_build_says_what_it_costs_on_standard_error(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(main, ["build", "mine.toml"])
+    costs = (
+        r"about [\d,]+ cells: \d+ s and \d+ MB of memory to build, a file of \d+ MB, \d+ s to calculate in LibreOffice"
+    )
+    assert re.fullmatch(costs + "\n", result.stderr)
+    assert result.stdout.startswith("wrote mine.xlsm")
+    monkeypatch.setattr(estimate, "LONG", 9)
+    assert CliRunner().invoke(main, ["build", "mine.toml", "--force"]).stderr == ""
+
+
+def test_more_cells_than_allowed_are_refused_with_the_count_that_allows_them(mine: Path) -> None:
+    result = CliRunner().invoke(main, ["build", "mine.toml", "--max-cells", "5000"])
+    refused = re.fullmatch(
+        r"Error: the workbook would have about ([\d,]+) cells, and 5,000 are .* --max-cells (\d+)\n", result.stderr
+    )
+    assert refused and result.exit_code == 1 and not (mine / "mine.xlsm").exists()
+    assert refused[1].replace(",", "") == refused[2]
+    assert CliRunner().invoke(main, ["build", "mine.toml", "--max-cells", refused[2]]).exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_only_a_terminal_gets_a_bar_that_ends_at_all(mine: Path) -> None:
+    import pty
+
+    outer, inner = pty.openpty()
+    code = "from conv_sheet import cli, estimate; estimate.LONG = 0; cli.run()"
+    command = [sys.executable, "-c", code, "build", "mine.toml"]
+    with subprocess.Popen(command, cwd=mine, stdout=subprocess.PIPE, stderr=inner, text=True) as process:
+        os.close(inner)
+        shown = "".join(said(outer))
+        assert process.communicate()[0].startswith("wrote mine.xlsm")
+    os.close(outer)
+    assert re.search(r"building .* \d\d%.* 100%", shown, flags=re.DOTALL)
+
+
+def said(terminal: int) -> Iterator[str]:
+    """What comes out of a terminal until nobody holds its other end."""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 1 << 16):
+            yield part.decode(errors="replace")
