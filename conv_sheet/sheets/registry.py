@@ -19,7 +19,7 @@ from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
-from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, stride
+from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, steps, stride
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
@@ -35,6 +35,7 @@ _LESSONS: tuple[Sheet, ...] = (
     kernels.SHEET,
     loupe.SHEET,
     saliency.SHEET,
+    steps.SHEET,
     stride.SHEET,
     pooling.SHEET,
 )
