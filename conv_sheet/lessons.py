@@ -76,8 +76,8 @@ def names() -> list[str]:
 
 
 _TAUGHT = (
-    *("fastai", "first-steps", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout"),
-    *("lenet", "cs231n", "backprop"),
+    *("fastai", "first-steps", "kernels", "stride-padding", "channels", "im2col", "pooling", "receptive-field"),
+    *("dropout", "lenet", "cs231n", "backprop"),
 )
 
 

@@ -19,7 +19,19 @@ from conv_sheet.sheets import images, network, numpy, start
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
-from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, steps, stride
+from conv_sheet.sheets.lessons import (
+    channels,
+    dropout,
+    field,
+    filters,
+    im2col,
+    kernels,
+    masks,
+    pooling,
+    steps,
+    stride,
+    transposed,
+)
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
@@ -32,6 +44,8 @@ _LESSONS: tuple[Sheet, ...] = (
     masks.SHEET,
     field.SHEET,
     filters.SHEET,
+    im2col.SHEET,
+    transposed.SHEET,
     kernels.SHEET,
     loupe.SHEET,
     saliency.SHEET,
