@@ -20,6 +20,7 @@ from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
 from conv_sheet.sheets.lessons import (
+    batch,
     channels,
     dropout,
     field,
@@ -27,6 +28,7 @@ from conv_sheet.sheets.lessons import (
     im2col,
     kernels,
     masks,
+    norms,
     pooling,
     steps,
     stride,
@@ -39,6 +41,8 @@ from conv_sheet.state import WorkbookState
 
 _LESSONS: tuple[Sheet, ...] = (
     images.SHEET,
+    batch.SHEET,
+    norms.SHEET,
     channels.SHEET,
     dropout.SHEET,
     masks.SHEET,
