@@ -1,5 +1,6 @@
 """What the tests of the lessons' own sheets share: a lesson as the command line builds it, and a hand on its cells."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
+from conv_sheet.network.lesson import Try
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.state import WorkbookState
@@ -91,3 +93,26 @@ def tries(path: Path) -> dict[str, str]:
     cells = (cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink)
     links = [cell for cell in cells if cell.value[0].isdigit()]  # the others are those of small pictures
     return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}
+
+
+def perform(book: Any, item: Try) -> list[list[object]]:
+    """Do what a try says in an open workbook, and show what it says to look at.
+
+    What it checks must not be so before, and must be so after; its answer must begin with one of its choices.
+    """
+    assert not holds(book, item.check), f"{item.at}: {item.check} holds before anything is done"
+    for where, value in item.do.items():
+        title, _, cell = where.rpartition("!")
+        area = book.sheets[title].range(cell) if title else book.names[where].refers_to_range
+        area.value = np.full(area.shape, value, dtype=object).tolist()
+    assert holds(book, item.check), f"{item.at}: {item.check} does not hold"
+    right = [choice for choice in item.choices if re.match(rf"{re.escape(choice)}\b", item.answer, re.IGNORECASE)]
+    assert len(right) == bool(item.choices), f"{item.at}: {item.answer}"
+    return shown(book, item.see)
+
+
+def holds(book: Any, check: str) -> bool:
+    """Whether a formula is true in an open workbook."""
+    spare = book.sheets["Start"].range("AA1")
+    spare.formula = f"=IF({check},1,0)"
+    return bool(spare.value == 1)

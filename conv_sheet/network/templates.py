@@ -3,8 +3,8 @@
 from pathlib import Path
 
 _TAUGHT = (
-    *("fastai", "kernels", "stride-padding", "channels", "pooling", "receptive-field", "dropout", "lenet", "cs231n"),
-    "backprop",
+    *("fastai", "first-steps", "kernels", "stride-padding", "channels", "im2col", "pooling", "receptive-field"),
+    *("dropout", "batch-norm", "lenet", "cs231n", "backprop"),
 )
 
 

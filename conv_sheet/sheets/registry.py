@@ -19,7 +19,21 @@ from conv_sheet.sheets import images, network, numpy, python, start, worksheet
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import copies, gradients
 from conv_sheet.sheets.hidden import restore_page, spec_page
-from conv_sheet.sheets.lessons import channels, dropout, field, filters, kernels, masks, pooling, stride
+from conv_sheet.sheets.lessons import (
+    batch,
+    channels,
+    dropout,
+    field,
+    filters,
+    im2col,
+    kernels,
+    masks,
+    norms,
+    pooling,
+    steps,
+    stride,
+    transposed,
+)
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
@@ -27,14 +41,19 @@ from conv_sheet.state import WorkbookState
 
 _LESSONS: tuple[Sheet, ...] = (
     images.SHEET,
+    batch.SHEET,
+    norms.SHEET,
     channels.SHEET,
     dropout.SHEET,
     masks.SHEET,
     field.SHEET,
     filters.SHEET,
+    im2col.SHEET,
+    transposed.SHEET,
     kernels.SHEET,
     loupe.SHEET,
     saliency.SHEET,
+    steps.SHEET,
     stride.SHEET,
     pooling.SHEET,
     worksheet.SHEET,
