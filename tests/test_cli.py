@@ -64,6 +64,12 @@ def mine(tmp_path: Path) -> str:
     return "mine.toml"
 
 
+def test_a_lesson_on_paper() -> None:
+    done("build", "kernels", "--worksheet", "-o", "paper.xlsx")
+    assert "Worksheet" in openpyxl.load_workbook("paper.xlsx", read_only=True).sheetnames
+    done("check", "paper.xlsx")
+
+
 def test_build_check_show_lessons() -> None:
     assert re.search(r"wrote fastai\.xlsm: the network says \d", done("build"))
     assert "agree with NumPy" in done("check", "fastai.xlsm")

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @click.option("--classes", help="Names of the classes, with commas between them, or a text file with one in each line.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
+@click.option("--worksheet", is_flag=True, help="Add a sheet to print and fill by hand, with a page of answers.")
 @click.option("--max-cells", type=click.IntRange(1), help="Refuse a workbook of more cells. [default: 2,000,000]")
 @click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
 @click.option("--open", "open_", is_flag=True, help="Open the workbook when it is written.")
@@ -63,6 +64,7 @@ def build(
     classes: str | None,
     old: Path | None,
     backprop: bool,
+    worksheet: bool,
     max_cells: int | None,
     force: bool,
     open_: bool,
@@ -77,6 +79,7 @@ def build(
       conv-sheet build
       conv-sheet build fastai --image me.png -o me.xlsx
       conv-sheet build fastai -o fastai.html
+      conv-sheet build fastai --worksheet -o print-me.xlsx
       conv-sheet build mine.toml --weights mine.npz --map conv1=features.0 --force
       conv-sheet build mine.onnx --classes cat,dog
       conv-sheet build --from old.xlsm -o new.xlsm
@@ -84,10 +87,16 @@ def build(
     _exclude(image=image, digit=digit)
     _exclude(weights=weights, seed=seed)
     from conv_sheet import builder, estimate, lessons
+    from conv_sheet.sheets import worksheet as paper
 
     if old is not None:
         given = context.get_parameter_source("lesson") is not click.core.ParameterSource.DEFAULT
-        if given or backprop or any(option is not None for option in (image, digit, weights, seed, classes)):
+        if (
+            given
+            or backprop
+            or worksheet
+            or any(option is not None for option in (image, digit, weights, seed, classes))
+        ):
             raise click.UsageError("--from takes everything from the workbook: give only --output, --force and --open")
         from conv_sheet.opening import read_any
 
@@ -103,6 +112,8 @@ def build(
         check_output(out, force, page=True)
         echo(f"{lesson}: {note}" for note in chosen.notes)
         about = replace(chosen.lesson, backprop=True) if backprop else chosen.lesson
+        if worksheet:
+            about = replace(about, sheets=tuple(dict.fromkeys((*about.sheets, paper.NAME))))
         own = None if image is None else _picture(image, chosen.network)
         state = lessons.first_state(chosen.network, about, tensors(chosen, weights, pairs, seed), own, digit)
     costs = estimate.estimate(state)

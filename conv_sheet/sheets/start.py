@@ -206,9 +206,9 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
     if one.ask or one.see:
         row += 1
         choices = f"  {' · '.join(one.choices)}?" if one.choices else ""
-        sheet.span(row, first, _STEP, f"Predict: {one.ask}{choices}" if one.ask else "", style.LINE)
+        sheet.span(row, first, _WORK, f"Predict: {one.ask}{choices}" if one.ask else "", style.LINE)
         if one.see:
-            sheet.put(row, _SEES, f"{one.see} is", style.RIGHT)
+            sheet.span(row, _STEP, _SEES, f"{one.see} is", style.RIGHT)
             sheet.put(row, _TORCH, None, style.READ)
             sheet.reads[row, _TORCH] = one.see
     if one.answer:

@@ -34,7 +34,7 @@ _LINES = (
     "Each channel has a mean and a variance over all eight pictures. Subtract the mean, divide by the deviation: "
     "channels become alike.",
     "In use there may be one picture only: then the averages of many batches take their place. "
-    "Numbers in blue boxes are yours.",
+    "Numbers in boxes are yours.",
 )
 _WORDS = {
     TRAIN: "In training, a batch is normalised with its own mean and variance, and moves the averages a little.",

@@ -33,14 +33,14 @@ _PIXELS = (((1, 2, 0), (0, 3, 1), (2, 1, 0)), ((0, 1, 2), (1, 0, 1), (3, 0, 1)))
 _WEIGHTS = ((((1, 0), (0, -1)), ((0, 1), (1, 0))), (((1, -1), (1, -1)), ((2, 0), (0, 0))))
 _LINES = (
     "Write each window as a column and each kernel as a row. Then the whole convolution is one product of matrices.",
-    "Choose a window and a map: frames show the numbers that meet. Pixels and weights in blue boxes are yours.",
+    "Choose a window and a map: frames show the numbers that meet. Pixels and weights in boxes are yours.",
 )
 ZOOM, LAST = 110, 48
 _LEFT, _TOP, _MIDDLE = 3, 9, 19
 _COSTS = 29
 _TIMES = replace(style.TENTHS, bold=True)
 RESULT = replace(style.RESULT, fill=style.PALE)
-SCALES = (style.Scale(style.ROSE), style.Scale(style.GREEN))
+SCALES = (style.Scale(style.WARM), style.Scale(style.GREEN))
 """Of each channel, in the picture and in the matrix."""
 ANY = Limits(-9, 9, whole=True, hint="A whole number from -9 to 9.")
 
@@ -343,7 +343,7 @@ def _costs(sheet: Page, state: WorkbookState) -> None:
         cells.append(sheet.cell(sheet.names[f"copies_{name}"], content.value))
     pixels, numbers = cells
     row = SPAN.at.row + 1 + len(lines)
-    sheet.span(row, first, at - 1, "times as many", style.SAYS)
+    sheet.span(row, first, at - 1, "times as many", style.LABEL_RIGHT)
     sheet.span(row, at, at + 2, where(count(pixels) == 1, numbers / pixels, ""), _TIMES)
     sheet.names["copies_times"] = Block(IM2COL, row, at, 1, 1)
 

@@ -36,7 +36,7 @@ _WEIGHTS = ((1, 0, -1), (1, 0, -1), (1, 0, -1))
 _SIGNAL, _SIGNAL_WEIGHTS = ((1, 2, 4, 4, 3, 1),), ((1, 0, -1),)
 _LINES = (
     "Lay the kernel on a window of the picture. Multiply each pair of numbers, add the nine products: one number.",
-    "Numbers in blue boxes are yours. Choose where the window stands: amber shows it in the picture and in the sums.",
+    "Numbers in boxes are yours. Choose where the window stands: amber shows it in the picture and in the sums.",
 )
 _ZOOM, _LEFT, _PANEL, _LABEL, _LAST = 120, 2, 11, 9, 44
 _OUTPUT = replace(style.RESULT, fill=style.PALE)

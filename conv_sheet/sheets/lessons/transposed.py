@@ -46,7 +46,7 @@ TRANSPOSED = "Transposed"
 _UPSTREAM = (((1, 0), (2, -1)), ((0, 1), (1, 0)))
 _LINES = (
     "Training asks how the loss changes with each pixel. The same matrix answers, transposed: rows become columns.",
-    "Numbers in blue boxes are yours: how the loss changes with each value of the output. The rest is from Im2col.",
+    "Numbers in boxes are yours: how the loss changes with each value of the output. The rest is from Im2col.",
 )
 _TOP, _MIDDLE, _BOTTOM = 9, 13, 24
 _RIGHT = 30
