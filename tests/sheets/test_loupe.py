@@ -25,7 +25,7 @@ from conv_sheet.network.layout import NETWORK, Layout, Stage
 from conv_sheet.network.spec import from_tables
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.sheets.loupe.facts import LOUPE, PLACES, Facts
-from conv_sheet.sheets.loupe.loupe import Frame
+from conv_sheet.sheets.loupe.frame import Frame
 from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, ROW, inputs
 from conv_sheet.sheets.loupe.reach import reaches
 from conv_sheet.state import WorkbookState

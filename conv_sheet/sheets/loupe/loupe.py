@@ -1,13 +1,27 @@
 """The sheet `Loupe`: one cell of the network, chosen by layer, map, row and column, with everything that makes it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from itertools import groupby, product
+from itertools import product
 
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, call, count, largest, smallest, text, total, where
+from conv_sheet.cells.expr import (
+    Expr,
+    Operand,
+    absolute,
+    all_of,
+    any_of,
+    call,
+    count,
+    largest,
+    rounded,
+    smallest,
+    text,
+    total,
+    where,
+)
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, around, column_letters
 from conv_sheet.cells.lookup import choose, index
@@ -18,6 +32,7 @@ from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.loupe.facts import LOUPE, NONE, Panel, fold
+from conv_sheet.sheets.loupe.frame import AFTER, LABEL, LAST, ROOM, STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import (
     APART,
     CELL,
@@ -35,8 +50,6 @@ from conv_sheet.sheets.loupe.reach import reaches
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LABEL, _ROOM, _STEP, _VALUE, _AFTER, _LAST = 2, 9, 16, 31, 34, 42
-"""First columns: settings' labels, what they may be; steps, their values, what is behind them; the last."""
 _SCREENS = ("what it sees", "× weights", "= products")
 _SUM = "sum of all products"
 _ASIDE = "does not count"
@@ -44,6 +57,8 @@ _SAME, _OTHER = "the same as on the sheet Network", "not what the sheet Network 
 _NO_CELL = "There is no such cell. "
 _NO_LAYER = "There is no such layer."
 _SUMS = "sum"
+_WRITTEN = 9
+"""Products that the sentence writes out."""
 _ELSEWHERE = "further right →"
 _BOUND = replace(style.SCALE, format='"±"0.00;;')
 _HINT = replace(style.NOTE, indent=1)
@@ -53,67 +68,6 @@ _INDEX = replace(style.LABEL, horizontal="center")
 _NUMBER = replace(style.DECIMAL, horizontal="center")
 _ANSWER = replace(_NUMBER, bold=True, fill=style.PALE)
 _VERDICT = replace(style.STATUS, vertical="center")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where everything stands: settings and steps, and below them the panels, three screens beside each other each."""
-
-    panels: tuple[Panel, ...]
-    owned: int
-
-    @cached_property
-    def zones(self) -> dict[int, list[Panel]]:
-        """Panels for small windows on the left, for others on the right of them."""
-        return {zone: list(panels) for zone, panels in groupby(self.panels, key=lambda panel: panel.zone)}
-
-    def _width(self, zone: int) -> int:
-        """Columns of a screen, its heading's at least."""
-        return max(5, *(panel.width for panel in self.zones[zone]))
-
-    def left(self, zone: int) -> int:
-        """The column of a zone's row numbers."""
-        return 2 if zone == min(self.zones) else self.left(0) + 3 * (self._width(0) + 2) + 6
-
-    @property
-    def heads(self) -> int:
-        """Row of the screens' headings."""
-        return self.there.row + 4
-
-    def screen(self, number: int, panel: Panel) -> Block:
-        """The window (0), its weights (1) or the products (2)."""
-        above = sum(other.height + 3 for other in self.zones[panel.zone][: panel.number])
-        column = self.left(panel.zone) + 1 + number * (self._width(panel.zone) + 2)
-        return Block(LOUPE, self.heads + 4 + above, column, *panel.shape)
-
-    def sum(self, panel: Panel) -> Block:
-        """The sum of a panel's products."""
-        row, column = self.screen(2, panel).row, self.screen(3, panel).column
-        return Block(LOUPE, row + (panel.height - 1) // 2, column, 1, 1)
-
-    @property
-    def last(self) -> tuple[int, int]:
-        """The last row and the last column."""
-        ends = [self.sum(panel).column + 2 for panel in self.panels]
-        return max(self.screen(0, panel).last_row for panel in self.panels), max(_LAST, *ends)
-
-    def step(self, number: int) -> Block:
-        """The value of a step on the way from the products to the result."""
-        return Block(LOUPE, TOP + number, _VALUE, 1, 1)
-
-    @property
-    def value(self) -> Block:
-        """What the layer makes, before the activation."""
-        return self.step(1 + self.owned)
-
-    @property
-    def result(self) -> Block:
-        return self.step(2 + self.owned)
-
-    @property
-    def there(self) -> Block:
-        """What stands on `Network`."""
-        return self.step(3 + self.owned)
 
 
 class _Loupe:
@@ -154,12 +108,12 @@ class _Loupe:
             inputs(self.state.layout, self.state.lesson), ("", "maps", "rows", "columns"), strict=True
         ):
             label = item.name.split("_")[1]
-            widgets.ask(self.sheet, item, self.state[item], label, CHOICE_COLUMN - _LABEL, width=CHOICE_WIDTH)
+            widgets.ask(self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, width=CHOICE_WIDTH)
             if most:
                 room = text("1 to ", self.of(most))
                 said = room if most == "rows" else where(self.of("vector") == 1, _ASIDE, room)
-                self.sheet.span(item.at.row, _ROOM, _STEP - 2, said, _HINT)
-        self.sheet.span(TOP + 4, _LABEL, _STEP - 2, self.of("torch"), _TORCH)
+                self.sheet.span(item.at.row, ROOM, STEP - 2, said, _HINT)
+        self.sheet.span(TOP + 4, LABEL, STEP - 2, self.of("torch"), _TORCH)
 
     def steps(self) -> None:
         """The way from the products to the result, a line a step."""
@@ -200,8 +154,8 @@ class _Loupe:
         return self.sheet.near(area, values)
 
     def _step(self, at: Block, words: Expr, value: Expr, look: Style = _NUMBER) -> None:
-        self.sheet.span(at.row, _STEP, _VALUE - 1, words, _WORDS)
-        self.sheet.span(at.row, _VALUE, _AFTER - 1, value, look)
+        self.sheet.span(at.row, STEP, VALUE - 1, words, _WORDS)
+        self.sheet.span(at.row, VALUE, AFTER - 1, value, look)
         self.shown[at] = value
 
     def compare(self) -> None:
@@ -210,7 +164,7 @@ class _Loupe:
         address = call("ADDRESS", lambda r, c, _: f"{column_letters(int(c))}{int(r)}", row, column, 4)
         words = text(f"on {NETWORK}", where(self.ok, text(", cell ", address), ""))
         self._step(there, words, where(self.ok, self.look_up(row, column), NONE))
-        verdict = Block(LOUPE, there.row + 1, _STEP, 1, _AFTER - _STEP)
+        verdict = Block(LOUPE, there.row + 1, STEP, 1, AFTER - STEP)
         mine, other = (self.sheet.cell(at, self.shown[at].value) for at in (self.frame.result, there))
         close = absolute(mine - other) <= TOLERANCE * largest(1, absolute(other))
         same = where(count(mine, other) == 2, close, False)
@@ -219,6 +173,32 @@ class _Loupe:
         self.sheet.merged(verdict, said, _VERDICT)
         self.sheet.heights[verdict.row] = 28
         self.sheet.verdicts.append(Verdict(verdict, same.formula))
+
+    def sentence(self) -> None:
+        """The first products written out, and what becomes of their sum, where the window is a small one."""
+        if 0 not in self.frame.zones:
+            return
+        sheet, frame, panel = self.sheet, self.frame, self.frame.zones[0][0]
+        window, weights, products = (frame.screen(number, panel) for number in range(3))
+        pieces: list[Operand] = []
+        for y, x in list(np.ndindex(*panel.shape))[:_WRITTEN]:
+            seen, weight, product = (self._at(block, y, x) for block in (window, weights, products))
+            sign = " + " if pieces else ""
+            one = text(f"{sign}(", rounded(_number(seen), 2), "·", rounded(_number(weight), 2), ")")
+            pieces.append(where(count(product) == 1, one, ""))
+        shown = count(*(sheet.near(frame.screen(2, p), self.shown[frame.screen(2, p)].value) for p in frame.zones[0]))
+        more = where(shown > len(pieces), " + …", "")
+        total_, result = (sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.result))
+        said = text(*pieces, more, " = ", rounded(_number(total_), 3))
+        ended = text(said, "; with all steps ", rounded(_number(result), 3))
+        at = frame.there.row + 2
+        sheet.span(at, LABEL, LAST, where(all_of(self.ok, self.of("weighted") == 1), ended, NONE), style.TEXT)
+        sheet.heights[at] = 2 * style.LEGIBLE * 100 / sheet.zoom * style.LINE_SPACING
+
+    def _at(self, block: Block, y: int, x: int) -> Expr:
+        """One cell of a screen."""
+        value = np.broadcast_to(np.asarray(self.shown[block].value, dtype=object), block.shape)[y, x]
+        return self.sheet.cell(block.part(y, x, 1, 1), value)
 
     # -- the screens -----------------------------------------------------------------------------------------------
 
@@ -303,7 +283,7 @@ class _Loupe:
                 Mark(blocks, f'AND(COUNT({beside})=1,{blocks[0].cell()}<>"{NONE}")', line=style.EDIT_LINE),
                 Mark(blocks, f'{blocks[0].cell()}="{NONE}"', color=style.WHITE),
             ]
-        everything = Block(LOUPE, TOP, _LABEL, frame.last[0] - TOP + 1, frame.last[1] - _LABEL + 1)
+        everything = Block(LOUPE, TOP, LABEL, frame.last[0] - TOP + 1, frame.last[1] - LABEL + 1)
         sheet.marks.append(Mark(everything, f'{everything.cell()}="{NONE}"', color=style.WHITE))
         last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
         area = Block(NETWORK, 1, 1, max(last, layout.last_row), layout.last_column)
@@ -315,6 +295,11 @@ class _Loupe:
         dark = f"{picture[0].cell()}>{style.INK_SCALE.dark}"
         sheet.marks.append(Mark(picture, f"IF({dark},{_framed()},FALSE)", line=style.FRAME, color=style.WHITE))
         sheet.marks += [Mark(blocks, _framed(), line=style.FRAME) for blocks in (*maps, (below,))]
+
+
+def _number(cell: Expr) -> Expr:
+    """A cell in which a number is read only where it holds one."""
+    return cell if isinstance(cell.value, int | float) else Expr(0.0, cell.formula)
 
 
 _TILE = (("rows", "from row"), ("columns", "from column"))
@@ -357,6 +342,7 @@ def page(state: WorkbookState) -> Page:
         loupe.headings(zone)
     loupe.steps()
     loupe.compare()
+    loupe.sentence()
     loupe.marks()
     return loupe.sheet
 
