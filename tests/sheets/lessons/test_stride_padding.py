@@ -184,7 +184,7 @@ def test_no_cell_shows_an_error_whatever_is_typed(path: Path, state: WorkbookSta
     edited: list[Path] = []
     for odd in (*(odd for odd, _ in ODD_ONES), {"stride_row": None}, {"stride_column": "one"}):
         at = {items[name].at.other(): value for name, value in odd.items()}
-        edited.append(cells.set_cells(path, tmp_path / f"{len(edited)}.xlsx", at))
+        edited.append(agreement.put(path, tmp_path / f"{len(edited)}.xlsx", at))
     answers = libreoffice.recalculate(edited, tmp_path / "out")
     answers += [gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}") for one in edited]
     for answer in answers:
