@@ -14,10 +14,10 @@ import pytest
 from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.state import WorkbookState
 from tests.conftest import Once
+from tests.oracles import libreoffice
 
 
 def state_of(name: str) -> WorkbookState:
@@ -44,7 +44,7 @@ def fixtures(name: str) -> tuple[Any, Any, Any]:
 
     @pytest.fixture(scope="module")
     def book(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-        with connect(Path(shutil.copy(path, tmp_path_factory.mktemp(name)))) as opened:
+        with libreoffice.opened(Path(shutil.copy(path, tmp_path_factory.mktemp(name)))) as opened:
             yield opened
 
     return state, path, book

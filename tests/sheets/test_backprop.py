@@ -25,7 +25,6 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.office.closed import press as press_closed
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press
 from conv_sheet.opening import read
 from conv_sheet.sheets import registry
@@ -533,7 +532,7 @@ def test_the_button_for_ten_steps_in_libreoffice(lesson: tuple[WorkbookState, Pa
     state, path = lesson
     weights, losses = ten(state)
     made = layout_of(state)
-    with connect(path) as book:
+    with libreoffice.opened(path) as book:
         status = press(book, actions.train_steps)
         assert "Trained 10 steps" in status
         assert f"{losses[0]:.4f} → {losses[-1]:.4f}" in status
