@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import openpyxl
@@ -14,10 +16,10 @@ from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.network.lesson import Try
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.state import WorkbookState
 from tests.conftest import Once
+from tests.oracles import libreoffice
 
 
 def state_of(name: str) -> WorkbookState:
@@ -44,7 +46,7 @@ def fixtures(name: str) -> tuple[Any, Any, Any]:
 
     @pytest.fixture(scope="module")
     def book(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-        with connect(Path(shutil.copy(path, tmp_path_factory.mktemp(name)))) as opened:
+        with libreoffice.opened(Path(shutil.copy(path, tmp_path_factory.mktemp(name)))) as opened:
             yield opened
 
     return state, path, book
@@ -79,13 +81,17 @@ def texts(book: Any, sheet: str) -> str:
 
 def strange_formulas(path: Path) -> list[str]:
     """Cells whose formula calls a function that not every spreadsheet program has, or needs array entry."""
-    return [
-        f"{sheet.title}!{cell.coordinate}"
-        for sheet in openpyxl.load_workbook(path)
-        for row in sheet.iter_rows()
-        for cell in row
-        if cell.data_type == "f" and not (isinstance(cell.value, str) and functions_in(cell.value) <= FUNCTIONS)
-    ]
+    strange = []
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.namelist():
+            if part.startswith("xl/worksheets/sheet"):
+                for cell in ElementTree.fromstring(archive.read(part)).iterfind(".//{*}c[{*}f]"):
+                    formula = cell.find("{*}f")
+                    assert formula is not None
+                    entered = formula.get("t", "shared") == "shared"
+                    if not entered or not functions_in(f"={formula.text or ''}") <= FUNCTIONS:
+                        strange.append(f"{part} {cell.get('r')}")
+    return strange
 
 
 def tries(path: Path) -> dict[str, str]:

@@ -16,11 +16,11 @@ from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import evaluate, prepared
 from conv_sheet.network.graph import Network
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets.images import CHOICE, DRAWING, IMAGES, gallery
 from tests.conftest import Once
 from tests.lessons import built, numbers, put, shown, state_of
+from tests.oracles import libreoffice
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 READERS = "fastai", "lenet", "dropout"
@@ -72,7 +72,7 @@ def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:
 def reader(request: pytest.FixtureRequest, once: Once, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The name of a lesson, and its workbook open in LibreOffice with the drawing as input."""
     name = str(request.param)
-    with connect(Path(shutil.copy(built(once, name), tmp_path_factory.mktemp(name)))) as book:
+    with libreoffice.opened(Path(shutil.copy(built(once, name), tmp_path_factory.mktemp(name)))) as book:
         put(book, **{CHOICE: DRAWING})
         yield name, book
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from openpyxl.formula.translate import Translator
 
@@ -15,6 +15,7 @@ from conv_sheet.errors import SpecError
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, Stage, plan
 from conv_sheet.sheets.network import formulas_of
+from tests.books import SWEEP
 from tests.graphs import GRAPHS, conv, graph, graphs, layer
 from tests.layers.test_gradients import CASES
 from tests.layers.test_layers import SINGLE, cases
@@ -62,6 +63,7 @@ def assert_kept(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("kind", SINGLE)
+@settings(max_examples=100 if SWEEP else 40)
 @given(data=st.data())
 def test_what_one_layer_promises_is_true(kind: str, data: st.DataObject) -> None:
     try:

@@ -37,8 +37,9 @@ def everything(book: Any) -> dict[tuple[str, int, int], object]:
     """Every cell of every sheet of ours."""
     cells: dict[tuple[str, int, int], object] = {}
     for sheet in book.sheets:
+        name = sheet.name  # each time a question to LibreOffice
         for y, row in enumerate(sheet.range((1, 1), (90, 60)).options(ndim=2).value, 1):
-            cells |= {(sheet.name, y, x): value for x, value in enumerate(row, 1)}
+            cells |= {(name, y, x): value for x, value in enumerate(row, 1)}
     return cells
 
 

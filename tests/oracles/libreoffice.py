@@ -4,14 +4,17 @@ import atexit
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from conv_sheet.office.libreoffice import connect
 from tests.oracles import TIMEOUT_SECONDS, OracleError, found, run
 
 # OOXMLRecalcMode 0 is "always": without it LibreOffice believes the values that a file has stored.
@@ -50,7 +53,8 @@ def _convert(paths: Sequence[Path], suffix: str, outdir: Path) -> list[Path]:
             raise OracleError(f"{target} would be written twice, or over what it is made from")
         taken.add(target.resolve())
         target.unlink(missing_ok=True)
-    answer = run("soffice", [_running(), "--headless", "--convert-to", suffix, "--outdir", outdir, *paths])
+    profile, _ = _running()
+    answer = run("soffice", [profile, "--headless", "--convert-to", suffix, "--outdir", outdir, *paths])
     # soffice ends with status 0 even when it could not load a file.
     missing = [target.name for target in targets if not target.exists()]
     if missing:
@@ -58,9 +62,17 @@ def _convert(paths: Sequence[Path], suffix: str, outdir: Path) -> list[Path]:
     return targets
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The workbook at `path`, open in LibreOffice and calculated anew, as an xlwings book."""
+    _, listens_at = _running()
+    with connect(path, listens_at) as book:
+        yield book
+
+
 @cache
-def _running() -> str:
-    """The option that hands a command to a LibreOffice which runs until Python ends.
+def _running() -> tuple[str, str]:
+    """What hands a command to a LibreOffice which runs until Python ends: an option, and where it listens.
 
     To start it takes longer than most workbooks. It has an empty one open, without which it would end when it is done
     with a command; should it end nevertheless, the next command starts its own.
@@ -68,9 +80,12 @@ def _running() -> str:
     profile = Path(tempfile.mkdtemp(prefix="conv-sheet-oracle-"))
     (profile / "user").mkdir()
     (profile / "user/registrymodifications.xcu").write_text(SETTINGS, encoding="utf-8")
-    option, listening = f"-env:UserInstallation={profile.as_uri()}", profile / "listening"
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    option, listens_at = f"-env:UserInstallation={profile.as_uri()}", f"socket,host=localhost,port={port}"
+    options = ["--headless", "--norestore", f"--accept={listens_at};urp;"]
     process = subprocess.Popen(
-        [found("soffice"), option, "--headless", "--norestore", f"--pidfile={listening}", "private:factory/scalc"],
+        [found("soffice"), option, *options, "private:factory/scalc"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -85,8 +100,9 @@ def _running() -> str:
 
     atexit.register(stop)
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not listening.exists():
+    while True:
+        with suppress(OSError), socket.create_connection(("localhost", port)):
+            return option, listens_at
         if process.poll() is not None or time.monotonic() > deadline:
             raise OracleError("LibreOffice does not start: try soffice from a terminal")
         time.sleep(0.05)
-    return option

@@ -25,7 +25,6 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.office.closed import press as press_closed
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press
 from conv_sheet.opening import read
 from conv_sheet.sheets import registry
@@ -242,15 +241,21 @@ ALL = ["lesson", *NETWORKS]
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The workbook of every network."""
+    folder = tmp_path_factory.mktemp("built")
+    return {name: written(folder, network_state(name, seed=number), f"{name}.xlsx") for number, name in enumerate(ALL)}
+
+
+@pytest.fixture(scope="module")
+def shown(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
     """Every network: built, changed, calculated by LibreOffice."""
     folder = tmp_path_factory.mktemp("backprop")
     after, paths = {}, []
     for number, name in enumerate(ALL):
         state = network_state(name, seed=number)
-        path = written(folder, state, f"{name}-new.xlsx")
         after[name], typed = edited(state, target=number % 3, rate=0.05 * (number + 1))
-        paths.append(cells.set_cells(path, folder / f"{name}.xlsx", typed))
+        paths.append(agreement.put(built[name], folder / f"{name}.xlsx", typed))
     answers = libreoffice.recalculate(paths, folder / "out")
     return {name: shown_in(after[name], answer) for name, answer in zip(ALL, answers, strict=True)}
 
@@ -435,8 +440,10 @@ def specials() -> dict[str, tuple[WorkbookState, dict[str, InputValue]]]:
 @pytest.fixture(scope="module")
 def special(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
     folder, cases = tmp_path_factory.mktemp("special"), specials()
+    states = {id(state): state for state, _ in cases.values()}
+    new = {key: written(folder, state, f"{key}-new.xlsx") for key, state in states.items()}
     paths = [
-        agreement.edited(written(folder, state, f"{name}-new.xlsx"), folder / f"{name}.xlsx", state, changes)
+        agreement.edited(new[id(state)], folder / f"{name}.xlsx", state, changes)
         for name, (state, changes) in cases.items()
     ]
     answers = zip(cases.items(), libreoffice.recalculate(paths, folder / "out"), strict=True)
@@ -525,7 +532,7 @@ def test_the_button_for_ten_steps_in_libreoffice(lesson: tuple[WorkbookState, Pa
     state, path = lesson
     weights, losses = ten(state)
     made = layout_of(state)
-    with connect(path) as book:
+    with libreoffice.opened(path) as book:
         status = press(book, actions.train_steps)
         assert "Trained 10 steps" in status
         assert f"{losses[0]:.4f} → {losses[-1]:.4f}" in status
@@ -589,9 +596,9 @@ def test_areas_to_copy_hold_weights_alone() -> None:
         assert not covered & others, name
 
 
-def test_the_curve_keeps_its_last_losses_and_reset_clears_it(tmp_path: Path) -> None:
+def test_the_curve_keeps_its_last_losses_and_reset_clears_it(built: dict[str, Path], tmp_path: Path) -> None:
     first = lessons.state_of("backprop")
-    path = written(tmp_path, first)
+    path = Path(shutil.copy(built["lesson"], tmp_path / "lesson.xlsx"))
     press_closed(path, lambda state: actions.train(state, CURVE_ROWS + 30))
     state = read(path)
     assert [step for step, _ in state.curve] == list(range(31, CURVE_ROWS + 31))
@@ -626,9 +633,8 @@ def test_other_workbooks_have_nothing_to_train(tmp_path: Path) -> None:
 # The sheets
 
 
-def test_check_finds_a_broken_gradient(tmp_path: Path) -> None:
-    state = lessons.state_of("backprop")
-    path = written(tmp_path, state)
+def test_check_finds_a_broken_gradient(built: dict[str, Path], tmp_path: Path) -> None:
+    state, path = lessons.state_of("backprop"), built["lesson"]
     assert check(path).ok
     cell = layout_of(state).gradients["conv.weight"].blocks[1].cell(1, 1)
     formula = openpyxl.load_workbook(path)[BACKPROP][cell].value
@@ -637,9 +643,9 @@ def test_check_finds_a_broken_gradient(tmp_path: Path) -> None:
     assert f"{BACKPROP}!{cell}" in {difference.address for difference in check(saved).formulas}
 
 
-def test_formulas_read_as_the_chain_rule_does(tmp_path: Path) -> None:
+def test_formulas_read_as_the_chain_rule_does(built: dict[str, Path]) -> None:
     state = lessons.state_of("backprop")
-    book, made = openpyxl.load_workbook(written(tmp_path, state)), layout_of(state)
+    book, made = openpyxl.load_workbook(built["lesson"]), layout_of(state)
 
     def formula(name: str, block: int, y: int, x: int) -> str:
         return str(book[BACKPROP][made.gradients[name].blocks[block].cell(y, x)].value)
@@ -678,24 +684,24 @@ def test_formulas_read_as_the_chain_rule_does(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_typed_is_told_by_cell(
-    tmp_path: Path, name: str, value: cells.Value | None, message: str
+    built: dict[str, Path], tmp_path: Path, name: str, value: cells.Value | None, message: str
 ) -> None:
     state = lessons.state_of("backprop")
     (cell,) = (item.at.other() for item in registry.inputs_of(state) if item.name == name)
-    path = cells.set_cells(written(tmp_path, state), tmp_path / "typed.xlsx", {cell: value})
+    path = agreement.put(built["lesson"], tmp_path / "typed.xlsx", {cell: value})
     with pytest.raises(WorkbookError, match=f"^{cell} {message}"):
         press_closed(path, actions.train_step)
 
 
-@pytest.mark.parametrize("suffix", [".xlsx", ".xlsm"])
-def test_the_validators_find_nothing(tmp_path: Path, suffix: str) -> None:
+def test_the_validators_find_nothing(built: dict[str, Path], tmp_path: Path) -> None:
     for name in ("lesson", "strided"):
-        assert validator.findings(written(tmp_path, network_state(name), f"{name}{suffix}")) == []
+        assert validator.findings(built[name]) == []
+        assert validator.findings(written(tmp_path, network_state(name), f"{name}.xlsm")) == []
 
 
-def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:
-    for name in ALL:
-        assert lessons.strange_formulas(written(tmp_path, network_state(name), f"{name}.xlsx")) == []
+@pytest.mark.parametrize("name", ALL)
+def test_formulas_use_only_functions_that_every_program_has(built: dict[str, Path], name: str) -> None:
+    assert lessons.strange_formulas(built[name]) == []
 
 
 def test_buttons_and_macros_are_there_where_there_is_something_to_train(tmp_path: Path) -> None:
@@ -712,10 +718,9 @@ def test_buttons_and_macros_are_there_where_there_is_something_to_train(tmp_path
     assert [button.macro for button in page.buttons] == ["TrainStep", "TrainSteps10", "Reset"]
 
 
-def test_everything_to_try_leads_somewhere(tmp_path: Path) -> None:
-    state = lessons.state_of("backprop")
-    places = lessons.tries(written(tmp_path, state))
-    assert set(places) == {item.at for item in state.lesson.tries}
+def test_everything_to_try_leads_somewhere(built: dict[str, Path]) -> None:
+    places = lessons.tries(built["lesson"])
+    assert set(places) == {item.at for item in lessons.state_of("backprop").lesson.tries}
 
 
 # What cannot have the sheet

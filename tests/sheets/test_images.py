@@ -11,7 +11,6 @@ from conv_sheet.cells.inputs import Input
 from conv_sheet.checks import check
 from conv_sheet.network.spec import from_tables
 from conv_sheet.office.closed import press as press_closed
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press
 from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
@@ -153,7 +152,7 @@ def test_reset_puts_choice_and_typed_pixels_back_and_reset_again_yours(book: Pat
 
 
 def test_reset_in_a_live_program_leaves_the_drop_down_working(book: Path, state: WorkbookState) -> None:
-    with connect(book) as opened:
+    with libreoffice.opened(book) as opened:
         network, block = opened.sheets["Network"], state.layout.input.blocks[0]
         opened.sheets["Images"].range("H3").value = "digit 6"
         network.range(block.cell(4, 4)).value = 0.125

@@ -23,7 +23,6 @@ from conv_sheet.cells.inputs import InputValue
 from conv_sheet.checks import check
 from conv_sheet.network.layout import NETWORK, Layout, Stage
 from conv_sheet.network.spec import from_tables
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.sheets.loupe.facts import LOUPE, PLACES, Facts
 from conv_sheet.sheets.loupe.frame import Frame
 from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, ROW, inputs
@@ -567,7 +566,7 @@ def assert_shown(book: Any, state: WorkbookState) -> None:
 def test_every_choice_in_a_graph_shows_what_the_page_says(name: str, tmp_path: Path) -> None:
     made = filled(tmp_path, "graph", GRAPHS.get(name, SMALLEST))
     places = {item.name: item.at for item in inputs(made.state.layout, made.state.lesson)}
-    with connect(made.path) as book:
+    with libreoffice.opened(made.path) as book:
         book.api.enableAutomaticCalculation(False)
         for choice in some(every_choice(made.state.layout), 15):
             for setting, value in chosen(choice).items():

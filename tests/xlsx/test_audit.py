@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from conv_sheet import lessons
-from tests.lessons import state_of
+from tests.conftest import Once
+from tests.lessons import built
 from tests.networks import SMALL, written
 from tests.networks import state_of as random_state
 from tests.oracles.audit import findings
@@ -20,8 +21,8 @@ NETWORK = "xl/worksheets/sheet2.xml"
     ("name", "suffix"),
     [(name, "xlsm") for name in lessons.names()] + [("fastai", "xlsx"), ("backprop", "xlsx"), ("kernels", "xlsx")],
 )
-def test_a_lesson_has_nothing_that_excel_repairs(name: str, suffix: str, tmp_path: Path) -> None:
-    assert findings(written(tmp_path, state_of(name), f"{name}.{suffix}")) == []
+def test_a_lesson_has_nothing_that_excel_repairs(name: str, suffix: str, once: Once) -> None:
+    assert findings(built(once, name, f".{suffix}")) == []
 
 
 @pytest.fixture(scope="module")

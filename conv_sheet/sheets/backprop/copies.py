@@ -1,11 +1,13 @@
 """Three sheets that calculate the network with other weights: after a step, and with one weight raised or lowered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import Expr, all_of, where
 from conv_sheet.cells.grid import Placed
+from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.page import Page
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.graph import INPUT
@@ -30,9 +32,14 @@ class _Copy:
     made: BackpropLayout
     numbers: Learning
 
+    @cached_property
+    def inputs(self) -> Mapping[str, Input]:
+        """The inputs of the sheet `Backprop` by name."""
+        return {item.name: item for item in inputs(self.state.layout, self.state.lesson)}
+
     def setting(self, name: str) -> Expr:
         """The cell of an input of the sheet `Backprop`."""
-        item = next(one for one in inputs(self.state.layout, self.state.lesson) if one.name == name)
+        item = self.inputs[name]
         return self.sheet.cell(item.at, self.state.number(item))
 
 

@@ -63,8 +63,9 @@ _ELSEWHERE = "further right →"
 _BOUND = replace(style.SCALE, format='"±"0.00;;')
 _HINT = replace(style.NOTE, indent=1)
 _WORDS = replace(style.LINE, shrink=True)
-_TORCH = replace(style.STAGE_SHAPE, mono=True, shrink=True)
+_TORCH = replace(style.STAGE_SHAPE, mono=True, shrink=True, wrap=False)
 _INDEX = replace(style.LABEL, horizontal="center")
+_SHOWN = replace(style.SCORE, size=10)
 _NUMBER = replace(style.DECIMAL, horizontal="center")
 _ANSWER = replace(_NUMBER, bold=True, fill=style.PALE)
 _VERDICT = replace(style.STATUS, vertical="center")
@@ -190,7 +191,7 @@ class _Loupe:
         more = where(shown > len(pieces), " + …", "")
         total_, result = (sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.result))
         said = text(*pieces, more, " = ", rounded(_number(total_), 3))
-        ended = text(said, "; with all steps ", rounded(_number(result), 3))
+        ended = text(said, "; after bias and activation ", rounded(_number(result), 3))
         at = frame.there.row + 2
         sheet.span(at, LABEL, LAST, where(all_of(self.ok, self.of("weighted") == 1), ended, NONE), style.TEXT)
         sheet.heights[at] = 2 * style.LEGIBLE * 100 / sheet.zoom * style.LINE_SPACING
@@ -226,7 +227,7 @@ class _Loupe:
         self.shown[at] = added
 
     def _screen(self, block: Block, expr: Expr) -> None:
-        self.sheet.fill(block, expr, style.SCORE)
+        self.sheet.fill(block, expr, _SHOWN)
         self.shown[block] = expr
 
     def _taps(self, window: Block, axis: int, size: Expr, first: Expr) -> Expr:

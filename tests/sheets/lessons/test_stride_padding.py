@@ -1,5 +1,6 @@
 """The lesson `stride-padding`: every setting compared with PyTorch, in NumPy and in LibreOffice's cells."""
 
+import shutil
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,6 @@ from openpyxl.formula.translate import Translator
 from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import InputValue
-from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.sheets.lessons import stride
 from conv_sheet.state import WorkbookState
@@ -43,8 +43,8 @@ state, path, _ = lessons.fixtures("stride-padding")
 
 
 @pytest.fixture(scope="module")
-def book(path: Path) -> Iterator[Any]:
-    with connect(path) as opened:
+def book(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with libreoffice.opened(Path(shutil.copy(path, tmp_path_factory.mktemp("book")))) as opened:
         lessons.put(opened, stride_picture=PICTURE, stride_weight=WEIGHT)
         yield opened
 
@@ -184,7 +184,7 @@ def test_no_cell_shows_an_error_whatever_is_typed(path: Path, state: WorkbookSta
     edited: list[Path] = []
     for odd in (*(odd for odd, _ in ODD_ONES), {"stride_row": None}, {"stride_column": "one"}):
         at = {items[name].at.other(): value for name, value in odd.items()}
-        edited.append(cells.set_cells(path, tmp_path / f"{len(edited)}.xlsx", at))
+        edited.append(agreement.put(path, tmp_path / f"{len(edited)}.xlsx", at))
     answers = libreoffice.recalculate(edited, tmp_path / "out")
     answers += [gnumeric.recalculate(one, tmp_path / f"gnumeric-{one.name}") for one in edited]
     for answer in answers:
@@ -231,7 +231,7 @@ def test_amber_is_what_the_output_depends_on(path: Path, tmp_path: Path) -> None
         )
         for y, x in np.ndindex(padded.shape)
     }
-    with connect(cells.set_cells(path, tmp_path / "copied.xlsx", copied)) as book:
+    with libreoffice.opened(cells.set_cells(path, tmp_path / "copied.xlsx", copied)) as book:
         lessons.put(book, stride_picture=PICTURE, stride_weight=WEIGHT)
         area = book.sheets["Stride"].range((beside.row, beside.column), (beside.last_row, beside.last_column))
         for choice, row, column in LOOKED_AT:
