@@ -119,6 +119,6 @@ def perform(book: Any, item: Try) -> list[list[object]]:
 
 def holds(book: Any, check: str) -> bool:
     """Whether a formula is true in an open workbook."""
-    spare = book.sheets["Start"].range("AA1")
+    spare = book.sheets["Start"].range("AZ1")
     spare.formula = f"=IF({check},1,0)"
     return bool(spare.value == 1)
