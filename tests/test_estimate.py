@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from conv_sheet import estimate
+from conv_sheet.builder import build
 from conv_sheet.cli import main
 from conv_sheet.network.graph import Network
 from conv_sheet.state import WorkbookState
-from tests.networks import small, written
+from tests.networks import small, state_of, written
 
 
 def convolutions(channels: int) -> Network:
@@ -66,6 +68,14 @@ def test_more_cells_than_allowed_are_refused_with_the_count_that_allows_them(min
     assert refused and result.exit_code == 1 and not (mine / "mine.xlsm").exists()
     assert refused[1].replace(",", "") == refused[2]
     assert CliRunner().invoke(main, ["build", "mine.toml", "--max-cells", refused[2]]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["book.xlsx", "book.xlsm"])
+def test_the_share_that_is_done_grows_row_by_row(tmp_path: Path, name: str) -> None:
+    shares: list[float] = []
+    build(state_of(small()), tmp_path / name, shares.append)
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert max(later - before for before, later in pairwise(shares)) < 0.1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
