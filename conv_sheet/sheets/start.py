@@ -1,7 +1,6 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,28 +10,24 @@ from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Bars, Mark, Page
-from conv_sheet.layers import Border, Field
-from conv_sheet.network.graph import INPUT, Network
+from conv_sheet.layers import Border
+from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson, Try
-from conv_sheet.network.summary import Row, seen, summary
-from conv_sheet.sheets import cockpit, images
+from conv_sheet.sheets import cockpit, images, table
 from conv_sheet.sheets.addresses import START
 from conv_sheet.sheets.network import outputs
 from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.sheets.table import CHANNELS, LEFT, RIGHT, SEES, SPANS, STEP, TORCH, WIDTH, WORK
 from conv_sheet.state import WorkbookState
 
-_LEFT, _RIGHT = 2, 37
-_NARROW = range(_LEFT, 28)
+_NARROW = range(LEFT, 28)
 """Columns of square cells, for small pictures; texts span them."""
 _WIDTHS = (
     {1: 2.0, 28: 2.0}
     | dict.fromkeys(_NARROW, style.SMALL_WIDTH)
     | {29: 9.0, 30: 9.0, 31: 9.0, 32: 14.0, 33: 13.0, 34: 10.0, 35: 10.0, 36: 2.0, 37: 44.0}
 )
-_SPANS = {"layer": (2, 8), "kind": (9, 15)}
-_CHANNELS, _HEIGHT, _WIDTH, _PARAMETERS, _WORK, _STEP, _SEES, _TORCH = 29, 30, 31, 32, 33, 34, 35, 37
-_HEADS = ("channels", "height", "width", "parameters", "multiply–adds", "step", "sees", "", "PyTorch")
 SHOW = "show_answers"
 _SHOW_COLUMN = 33
 _PICTURES = 3
@@ -60,6 +55,15 @@ LEARNING = (
     "The sheet Backprop runs from right to left: every gradient stands where its number stands on Network.",
     "The sheet Updated is Network one step of training later; Plus and Minus, hidden, have one weight changed.",
 )
+GLOSSARY = {
+    "kernel": "the few weights that are laid on every window of a picture; filter says the same, with all its channels",
+    "map": "what a kernel makes: one number for each window, as a picture",
+    "bias": "a number that is added to every sum of a kernel",
+    "ReLU": "what is below zero becomes zero: max(0, x)",
+    "tensor": "numbers in rows and columns, often several such tables: pictures, kernels and maps are tensors",
+    "seed": "the number with which random numbers begin: the same seed, the same numbers",
+    "Loupe": "the sheet that takes one number apart",
+}
 LEGEND = {
     "pixel": "a pixel, {light}: type over it",
     "weight +": "a weight above zero: type over it",
@@ -76,11 +80,11 @@ def page(state: WorkbookState) -> Page:
     torch, classes = max(len(node.torch) for node in network.nodes), max(map(len, network.classes), default=0)
     widths = {
         cockpit.CLASS_COLUMN: max(_WIDTHS[cockpit.CLASS_COLUMN], classes + 1.0),
-        _TORCH: max(_WIDTHS[_TORCH], torch + 2.0),
+        TORCH: max(_WIDTHS[TORCH], torch + 2.0),
     }
     sheet = Page(START, widths=_WIDTHS | widths)
-    sheet.span(1, _LEFT, _RIGHT, state.lesson.title, style.TITLE)
-    sheet.span(2, _LEFT, _RIGHT, state.lesson.description, style.SUBTITLE)
+    sheet.span(1, LEFT, RIGHT, state.lesson.title, style.TITLE)
+    sheet.span(2, LEFT, RIGHT, state.lesson.description, style.SUBTITLE)
     sheet.heights |= {1: 34, 2: 22, 3: 8, 4: 20, 5: 18}
     sheet.heights |= dict.fromkeys(range(cockpit.CLASSES_ROW, cockpit.CLASSES_ROW + cockpit.SHARP), style.SMALL_HEIGHT)
     _pictures(sheet, state)
@@ -88,7 +92,8 @@ def page(state: WorkbookState) -> Page:
     row = _tries(sheet, state)
     row = _lines(sheet, "How to read it", tuple(_reading(state)), row)
     row = _legend(sheet, state.layout, row)
-    _table(sheet, network, row)
+    row = _glossary(sheet, row)
+    table.add(sheet, network, row)
     return sheet
 
 
@@ -97,7 +102,7 @@ def _pictures(sheet: Page, state: WorkbookState) -> None:
     layout = state.layout
     shown = [stage for stage in layout.stages if len(stage.out.shape) == 3 and _is_picture(state, stage)][:_PICTURES]
     for number, stage in enumerate(shown):
-        column = _LEFT + number * (cockpit.SHARP + 1)
+        column = LEFT + number * (cockpit.SHARP + 1)
         blocks = stage.out.blocks if number == 0 else stage.out.blocks[:1]
         values = state.image if number == 0 else state.activations[stage.nodes[-1].name][0]
         made = cockpit.small(sheet, cockpit.CLASSES_ROW, column, blocks, values, "" if number == 0 else stage.name)
@@ -122,14 +127,14 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
     if not cockpit.answers(state):
         _plain_output(sheet, state)
         return
-    sheet.put(row - 2, _CHANNELS, "The network says", style.HEADING)
+    sheet.put(row - 2, CHANNELS, "The network says", style.HEADING)
     count = len(network.classes)
     labels, values, places = (
         Block(START, row, column, count, 1)
         for column in (cockpit.CLASS_COLUMN, cockpit.OUTPUT_COLUMN, cockpit.PLACE_COLUMN)
     )
     names, _, ranks = cockpit.lists(state)
-    large = Block(START, row, _CHANNELS, 3, 3)
+    large = Block(START, row, CHANNELS, 3, 3)
     sheet.merged(large, index(names, match(1.0, ranks)), style.ANSWER, owner=network.output.name)
     sheet.names["prediction"] = large.part(0, 0, 1, 1)
     _said(sheet, state)
@@ -141,7 +146,7 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
     sheet.fill(labels, np.array(network.classes, dtype=object)[:, np.newaxis], style.LINE)
     outputs(sheet, values, state, style.PERCENT if sure else style.DECIMAL)
     sheet.fill_each(places, lambda y, _: cockpit.place(state, y), style.NUMBER)
-    corner, height = f"{column_letters(_SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
+    corner, height = f"{column_letters(SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
     sheet.bars.append(Bars("How sure is it?", values, labels, corner, 10.5, height, sure))
 
 
@@ -149,19 +154,19 @@ def _said(sheet: Page, state: WorkbookState) -> None:
     """The lines that the other sheets show, too."""
     says, *best = cockpit.said(state)
     for at, line in zip((cockpit.SAYS, *cockpit.BEST), (says, *best), strict=False):
-        block = Block(START, at.row, at.column, 1, _WIDTH - _CHANNELS + 1)
+        block = Block(START, at.row, at.column, 1, WIDTH - CHANNELS + 1)
         sheet.merged(block, line, style.BEST, owner=state.network.output.name)
-    sheet.span(cockpit.FIRST.row, _CHANNELS, _WIDTH, cockpit.at_first(state), style.SAID_FIRST)
+    sheet.span(cockpit.FIRST.row, CHANNELS, WIDTH, cockpit.at_first(state), style.SAID_FIRST)
 
 
 def _plain_output(sheet: Page, state: WorkbookState) -> None:
     out, row = state.layout.output, cockpit.CLASSES_ROW
-    sheet.put(row - 2, _CHANNELS, "The network's output", style.HEADING)
+    sheet.put(row - 2, CHANNELS, "The network's output", style.HEADING)
     if len(out.shape) == 3:
         count = "1 map" if out.shape[0] == 1 else f"{out.shape[0]} maps"
-        sheet.put(row, _CHANNELS, f"{count}, at the right end of the sheet Network", style.LINE)
+        sheet.put(row, CHANNELS, f"{count}, at the right end of the sheet Network", style.LINE)
         return
-    outputs(sheet, Block(START, row, _CHANNELS, min(out.shape[0], _MOST_OUTPUTS), 1), state, style.DECIMAL)
+    outputs(sheet, Block(START, row, CHANNELS, min(out.shape[0], _MOST_OUTPUTS), 1), state, style.DECIMAL)
 
 
 def _tries_row(network: Network) -> int:
@@ -178,7 +183,9 @@ def show(layout: Layout) -> Input:
 def _tries(sheet: Page, state: WorkbookState) -> int:
     """What to try: where, what to do, what to predict, where to read it, whether it is done, and the answer."""
     tries, row = tries_of(state), _tries_row(state.network)
-    sheet.put(row, _LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
+    sheet.put(row, LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
+    sheet.put(row, SPANS["kind"][0] + 4, "what the words mean", style.LINK_LINE)
+    sheet.links[row, SPANS["kind"][0] + 4] = "words"
     sheet.heights[row] = 24
     item = show(state.layout)
     sheet.put(row, _SHOW_COLUMN - 1, "show answers", style.RIGHT)
@@ -192,31 +199,31 @@ def _tries(sheet: Page, state: WorkbookState) -> int:
 
 def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
     """One of them, in up to three rows; returns the row behind it."""
-    first = _SPANS["kind"][0]
-    sheet.span(row, *_SPANS["layer"], f"{number}  {one.at}", style.LINK)
-    sheet.links[row, _LEFT] = one.at
-    sheet.span(row, first, _RIGHT - 1, one.words, style.TEXT)
+    first = SPANS["kind"][0]
+    sheet.span(row, *SPANS["layer"], f"{number}  {one.at}", style.LINK)
+    sheet.links[row, LEFT] = one.at
+    sheet.span(row, first, RIGHT - 1, one.words, style.TEXT)
     sheet.heights[row] = 18
-    done = Block(START, row, _RIGHT, 1, 1)
+    done = Block(START, row, RIGHT, 1, 1)
     if one.check:
         happened = f'IF({one.then},"{_DONE}","{_OTHERWISE}")' if one.then else f'"{_DONE}"'
-        sheet.judged.add((row, _RIGHT))
-        sheet.put(row, _RIGHT, Expr(_TO_DO, f'IF({one.check},{happened},"{_TO_DO}")'), style.DONE)
+        sheet.judged.add((row, RIGHT))
+        sheet.put(row, RIGHT, Expr(_TO_DO, f'IF({one.check},{happened},"{_TO_DO}")'), style.DONE)
         sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
     if one.ask or one.see:
         row += 1
         choices = f"  {' · '.join(one.choices)}?" if one.choices else ""
-        sheet.span(row, first, _WORK, f"Predict: {one.ask}{choices}" if one.ask else "", style.LINE)
+        sheet.span(row, first, WORK, f"Predict: {one.ask}{choices}" if one.ask else "", style.LINE)
         if one.see:
-            sheet.span(row, _STEP, _SEES, f"{one.see} is", style.RIGHT)
-            sheet.put(row, _TORCH, None, style.READ)
-            sheet.reads[row, _TORCH] = one.see
+            sheet.span(row, STEP, SEES, f"{one.see} is", style.RIGHT)
+            sheet.put(row, TORCH, None, style.READ)
+            sheet.reads[row, TORCH] = one.see
     if one.answer:
         row += 1
         pieces = [one.answer[at : at + _QUOTED] for at in range(0, len(one.answer), _QUOTED)]
-        sheet.span(row, first, _RIGHT, where(shown, text(*pieces), _FOLDED), style.LINE)
+        sheet.span(row, first, RIGHT, where(shown, text(*pieces), _FOLDED), style.LINE)
         if one.check:
-            block = Block(START, row, first, 1, _RIGHT - first + 1)
+            block = Block(START, row, first, 1, RIGHT - first + 1)
             shown_right = f'AND({shown.formula},{done.absolute}="{_DONE}")'
             sheet.marks.append(Mark(block, shown_right, style.GOOD, color=style.GOOD_TEXT))
     return row + 1
@@ -255,9 +262,9 @@ def _general_tries(layout: Layout) -> list[Try]:
 
 
 def _lines(sheet: Page, heading: str, lines: tuple[str, ...], row: int) -> int:
-    sheet.put(row, _LEFT, heading, style.HEADING)
+    sheet.put(row, LEFT, heading, style.HEADING)
     for number, line in enumerate(lines, 1):
-        sheet.span(row + number, _LEFT, _RIGHT, line, style.LINE)
+        sheet.span(row + number, LEFT, RIGHT, line, style.LINE)
     return row + len(lines) + 2
 
 
@@ -273,7 +280,7 @@ def _reading(state: WorkbookState) -> Iterator[str]:
 
 def _legend(sheet: Page, layout: Layout, row: int) -> int:
     """What the colours mean, those that the network has."""
-    sheet.put(row, _LEFT, "Colours", style.HEADING)
+    sheet.put(row, LEFT, "Colours", style.HEADING)
     samples = {"pixel": 0.8, "activation": 1.7}
     if any(layout.network.trainable()):
         samples |= {"weight +": 0.5, "weight −": -0.5}
@@ -283,103 +290,20 @@ def _legend(sheet: Page, layout: Layout, row: int) -> int:
         samples["padding"] = 0.0
     shown = [name for name in LEGEND if name in samples]
     for number, name in enumerate(shown, 1):
-        sheet.span(row + number, _LEFT, _LEFT + 1, samples[name], style.SWATCHES[name])
+        sheet.span(row + number, LEFT, LEFT + 1, samples[name], style.SWATCHES[name])
         words = LEGEND[name].format(light=widgets.light(layout.network.input_shape[0]))
-        sheet.span(row + number, _LEFT + 2, _RIGHT, words, style.LINE)
+        sheet.span(row + number, LEFT + 2, RIGHT, words, style.LINE)
     return row + len(shown) + 2
 
 
-@dataclass(frozen=True)
-class _Line:
-    """Addresses of one row of the table."""
-
-    row: int
-    item: Row
-
-    @property
-    def shape(self) -> tuple[str, ...]:
-        return tuple(f"{column_letters(_CHANNELS + n)}{self.row}" for n in range(len(self.item.shape)))
-
-
-def _table(sheet: Page, network: Network, row: int) -> None:
-    rows = summary(network)
-    square = all(r.field[0] == r.field[1] and r.step[0] == r.step[1] for r in rows)
-    sheet.put(row, _LEFT, "Layers", style.HEADING)
-    for head, span in _SPANS.items():
-        sheet.span(row + 1, *span, head, style.HEAD_LEFT)
-    sheet.span(row + 1, _SPANS["kind"][1] + 1, _CHANNELS - 1, None, style.HEAD)
-    for column, head in enumerate(_HEADS, _CHANNELS):
-        sheet.put(row + 1, column, head, style.HEAD_LEFT if column == _TORCH else style.HEAD)
-    top = row + 2
-    lines = {item.name: _Line(row, item) for row, item in enumerate(rows, top)}
-    for item in rows:
-        _table_row(sheet, lines, item, square)
-    bottom = top + len(rows)
-    sheet.put(bottom, _LEFT, "total", style.HEAD_LEFT)
-    for column in (*range(_LEFT + 1, _PARAMETERS), *range(_STEP, _RIGHT + 1)):
-        sheet.put(bottom, column, None, style.HEAD)
-    totals = (_PARAMETERS, sum(r.parameters for r in rows)), (_WORK, sum(r.multiply_adds for r in rows))
-    for column, count in totals:
-        block = Block(START, top, column, len(rows), 1)
-        sheet.put(bottom, column, Expr(count, f"SUM({block.relative})"), style.TOTAL)
-    notes = (
-        "parameters: numbers that training may change · multiply–adds: products of value and weight for one picture",
-        "sees: how many pixels of the input, along rows and columns, one value depends on"
-        " · step: how many pixels further its neighbour looks",
-    )
-    for number, note in enumerate(notes, 1):
-        sheet.span(bottom + number, _LEFT, _RIGHT, note, style.NOTE)
-
-
-def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool) -> None:
-    line = lines[item.name]
-    row = line.row
-    sheet.put(row, _SPANS["layer"][0], item.name, style.LINE)
-    sheet.put(row, _SPANS["kind"][0], item.kind or "picture", style.LINE)
-    if item.node is None:
-        for column, size in enumerate(item.shape, _CHANNELS):
-            sheet.put(row, column, size, style.NUMBER)
-        for column in (_STEP, _SEES):
-            sheet.put(row, column, 1 if square else "1×1", style.NUMBER)
-        return
-    node, read = item.node, [lines[name] for name in item.node.inputs]
-    sizes = node.layer.joined_size_formulas(node.in_shape, [source.shape for source in read])
-    for column, (size, formula) in enumerate(zip(item.shape, sizes, strict=True), _CHANNELS):
-        sheet.put(row, column, Expr(size, formula), style.NUMBER)
-    shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
-    counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
-    sheet.put(row, _PARAMETERS, Expr(item.parameters, counted), style.NUMBER)
-    work = node.layer.multiply_adds_formula(node.in_shape, read[0].shape, line.shape)
-    sheet.put(row, _WORK, Expr(item.multiply_adds, work), style.NUMBER)
-    fields = node.layer.fields(node.in_shape)
-    if not square:
-        sheet.put(row, _STEP, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
-        sheet.put(row, _SEES, "×".join(map(str, item.field)), style.NUMBER)
-    elif fields is None or item.sees_all:
-        sheet.put(row, _STEP, "all", style.NUMBER)
-        sheet.put(row, _SEES, Expr(item.field[0], lines[INPUT].shape[1]), style.NUMBER)
-    else:
-        _field(sheet, item, fields[0], row, read)
-    sheet.put(row, _TORCH, node.torch, style.CODE)
-
-
-def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line]) -> None:
-    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row.
-
-    What joins several layers sees as much as the one of them that sees most, unless they see different places.
-    """
-    step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
-    apart = f"/{window.spread}" if window.spread > 1 else ""
-    steps, fields = ([f"{column}{line.row}" for line in read] for column in map(column_letters, (_STEP, _SEES)))
-    if len(read) > 1:
-        sheet.put(row, _STEP, Expr(float(step), f"MAX({','.join(steps)})"), look)
-        most = max(line.item.field[0] for line in read) == item.field[0]
-        widest = Expr(item.field[0], f"MAX({','.join(fields)})")
-        sheet.put(row, _SEES, widest if most else item.field[0], style.NUMBER)
-        return
-    sheet.put(row, _STEP, Expr(float(step), f"{steps[0]}*{window.stride}{apart}"), look)
-    extent = Expr(item.field[0], f"{fields[0]}+({seen([window])}-1)*{steps[0]}")
-    sheet.put(row, _SEES, item.field[0] if item.upsampled else extent, style.NUMBER)
+def _glossary(sheet: Page, row: int) -> int:
+    """What the words of the field mean here."""
+    sheet.put(row, LEFT, "Words", style.HEADING)
+    for number, (word, meaning) in enumerate(GLOSSARY.items(), 1):
+        sheet.put(row + number, LEFT, word, style.BOLD_LINE)
+        sheet.span(row + number, SPANS["kind"][0] - 3, RIGHT, meaning, style.LINE)
+    sheet.names["words"] = Block(START, row, LEFT, 1, 1)
+    return row + len(GLOSSARY) + 2
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:

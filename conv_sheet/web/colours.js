@@ -4,6 +4,8 @@
 /** @typedef {[number, number, number]} Rgb */
 
 const STEPS = 255;
+/** How bright a fill is on which dark and light texts are read alike. */
+const MIDDLE = 117;
 /** What is white by day. @type {Rgb} */
 const NIGHT = [24, 28, 36];
 const SHEET = {
@@ -57,13 +59,13 @@ class Colours {
     return /** @type {Rgb} */ (rgb.map((part, k) => Math.round((NIGHT[k] ?? 0) + Math.max(0, part - turn) * 0.85)));
   }
 
-  /** The colour of a text over a fill: its own by day, at night whichever can be read. @param {string} text
-   * @param {string} fill */
+  /** The colour of a text over a fill: its own by day, where the fill is light; else whichever can be read.
+   * @param {string} text @param {string} fill */
   over(text, fill) {
-    if (!this.dark || !fill) return text;
+    if (!fill) return text;
     let readable = this.readable.get(fill);
-    if (!readable) this.readable.set(fill, (readable = brightness(fill) > 105 ? "#10141c" : "#eef1f7"));
-    return readable;
+    if (!readable) this.readable.set(fill, (readable = brightness(fill) > MIDDLE ? "#10141c" : "#eef1f7"));
+    return !this.dark && brightness(fill) > MIDDLE ? text : readable;
   }
 
   /** From paper to a colour, `share` of the way. @param {string} hex @param {number} share 0 … 1 */

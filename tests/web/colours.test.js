@@ -1,0 +1,38 @@
+"use strict";
+const test = require("node:test");
+const assert = require("node:assert/strict");
+const { load } = require("./load.js");
+const { Colours } = load("Colours");
+
+const INK = "1F2A44";
+
+/** How bright a colour is, from 0 to 1: WCAG 2.2, relative luminance. @param {string} colour */
+function luminance(colour) {
+  const parts = colour.startsWith("#")
+    ? [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
+    : (colour.match(/\d+/g) ?? []).map(Number);
+  const [red = 0, green = 0, blue = 0] = parts.map((part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+test("figures can be read on every step of ink, by day and at night", () => {
+  for (const dark of [false, true]) {
+    const colours = new Colours();
+    colours.use(dark);
+    for (let step = 1; step <= 40; step++) {
+      const fill = colours.mixed(INK, step / 40);
+      const [low = 0, high = 0] = [luminance(colours.over("rgb(0,0,0)", fill)), luminance(fill)].sort((a, b) => a - b);
+      const contrast = (high + 0.05) / (low + 0.05);
+      assert.ok(contrast > 3.9, `${fill} at ${step}: ${contrast}`);
+    }
+  }
+});
+
+test("a text on paper keeps its colour", () => {
+  const colours = new Colours();
+  assert.equal(colours.over("rgb(30,58,138)", ""), "rgb(30,58,138)");
+  assert.equal(colours.over("rgb(30,58,138)", "rgb(255,255,255)"), "rgb(30,58,138)");
+});
