@@ -34,6 +34,7 @@ class _Line:
 
 
 def add(sheet: Page, network: Network, row: int) -> None:
+    """Put the table below a row: one line a layer, and the totals."""
     rows = summary(network)
     square = all(r.field[0] == r.field[1] and r.step[0] == r.step[1] for r in rows)
     sheet.put(row, LEFT, "Layers", style.HEADING)
