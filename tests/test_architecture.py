@@ -96,7 +96,7 @@ def completed(line: str, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("command", ["build", "show", "train", "evaluate"])
 def test_shells_complete_lessons_without_numpy(command: str, tmp_path: Path) -> None:
-    *offered, found = completed(f"conv-sheet {command} ba", tmp_path)
+    *offered, found = completed(f"conv-sheet {command} bac", tmp_path)
     assert offered == ["plain,backprop", "file,bac"]
     assert not {"numpy", "openpyxl", "PIL"} & set(found.split())
 
