@@ -30,9 +30,11 @@ from conv_sheet.sheets.lessons import (
     masks,
     norms,
     pooling,
+    redrawn,
     steps,
     stride,
     transposed,
+    upsample,
 )
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.saliency import saliency
@@ -56,6 +58,8 @@ _LESSONS: tuple[Sheet, ...] = (
     steps.SHEET,
     stride.SHEET,
     pooling.SHEET,
+    upsample.SHEET,
+    redrawn.SHEET,
 )
 """Sheets that a spec can ask for."""
 
