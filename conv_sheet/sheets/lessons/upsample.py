@@ -1,6 +1,5 @@
 """The sheet `Upsample`: a transposed convolution as a matrix, with zeros between, and where it makes checkerboards."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets.addresses import TOLERANCE
+from conv_sheet.sheets.lessons.looks import NUMBERED, OUTPUT
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -33,8 +33,6 @@ _LINES = (
     "Choose stride and kernel size. The row and the kernel in blue boxes are yours.",
 )
 _ZOOM, _LAST, _TOP = 110, 48, 10
-_OUTPUT = replace(style.RESULT, fill=style.PALE)
-_COUNTED = replace(style.SIDE, size=9)
 _NUMBERS = Limits(-9, 9, whole=True, hint="A whole number from -9 to 9.")
 
 STRIDE = Input.whole("up_stride", Block(UPSAMPLE, 5, 6, 1, 1), 2, 1, WIDEST_STRIDE)
@@ -149,7 +147,7 @@ def _back(sheet: Page, state: WorkbookState, matrix: Array, out: Array) -> None:
     columns = [sheet.near(_MATRIX.part(0, i, _LONGEST, 1), matrix[:, i : i + 1]) for i in range(LENGTH)]
     result = sheet.range(_OUT, out)
     sheet.put(_BACK.row, 2, "back", style.CLASS)
-    made = sheet.fill_each(_BACK, lambda _, i: sumproduct(columns[i], result), _OUTPUT)
+    made = sheet.fill_each(_BACK, lambda _, i: sumproduct(columns[i], result), OUTPUT)
     apart = sumproduct((sheet.range(_BACK, made) - sheet.range(ROW.at, state.array(ROW))) ** 2)
     words = where(apart <= TOLERANCE, "conv1d of out: here it is the row again.", "conv1d of out: it is not the row.")
     sheet.put(_BACK.row + 1, 2, words, style.LINE)
@@ -228,8 +226,8 @@ def _checkerboard(sheet: Page, now: _Now) -> None:
         sheet.put(above.row - 1, block.column, title, style.CLASS)
         down, right = sheet.row_number(beside) - 1, sheet.column_number(above) - 1
         rows, columns = along(down), along(right)
-        sheet.fill(beside, rows, _COUNTED)
-        sheet.fill(above, columns, _COUNTED)
+        sheet.fill(beside, rows, NUMBERED)
+        sheet.fill(above, columns, NUMBERED)
         y = sheet.column(beside, np.broadcast_to(rows.value, beside.shape))
         x = sheet.row(above, np.broadcast_to(columns.value, above.shape))
         made = where(count(y, x) == 2, y * x, "")

@@ -124,9 +124,14 @@ def test_every_sample_digit_is_drawn_again(state: WorkbookState) -> None:
     assert apart.diagonal().max() < 0.02
 
 
+CHANGED = ("up_output", "up_length", "up_back", "up_board", "redrawn_error", "redrawn_error")
+"""What each try changes."""
+
+
 def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     with connect(cells.set_cells(path, tmp_path / "tries.xlsx", {})) as fresh:
-        seen = [lessons.perform(fresh, item) for item in state.lesson.tries]
+        tries = zip(state.lesson.tries, CHANGED, strict=True)
+        seen = [lessons.perform(fresh, item, name) for item, name in tries]
     assert [row[0] for row in seen[0][:7]] == [1.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     assert seen[1] == [[9.0]]
     assert seen[2] == [[7.0, 8.0, 7.0]]
