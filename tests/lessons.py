@@ -101,8 +101,8 @@ def tries(path: Path) -> dict[str, str]:
     return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}
 
 
-def perform(book: Any, item: Try) -> list[list[object]]:
-    """Do what a try says in an open workbook, and show what it says to look at.
+def perform(book: Any, item: Try, name: str) -> list[list[object]]:
+    """Do what a try says in an open workbook, and show the cells of a name.
 
     What it checks must not be so before, and must be so after; its answer must begin with one of its choices.
     """
@@ -114,7 +114,7 @@ def perform(book: Any, item: Try) -> list[list[object]]:
     assert holds(book, item.check), f"{item.at}: {item.check} does not hold"
     right = [choice for choice in item.choices if re.match(rf"{re.escape(choice)}\b", item.answer, re.IGNORECASE)]
     assert len(right) == bool(item.choices), f"{item.at}: {item.answer}"
-    return shown(book, item.see)
+    return shown(book, name)
 
 
 def holds(book: Any, check: str) -> bool:

@@ -1,5 +1,6 @@
 """The weights that come with the lessons: what they are worth, and that a spreadsheet program reads as Python does."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,15 @@ def test_handwriting_is_read_as_well_as_the_documentation_says(name: str, least:
     accuracy = float(report.split("%")[0]) / 100
     assert accuracy >= least
     assert f"{accuracy:.2%}" in (Path(__file__).parents[1] / "docs/training.md").read_text(encoding="utf-8")
+
+
+@without_data
+def test_the_autoencoder_draws_as_well_as_the_documentation_says() -> None:
+    report = CliRunner().invoke(main, ["evaluate", "upsampling", "--data", str(DATA), "--hold-out", "0.125"]).output
+    error, share = re.findall(r"error ([\d.]+), ([\d.]+%)", report)[0]
+    assert float(error) < 0.01
+    said = (Path(__file__).parents[1] / "docs/training.md").read_text(encoding="utf-8")
+    assert {error, share} <= set(re.findall(r"[\d.]+\d%?", said))
 
 
 def test_the_first_kernels_of_the_first_lesson_are_still_the_edges() -> None:

@@ -98,6 +98,17 @@ class Input:
         return cls.cell(name, block, float(default), Limits(low, high, whole=True, hint=hint))
 
     @classmethod
+    def one_of(
+        cls, name: str, block: Block, choices: tuple[str | int, ...], default: float | str, hint: str
+    ) -> "Input":
+        """An input of one cell that takes one of a list, which spreadsheet programs drop down.
+
+        >>> Input.one_of("map", Block("Stride", 8, 13, 1, 1), (1, 2), 1.0, "Which map.").limits.takes
+        '1 or 2'
+        """
+        return cls.cell(name, block, default, Limits(choices=choices, hint=hint))
+
+    @classmethod
     def table(cls, name: str, block: Block, default: NDArray[np.float64], limits: Limits) -> "Input":
         """An input of a block of numbers."""
         return cls(name, Placed(name, block.shape, (block,)), limits, default)

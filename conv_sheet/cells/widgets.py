@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style
-from conv_sheet.cells.expr import Expr, all_of, integer, is_number, largest, smallest, where
+from conv_sheet.cells.expr import Expr, all_of, any_of, integer, is_number, largest, smallest, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, InputValue, Limits
 from conv_sheet.cells.page import Content, Page
@@ -50,8 +50,10 @@ def ask(
 
 
 def allowed(item: Input, cell: Expr) -> Expr:
-    """Whether the cell of an input that is a whole number holds what it may."""
+    """Whether the cell of an input that is a whole number, or one of a list, holds what it may."""
     limits = item.limits
+    if limits.choices:
+        return any_of(*(cell == choice for choice in limits.choices))
     return where(is_number(cell), all_of(cell >= limits.low, cell <= limits.high, cell == integer(cell)), False)
 
 

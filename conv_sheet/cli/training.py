@@ -49,7 +49,7 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
 def train(
     lesson: str, data: Path, out: Path | None, plot: Path | None, resume: bool, force: bool, quiet: bool, **recipe: Any
 ) -> None:
-    """Train a lesson's or a spec's network from scratch to classify labelled pictures.
+    """Train a lesson's or a spec's network from scratch to classify labelled pictures, or to draw them again.
 
     Writes the weights of the last epoch, in which the learning rate has fallen to zero. Ctrl-C ends the training early
     with those of the epoch that recognised most of the validation pictures; the same command with --resume goes on.
@@ -69,7 +69,8 @@ def train(
     with _training_bar(quiet) as progress:
         trained = learn(chosen.network, data, Recipe(**recipe), progress, outputs.checkpoint)
     outputs.write(trained)
-    score = f"{trained.accuracy:.2%} of {trained.validated:,} validation pictures"
+    counted = "the pixels of " if trained.redrawn else ""
+    score = f"{trained.accuracy:.2%} of {counted}{trained.validated:,} validation pictures"
     click.echo(f"wrote {outputs.weights}: epoch {trained.epoch}, {score}")
     if not trained.complete:
         done = len(trained.run.history)
@@ -119,25 +120,29 @@ def evaluate(
 ) -> None:
     """Say how many labelled pictures a network recognises, what it takes for what, and its worst mistakes.
 
+    Of a network that draws its input again: how far its pictures are from those that it saw.
+
     \b
     Examples:
       conv-sheet evaluate fastai --data mnist/t10k-images-idx3-ubyte.gz
       conv-sheet evaluate mine.toml --weights mine.npz --data pictures --resize --workbook mistakes.xlsx
     """
     from conv_sheet import lessons
-    from conv_sheet.learning.evaluate import as_text
-    from conv_sheet.learning.evaluate import evaluate as measure
+    from conv_sheet.learning.evaluate import Evaluation, as_text, score
+    from conv_sheet.learning.objective import redraws
     from conv_sheet.learning.recipe import held_out
 
     chosen = lessons.load(lesson)
     if weights is None and not chosen.trained:
         raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
     if workbook is not None:
+        if redraws(chosen.network):
+            raise DataError(f"{lesson} draws pictures and names none: there are no mistakes to show, omit --workbook")
         check_output(workbook, force)
     pictures = held_out(data, chosen.network, hold_out, resize)
-    result = measure(chosen.network, tensors(chosen, weights, pairs), pictures)
+    result = score(chosen.network, tensors(chosen, weights, pairs), pictures)
     echo(as_text(result))
-    if workbook is not None:
+    if workbook is not None and isinstance(result, Evaluation):
         from conv_sheet.sheets.evaluation import pages
         from conv_sheet.xlsx.writer import write
 

@@ -1,4 +1,4 @@
-"""How well a network answers labelled pictures: accuracy, confusions, and the worst mistakes."""
+"""How well a network answers labelled pictures: accuracy, confusions, the worst mistakes; or how well it redraws."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.learning.data import Dataset
+from conv_sheet.learning.objective import redraws, right
 from conv_sheet.network.graph import Network
 from conv_sheet.ops import softmax
-from conv_sheet.ops.losses import cross_entropy
+from conv_sheet.ops.losses import cross_entropy, mse
 
 BATCH = 256
 """Pictures at a time: enough for NumPy, few enough for the memory that their activations take."""
@@ -82,10 +83,33 @@ class Evaluation:
         return [Mistake(n, int(self.dataset.labels[n]), int(self.answers[n]), sure) for n, sure in found]
 
 
+@dataclass(frozen=True)
+class Redrawing:
+    """What an autoencoder draws of the pictures of a dataset: mean squared error, and the share of right pixels."""
+
+    loss: float
+    accuracy: float
+    pictures: int
+
+
+def score(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Evaluation | Redrawing:
+    """How well a network does what it is trained for, with pictures that are `prepared` for it."""
+    if not redraws(network):
+        return evaluate(network, tensors, dataset)
+    drawn, images = _outputs(network, tensors, dataset), dataset.images
+    share = right(network, drawn, images, dataset.labels) / len(dataset)
+    return Redrawing(mse(drawn, images)[0], share, len(dataset))
+
+
+def _outputs(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Array:
+    """What a network makes of pictures, some at a time: scores, or pictures."""
+    parts = (dataset.images[start : start + BATCH] for start in range(0, len(dataset), BATCH))
+    return np.concatenate([network.forward(part, tensors)[network.logits] for part in parts])
+
+
 def evaluate(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Evaluation:
     """What a network with these weights answers to pictures (N, C, H, W) that are `prepared` for it."""
-    parts = (dataset.images[start : start + BATCH] for start in range(0, len(dataset), BATCH))
-    scores = np.concatenate([network.forward(part, tensors)[network.logits] for part in parts])
+    scores = _outputs(network, tensors, dataset)
     return Evaluation(dataset, scores, network.classes or tuple(map(str, range(scores.shape[1]))))
 
 
@@ -93,13 +117,16 @@ def prepared(dataset: Dataset, network: Network) -> Dataset:
     """A dataset as a network reads it: pictures in its size, labels in the order of its classes.
 
     Classes are the same where they have the same name. Data whose classes are numbers may also be for a network that
-    names its classes otherwise: then 0 is its first one. Raises ShapeError where the network is no classifier,
-    DataError where pictures or classes do not fit.
+    names its classes otherwise: then 0 is its first one. An autoencoder takes pictures of any class. Raises ShapeError
+    where the network is neither, DataError where pictures or classes do not fit.
     """
     shape = network.output.out_shape
+    if redraws(network):
+        return dataset.fit(network.input_shape, len(dataset.classes))
     if len(shape) != 1:
         raise ShapeError(
-            f"layer {network.output.name!r} gives {shape}: a network that classifies ends in one number for each class"
+            f"layer {network.output.name!r} gives {shape}: a network that classifies ends in one number for each class,"
+            " one that redraws in a picture as large as its input"
         )
     places = {name: place for place, name in enumerate(network.classes)}
     strangers = [name for name in dataset.classes if name not in places]
@@ -113,8 +140,12 @@ def prepared(dataset: Dataset, network: Network) -> Dataset:
     return dataset.fit(network.input_shape, *shape)
 
 
-def as_text(result: Evaluation, mistakes: int = 10) -> Iterator[str]:
-    """Accuracy, confusion matrix and the worst mistakes as lines for a terminal."""
+def as_text(result: Evaluation | Redrawing, mistakes: int = 10) -> Iterator[str]:
+    """Accuracy, confusion matrix and the worst mistakes as lines for a terminal; of pictures the error alone."""
+    if isinstance(result, Redrawing):
+        pixels = f"{result.accuracy:.2%} of the pixels of {result.pictures:,} pictures are right, black or white"
+        yield f"mean squared error {result.loss:.4f}, {pixels}"
+        return
     count = len(result.dataset)
     yield f"{result.accuracy:.2%} right: {result.right:,} of {count:,} pictures, loss {result.loss:.4f}"
     yield ""

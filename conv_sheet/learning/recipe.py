@@ -9,7 +9,8 @@ from conv_sheet.files import check_free
 from conv_sheet.learning import plot as curves
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset, load_parts, split
-from conv_sheet.learning.evaluate import evaluate, prepared
+from conv_sheet.learning.evaluate import prepared, score
+from conv_sheet.learning.objective import redraws
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
 from conv_sheet.network.weights import save
@@ -73,6 +74,8 @@ class Trained:
     accuracy: float
     validated: int
     """Number of validation pictures."""
+    redrawn: bool = False
+    """Whether the accuracy is that of their pixels."""
 
     @property
     def complete(self) -> bool:
@@ -128,8 +131,8 @@ def train(
         for name, shape in network.parameters.items()
         if shape
     }
-    result = evaluate(network, {**kept, **weights}, validation)
-    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation))
+    result = score(network, {**kept, **weights}, validation)
+    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation), redraws(network))
 
 
 @dataclass(frozen=True)

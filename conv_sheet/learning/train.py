@@ -15,10 +15,10 @@ from conv_sheet.errors import DataError, SpecError
 from conv_sheet.layers import Array
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset
-from conv_sheet.learning.evaluate import evaluate
+from conv_sheet.learning.evaluate import score
+from conv_sheet.learning.objective import loss_of, right
 from conv_sheet.network import weights as files
 from conv_sheet.network.graph import Network
-from conv_sheet.ops.losses import cross_entropy
 from conv_sheet.ops.optim import Adam, Optimizer, cosine
 
 Tensors = Mapping[str, Array]
@@ -92,7 +92,8 @@ def fit(
     progress: Callable[[Progress], None] = lambda _: None,
     checkpoint: Path | None = None,
 ) -> Run:
-    """Train a classifier from `tensors` on, by the cross-entropy of its scores before a last Softmax.
+    """Train a network from `tensors` on: a classifier by the cross-entropy of its scores before a last Softmax, an
+    autoencoder by the mean squared error of what it draws.
 
     Both datasets are `prepared` for the network. `progress` is called after each batch. A `checkpoint` is written
     after each epoch; where the file exists, the run goes on from it, to exactly the weights that it would have had
@@ -150,39 +151,39 @@ class _Course:
         number, settings = len(run.history), self.settings
         rng = np.random.default_rng((settings.seed, number))
         order, starts = rng.permutation(len(self.train)), range(0, len(self.train), settings.batch_size)
-        tensors, state, seen, loss_sum, right = dict(run.tensors), run.state, 0, 0.0, 0
+        tensors, state, seen, loss_sum, well = dict(run.tensors), run.state, 0, 0.0, 0.0
         validated = run.history[-1].validation_accuracy if run.history else None
         for step, start in enumerate(starts, number * len(starts)):
             steps = settings.epochs * len(starts)
             part = self.train.take(order[start : start + settings.batch_size])
-            loss, scores, gradients = self._gradients(tensors, part, rng)
+            loss, count, gradients = self._gradients(tensors, part, rng)
             parameters = {name: tensors[name] for name in self.names}
             parameters, state = settings.optimizer.step(parameters, gradients, state, cosine(step / steps))
             tensors |= parameters
             seen, loss_sum = seen + len(part), loss_sum + loss * len(part)
-            right += int(np.count_nonzero(scores.argmax(axis=1) == part.labels))
-            self.progress(Progress(step + 1, steps, number + 1, loss_sum / seen, right / seen, validated))
-        result = evaluate(self.network, tensors, self.validation)
-        epoch = Epoch(loss_sum / seen, right / seen, result.loss, result.accuracy)
+            well += count
+            self.progress(Progress(step + 1, steps, number + 1, loss_sum / seen, well / seen, validated))
+        result = score(self.network, tensors, self.validation)
+        epoch = Epoch(loss_sum / seen, well / seen, result.loss, result.accuracy)
         better = all(_merit(epoch) > _merit(before) for before in run.history)
         return Run(tensors, state, tensors if better else run.best, (*run.history, epoch))
 
     def _gradients(
         self, tensors: Tensors, part: Dataset, rng: np.random.Generator
-    ) -> tuple[float, Array, dict[str, Array]]:
-        """Loss and scores of a batch, and the gradients of the parameters that change."""
+    ) -> tuple[float, float, dict[str, Array]]:
+        """Loss of a batch, how many of its pictures are right, and the gradients of the parameters that change."""
         network, augmentation = self.network, self.settings.augmentation
         images = part.images if augmentation is None else augmentation(part.images, rng)
         training = dict(tensors)
         for node in network.nodes:
             training |= node.full(node.layer.while_training(rng))
         values = network.forward(images, training)
-        scores = values[network.logits]
-        loss, gradient = cross_entropy(scores, part.labels)
+        answer = values[network.logits], images, part.labels
+        loss, gradient = loss_of(network, *answer)
         if not math.isfinite(loss):
             raise SpecError(f"the loss has become {loss}: try a learning rate below {self.settings.optimizer.lr:g}")
         gradients = network.backward(gradient, values, training, start=network.logits, wanted=self.names)
-        return loss, scores, {name: gradients[name] for name in self.names}
+        return loss, right(network, *answer), {name: gradients[name] for name in self.names}
 
 
 def _merit(epoch: Epoch) -> tuple[float, float]:

@@ -30,9 +30,11 @@ from conv_sheet.sheets.lessons import (
     masks,
     norms,
     pooling,
+    redrawn,
     steps,
     stride,
     transposed,
+    upsample,
 )
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.saliency import saliency
@@ -57,6 +59,8 @@ _LESSONS: tuple[Sheet, ...] = (
     stride.SHEET,
     pooling.SHEET,
     worksheet.SHEET,
+    upsample.SHEET,
+    redrawn.SHEET,
 )
 """Sheets that a spec can ask for."""
 

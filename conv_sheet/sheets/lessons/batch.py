@@ -13,6 +13,7 @@ from conv_sheet.cells.page import Content, Mark, Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets.lessons.looks import NUMBERED, TENTHS
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -47,12 +48,10 @@ _LABELS = _LEFT + _WIDTH + 2
 """Column of the statistics' labels; their numbers stand in the columns behind it."""
 _STEPS = 30
 """Batches that are followed."""
-NUMBERED = replace(style.SIDE, size=9)
 _SHARE = replace(style.ASKED, format="General")
 _WHOLE = replace(style.NUMBER, horizontal="center")
 _PRECISE = replace(style.DECIMAL, horizontal="center")
 _BOLD = replace(_PRECISE, bold=True)
-TENTHS = replace(style.WHOLE, format="0.0")
 _TYPED = replace(style.TYPED, horizontal="center")
 
 
@@ -65,11 +64,12 @@ _COUNT, _MEAN, _VARIANCE, _RUNNING_MEAN, _RUNNING_VARIANCE, _NEXT_MEAN, _NEXT_VA
 _USED_MEAN, _USED_VARIANCE, _WEIGHT, _BIAS = map(_statistic, range(16, 20))
 _AFTER_MEAN, _AFTER_VARIANCE = map(_statistic, range(21, 23))
 
-MODE = Input.cell(
+MODE = Input.one_of(
     "batch_mode",
     Block(BATCH, 5, 6, 1, 1),
+    (TRAIN, EVAL, FROZEN),
     TRAIN,
-    Limits(choices=(TRAIN, EVAL, FROZEN), hint="What the layer is told: train(), eval(), or that nothing is to learn."),
+    "What the layer is told: train(), eval(), or that nothing is to learn.",
 )
 MOMENTUM = Input.cell(
     "batch_momentum",

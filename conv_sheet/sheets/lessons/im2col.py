@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, smallest, sumproduct, text, where
+from conv_sheet.cells.expr import Expr, Operand, all_of, count, smallest, sumproduct, text, where
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index
@@ -18,6 +18,7 @@ from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets.addresses import TOLERANCE
+from conv_sheet.sheets.lessons.looks import NUMBERED, OUTPUT
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -47,7 +48,7 @@ ANY = Limits(-9, 9, whole=True, hint="A whole number from -9 to 9.")
 
 def choice(name: str, at: Block, most: int, hint: str) -> Input:
     """An input of one cell that takes a number from 1, out of a list."""
-    return Input.cell(name, at, 1.0, Limits(choices=tuple(range(1, most + 1)), hint=hint))
+    return Input.one_of(name, at, tuple(range(1, most + 1)), 1.0, hint)
 
 
 WINDOW = choice("im2col_window", Block(IM2COL, 5, 7, 1, 1), WINDOWS, f"Which window: from 1 to {WINDOWS}.")
@@ -168,7 +169,7 @@ def _columns(sheet: Page, state: WorkbookState, now: Chosen) -> None:
         here = sheet.row(COLUMNS.part(-1, 0, 1, WINDOWS), names) == now.window
         sheet.marks.append(Mark(part, here.formula, line=style.INK))
     above = COLUMNS.part(-1, 0, 1, WINDOWS)
-    sheet.fill(above, names[np.newaxis], style.SIDE)
+    sheet.fill(above, names[np.newaxis], NUMBERED)
     sheet.marks.append(Mark(above, (sheet.each(above, names[np.newaxis]) == now.window).formula, style.AMBER))
     cells = columns(state)
     sheet.fill_each(COLUMNS, lambda r, p: _pixel(sheet, r, p, cells[r, p]), style.WHOLE)
@@ -198,7 +199,7 @@ def _matrix(sheet: Page, state: WorkbookState, now: Chosen) -> None:
     sheet.input(WEIGHTS, weights, style.TYPED)
     rows = matrix(state)
     numbers = np.arange(1.0, MAPS + 1)[:, np.newaxis]
-    sheet.fill(beside, numbers, style.SIDE)
+    sheet.fill(beside, numbers, NUMBERED)
     sheet.marks.append(Mark(beside, (sheet.each(beside, numbers) == now.map).formula, style.AMBER))
 
     def weight(o: int, r: int) -> Expr:
@@ -217,7 +218,11 @@ def _matrix(sheet: Page, state: WorkbookState, now: Chosen) -> None:
         if o != c:
             sheet.marks.append(Mark(kernel, (now.groups == CHANNELS).formula, style.PAD))
         sheet.scales.append(((kernel,), style.diverging(bound.absolute)))
-    sheet.names["im2col_matrix"] = MATRIX
+    at = Block(IM2COL, MATRIX.last_row + 1, MATRIX.last_column, 1, 1)
+    sheet.put(at.row, MATRIX.column, "weights that count", style.LINE)
+    size = MAPS * ROWS
+    sheet.put(at.row, at.column, where(now.groups == CHANNELS, size / CHANNELS, size), style.RESULT)
+    sheet.names |= {"im2col_matrix": MATRIX, "im2col_counted": at}
 
 
 def _product(sheet: Page, state: WorkbookState, now: Chosen) -> Array:
@@ -229,7 +234,7 @@ def _product(sheet: Page, state: WorkbookState, now: Chosen) -> Array:
     ]
     made = functools.reduce(operator.add, terms)
     sheet.span(_MIDDLE - 2, COLUMNS.column, COLUMNS.last_column + 2, "4  One product", style.HEADING)
-    sheet.fill(PRODUCT, made, RESULT)
+    sheet.fill(PRODUCT, made, OUTPUT)
     y, x = sheet.row_number(PRODUCT), sheet.column_number(PRODUCT)
     sheet.marks.append(Mark(PRODUCT, all_of(y == now.map, x == now.window).formula, style.AMBER))
     sheet.names["im2col_product"] = PRODUCT
@@ -244,7 +249,7 @@ def _maps(sheet: Page, state: WorkbookState, now: Chosen, product: Array) -> Non
     apart: list[Expr] = []
     for o, (out, direct) in enumerate(zip(_OUT, _DIRECT, strict=True)):
         widgets.caption(sheet, out, f"map {o + 1}", style.CLASS)
-        values = sheet.fill_each(out, partial(_place, sheet, o, product[o]), RESULT)
+        values = sheet.fill_each(out, partial(_place, sheet, o, product[o]), OUTPUT)
         y, x = sheet.row_number(out), sheet.column_number(out)
         here = all_of(now.map == o + 1, (y - 1) * OUT + x == now.window)
         sheet.marks.append(Mark(out, here.formula, style.AMBER))
@@ -289,7 +294,7 @@ def _written(sheet: Page, state: WorkbookState, now: Chosen, product: Array) -> 
     """The cell of the product that is chosen, as the sum that it is: a line for each channel."""
     sheet.put(_MIDDLE - 2, _COSTS, "The amber cell, written out", style.HEADING)
     rows, cells = sheet.range(MATRIX, matrix(state)), sheet.range(COLUMNS, columns(state))
-    there = all_of(among(now.map, MAP), among(now.window, WINDOW))
+    there = all_of(widgets.allowed(MAP, now.map), widgets.allowed(WINDOW, now.window))
     value = where(there, index(sheet.range(PRODUCT, product), now.map, now.window), "")
     at = Block(IM2COL, _MIDDLE + CHANNELS, _COSTS, 1, 1)
     for c in range(CHANNELS):
@@ -301,11 +306,6 @@ def _written(sheet: Page, state: WorkbookState, now: Chosen, product: Array) -> 
     sheet.put(at.row, at.column - 1, "=", style.GLYPH)
     sheet.put(at.row, at.column, value, style.RESULT)
     sheet.names["im2col_value"] = at
-
-
-def among(cell: Expr, item: Input) -> Expr:
-    """Whether a cell holds one of an input's choices."""
-    return any_of(*(cell == choice for choice in item.limits.choices))
 
 
 def _copies(sheet: Page) -> None:

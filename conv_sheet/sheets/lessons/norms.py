@@ -12,7 +12,8 @@ from conv_sheet.cells.page import Mark, Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets.lessons.batch import EPS, NUMBERED, TENTHS
+from conv_sheet.sheets.lessons.batch import EPS
+from conv_sheet.sheets.lessons.looks import NUMBERED, TENTHS
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -52,19 +53,22 @@ _OUT_LEFT = _USED_MEAN.last_column + 4
 _BELOW = _TOP + CHANNELS * _PITCH + 1
 
 
-def _choice(name: str, column: int, first: float, choices: tuple[int, ...], hint: str) -> Input:
-    return Input.cell(name, Block(NORMS, 5, column, 1, 1), first, Limits(choices=choices, hint=hint))
-
-
-KIND = Input.cell(
-    "norms_kind",
-    Block(NORMS, 5, 6, 1, 1),
-    BATCH,
-    Limits(choices=(BATCH, LAYER, INSTANCE, GROUP), hint="Which norm."),
+KIND = Input.one_of("norms_kind", Block(NORMS, 5, 6, 1, 1), (BATCH, LAYER, INSTANCE, GROUP), BATCH, "Which norm.")
+GROUPS = Input.one_of("norms_groups", Block(NORMS, 5, 16, 1, 1), (1, 2, 4), 2.0, "Groups of a group norm: 1, 2 or 4.")
+PICTURE = Input.one_of(
+    "norms_picture",
+    Block(NORMS, 5, 23, 1, 1),
+    tuple(range(1, PICTURES + 1)),
+    1.0,
+    f"Which picture: from 1 to {PICTURES}.",
 )
-GROUPS = _choice("norms_groups", 16, 2.0, (1, 2, 4), "Groups of a group norm: 1, 2 or 4.")
-PICTURE = _choice("norms_picture", 23, 1.0, tuple(range(1, PICTURES + 1)), f"Which picture: from 1 to {PICTURES}.")
-CHANNEL = _choice("norms_channel", 30, 2.0, tuple(range(1, CHANNELS + 1)), f"Which channel: from 1 to {CHANNELS}.")
+CHANNEL = Input.one_of(
+    "norms_channel",
+    Block(NORMS, 5, 30, 1, 1),
+    tuple(range(1, CHANNELS + 1)),
+    2.0,
+    f"Which channel: from 1 to {CHANNELS}.",
+)
 _INDICES = tuple(np.ndindex(PICTURES, CHANNELS))
 VALUES = Input(
     "norms_values",

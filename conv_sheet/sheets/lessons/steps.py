@@ -3,13 +3,12 @@
 import functools
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, sumproduct, text, where
+from conv_sheet.cells.expr import Expr, Operand, all_of, sumproduct, text, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index
@@ -17,6 +16,7 @@ from conv_sheet.cells.page import Mark, Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets.lessons.looks import NUMBERED, OUTPUT
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -38,8 +38,7 @@ _LINES = (
     "Lay the kernel on a window of the picture. Multiply each pair of numbers, add the nine products: one number.",
     "Numbers in boxes are yours. Choose where the window stands: amber shows it in the picture and in the sums.",
 )
-_ZOOM, _LEFT, _PANEL, _LABEL, _LAST = 120, 2, 11, 9, 44
-_OUTPUT = replace(style.RESULT, fill=style.PALE)
+_ZOOM, _LEFT, _PANEL, _LABEL, _LAST = 110, 2, 11, 9, 48
 _TOP, _WRITTEN, _BELOW = 7, 12, 18
 _SAID = 5
 """Columns before a sum that is written out."""
@@ -56,18 +55,18 @@ def _numbers(name: str, block: Block, first: Sequence[Sequence[float]]) -> Input
 
 
 def _place(name: str, at: Block, most: int, words: str) -> Input:
-    choices = tuple(range(1, most + 1))
-    return Input.cell(name, at, 1.0, Limits(choices=choices, hint=f"{words}: from 1 to {most}."))
+    return Input.one_of(name, at, tuple(range(1, most + 1)), 1.0, f"{words}: from 1 to {most}.")
 
 
 ROW = _place("steps_row", _behind(_TOP - 1), OUT, "The first row of the window")
 COLUMN = _place("steps_column", _behind(_TOP), OUT, "The first column of the window")
 _VALUE_AT = _behind(_TOP + 1)
-OPERATION = Input.cell(
+OPERATION = Input.one_of(
     "steps_operation",
     Block(STEPS, _WRITTEN + 1, _LEFT, 1, 1),
+    (CORRELATION, CONVOLUTION),
     CORRELATION,
-    Limits(choices=(CORRELATION, CONVOLUTION), hint="The kernel as it is, or turned by half a turn."),
+    "The kernel as it is, or turned by half a turn.",
 )
 PICTURE = _numbers("steps_picture", Block(STEPS, _TOP, _LEFT + _PANEL + 2, SIZE, SIZE), _PICTURE)
 WEIGHT = _numbers("steps_kernel", PICTURE.at.part(0, SIZE + 2, KERNEL, KERNEL), _WEIGHTS)
@@ -135,11 +134,6 @@ def _result(sheet: Page, at: Block, label: str, content: Expr) -> Expr:
     return sheet.cell(at, content.value)
 
 
-def _among(cell: Expr, item: Input) -> Expr:
-    """Whether the cell holds one of an input's choices."""
-    return any_of(*(cell == choice for choice in item.limits.choices))
-
-
 # -- a picture and a kernel --------------------------------------------------------------------------------------------
 
 
@@ -157,8 +151,8 @@ def _window(sheet: Page, state: WorkbookState) -> _Window:
     numbers = np.arange(1.0, SIZE + 1)
     above, beside = block.part(-1, 0, 1, SIZE), block.part(0, -1, SIZE, 1)
     widgets.caption(sheet, above, "the picture", style.CLASS)
-    sheet.fill(above, numbers[np.newaxis], style.SIDE)
-    sheet.fill(beside, numbers[:, np.newaxis], style.SIDE)
+    sheet.fill(above, numbers[np.newaxis], NUMBERED)
+    sheet.fill(beside, numbers[:, np.newaxis], NUMBERED)
     sheet.input(PICTURE, state.array(PICTURE), style.TYPED)
     y, x = sheet.column(beside, numbers), sheet.row(above, numbers)
     inside = all_of(y >= row, y < row + KERNEL, x >= column, x < column + KERNEL)
@@ -193,7 +187,7 @@ def _maps(sheet: Page, state: WorkbookState, used: Array, turned: list[list[Expr
     picture = state.array(PICTURE)
     made = sumproduct(sheet.windows(PICTURE.at, (KERNEL, KERNEL), picture), sheet.range(_USED, used))
     _title(sheet, _OUT, "the output")
-    sheet.fill(_OUT, made, _OUTPUT)
+    sheet.fill(_OUT, made, OUTPUT)
     pixels = _cells(sheet, PICTURE.at, picture)
 
     def other(y: int, x: int) -> Expr:
@@ -221,6 +215,12 @@ def _products(pairs: Sequence[tuple[Expr, Expr]], made: Expr) -> Expr:
     return text(*pieces, " = ", made)
 
 
+def _say(sheet: Page, line: Block, label: str, products: Expr) -> None:
+    """A sum that is written out, behind its label."""
+    sheet.span(line.row, line.column, line.column + _SAID - 1, label, style.LINE)
+    sheet.span(line.row, line.column + _SAID, line.last_column, products, style.CODE)
+
+
 def _written(sheet: Page, state: WorkbookState, now: _Window, used: Array, out: Array) -> None:
     """The sum of each window with its numbers; that of the chosen one is amber."""
     pixels, weights, made = (
@@ -232,8 +232,7 @@ def _written(sheet: Page, state: WorkbookState, now: _Window, used: Array, out: 
     for number, (y, x) in enumerate(np.ndindex(OUT, OUT), 1):
         pairs = [(pixels[y + i][x + j], weights[i][j]) for i, j in np.ndindex(KERNEL, KERNEL)]
         line = Block(STEPS, _WRITTEN + number, first, 1, _LAST - first + 1)
-        sheet.put(line.row, first, f"row {y + 1}, column {x + 1}", style.LINE)
-        sheet.put(line.row, first + _SAID, _products(pairs, made[y][x]), style.CODE)
+        _say(sheet, line, f"row {y + 1}, column {x + 1}", _products(pairs, made[y][x]))
         here = all_of(now.row == y + 1, now.column == x + 1).formula
         sheet.marks.append(Mark(line, here, style.AMBER))
         sheet.marks.append(Mark(_OUT.part(y, x, 1, 1), here, style.AMBER))
@@ -241,7 +240,7 @@ def _written(sheet: Page, state: WorkbookState, now: _Window, used: Array, out: 
 
 def _value(sheet: Page, now: _Window, out: Array) -> None:
     """The number that the chosen window becomes."""
-    there = all_of(_among(now.row, ROW), _among(now.column, COLUMN))
+    there = all_of(widgets.allowed(ROW, now.row), widgets.allowed(COLUMN, now.column))
     value = where(there, index(sheet.range(_OUT, out), now.row, now.column), "")
     _result(sheet, _VALUE_AT, "it becomes", value)
     sheet.names["steps_value"] = _VALUE_AT
@@ -263,8 +262,8 @@ def _places(sheet: Page, state: WorkbookState) -> None:
     sheet.merged(Block(STEPS, _PLACES_AT.row + 1, _LEFT, 2, _PANEL - 1), words, style.TEXT)
     numbers = np.arange(1.0, MOST + 1)
     above, beside = _PLACES.part(-1, 0, 1, MOST), _PLACES.part(0, -1, MOST, 1)
-    lines = sheet.fill_each(beside, lambda y, _: where(count > y, y + 1, ""), style.SIDE)
-    sheet.fill(above, numbers[np.newaxis], style.SIDE)
+    lines = sheet.fill_each(beside, lambda y, _: where(count > y, y + 1, ""), NUMBERED)
+    sheet.fill(above, numbers[np.newaxis], NUMBERED)
     y, x = sheet.column(beside, lines), sheet.row(above, numbers)
     drawn = where(y == "", "", where(x > rows, "", x))
     sheet.fill(_PLACES, drawn, style.WHOLE)
@@ -294,13 +293,12 @@ def _signal(sheet: Page, state: WorkbookState, now: _Window) -> None:
     pairs = [
         [(pixels[n + i], where(now.turned, typed[-1 - i], typed[i])) for i in range(KERNEL)] for n in range(_LINE.width)
     ]
-    made = sheet.fill_each(_LINE, lambda _, n: _summed(pixel * weight for pixel, weight in pairs[n]), _OUTPUT)
+    made = sheet.fill_each(_LINE, lambda _, n: _summed(pixel * weight for pixel, weight in pairs[n]), OUTPUT)
     (sums,) = _cells(sheet, _LINE, made)
     sheet.names["steps_line"] = _LINE
     for n, terms in enumerate(pairs):
         line = Block(STEPS, block.row + 2 + n, first, 1, _LAST - first + 1)
-        sheet.put(line.row, first, f"place {n + 1}", style.LINE)
-        sheet.put(line.row, first + _SAID, _products(terms, sums[n]), style.CODE)
+        _say(sheet, line, f"place {n + 1}", _products(terms, sums[n]))
         here = (place == n + 1).formula
         sheet.marks += [
             Mark(line, here, style.AMBER),

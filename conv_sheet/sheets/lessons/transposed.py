@@ -25,11 +25,9 @@ from conv_sheet.sheets.lessons.im2col import (
     KERNEL,
     MAPS,
     OUT,
-    RESULT,
     ROWS,
     SIZE,
     WINDOWS,
-    among,
     choice,
     columns,
     grouped,
@@ -37,6 +35,7 @@ from conv_sheet.sheets.lessons.im2col import (
     said,
     source,
 )
+from conv_sheet.sheets.lessons.looks import NUMBERED, OUTPUT
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -153,7 +152,7 @@ def _product(sheet: Page, state: WorkbookState, gradient: Array, pixel: _Pixel) 
     ]
     made = functools.reduce(operator.add, terms)
     sheet.put(_MIDDLE - 2, _COPIES.column, "3  One product", style.HEADING)
-    sheet.fill(_COPIES, made, RESULT)
+    sheet.fill(_COPIES, made, OUTPUT)
     r, p = sheet.row_number(_COPIES) - 1, sheet.column_number(_COPIES) - 1
     place = r % (KERNEL * KERNEL)
     here = all_of(
@@ -172,8 +171,8 @@ def _added(sheet: Page, copies: Array, pixel: _Pixel) -> list[Array]:
     widgets.glyph(sheet, _COPIES, "→", 1)
     maps = []
     for c, block in enumerate(_PIXELS):
-        sheet.put(block.row, block.column - 1, c + 1, style.SIDE)
-        maps.append(sheet.fill_each(block, partial(_sum, sheet, copies, c), RESULT))
+        sheet.put(block.row, block.column - 1, c + 1, NUMBERED)
+        maps.append(sheet.fill_each(block, partial(_sum, sheet, copies, c), OUTPUT))
         sheet.marks.append(Mark(block, pixel.among(block, sheet, pixel.channel == c + 1).formula, style.AMBER))
         sheet.names[f"back_pixels_{c + 1}"] = block
     return maps
@@ -188,7 +187,7 @@ def _sum(sheet: Page, copies: Array, c: int, y: int, x: int) -> Expr:
 def _count(sheet: Page, pixel: _Pixel) -> None:
     """How many copies the chosen pixel has."""
     _, row, column = pixel
-    there = all_of(among(row, ROW), among(column, COLUMN))
+    there = all_of(widgets.allowed(ROW, row), widgets.allowed(COLUMN, column))
     copies = smallest(row, KERNEL, OUT, SIZE + 1 - row) * smallest(column, KERNEL, OUT, SIZE + 1 - column)
     sheet.put(_COUNT.row, _COUNT.column, where(there, copies, ""), style.RESULT)
     sheet.put(_COUNT.row, _COUNT.column - 5, "copies that are added", style.LINE)
@@ -208,7 +207,7 @@ def _convolution(sheet: Page, state: WorkbookState, groups: Expr, pixel: _Pixel,
         sheet.put(padded.row - 1, padded.column, f"map {o + 1}, zeros around it", style.NOTE)
         for y, x in inner.margin(around, around, around, around):
             sheet.put(*inner.position(y, x), 0, style.BORDER)
-        sheet.fill(inner, sheet.each(_MAPS[o], upstream[o]), RESULT)
+        sheet.fill(inner, sheet.each(_MAPS[o], upstream[o]), OUTPUT)
         down, right = sheet.row_number(padded) - pixel.row, sheet.column_number(padded) - pixel.column
         inside = all_of(down >= 0, down < KERNEL, right >= 0, right < KERNEL)
         sheet.marks.append(Mark(padded, inside.formula, style.AMBER))
@@ -218,7 +217,7 @@ def _convolution(sheet: Page, state: WorkbookState, groups: Expr, pixel: _Pixel,
         windows = sheet.windows(padded, (KERNEL, KERNEL), np.pad(upstream[o], around))
         parts.append(sumproduct(windows, sheet.range(half, kernel)))
     made = functools.reduce(operator.add, parts)
-    sheet.fill(_CONVOLVED, made, RESULT)
+    sheet.fill(_CONVOLVED, made, OUTPUT)
     sheet.marks.append(Mark(_CONVOLVED, pixel.among(_CONVOLVED, sheet).formula, style.AMBER))
     widgets.glyph(sheet, _CONVOLVED.part(0, -4, SIZE, 1), "=")
     sheet.names["back_convolved"] = _CONVOLVED
@@ -227,7 +226,7 @@ def _convolution(sheet: Page, state: WorkbookState, groups: Expr, pixel: _Pixel,
         for block, maps in zip(_PIXELS, pixels, strict=True)
     ]
     line = Block(TRANSPOSED, _PADDED[-1].last_row + 2, _RIGHT, 1, 10)
-    said(sheet, line, where(among(pixel.channel, CHANNEL), choose(pixel.channel, *apart), 1))
+    said(sheet, line, where(widgets.allowed(CHANNEL, pixel.channel), choose(pixel.channel, *apart), 1))
 
 
 def _half_turned(sheet: Page, state: WorkbookState, groups: Expr, channel: Expr, o: int, y: int, x: int) -> Expr:
@@ -237,7 +236,7 @@ def _half_turned(sheet: Page, state: WorkbookState, groups: Expr, channel: Expr,
         grouped(groups, o, c, sheet.near(im2col.KERNELS[o * CHANNELS + c].part(*at, 1, 1), weights[o, c][at]))
         for c in range(CHANNELS)
     )
-    return where(among(channel, CHANNEL), choose(channel, *cells), 0)
+    return where(widgets.allowed(CHANNEL, channel), choose(channel, *cells), 0)
 
 
 # -- the kernels -------------------------------------------------------------------------------------------------------
@@ -256,7 +255,7 @@ def _kernels(sheet: Page, state: WorkbookState, groups: Expr, gradient: Array) -
         return grouped(groups, o, r // (KERNEL * KERNEL), met)
 
     numbers = np.arange(1.0, MAPS + 1)[:, np.newaxis]
-    sheet.fill(_WEIGHTS.part(0, -1, MAPS, 1), numbers, style.SIDE)
+    sheet.fill(_WEIGHTS.part(0, -1, MAPS, 1), numbers, NUMBERED)
     made = sheet.fill_each(_WEIGHTS, weight, style.WHOLE)
     widgets.signed(sheet, _WEIGHTS.part(-1, ROWS - 1, 1, 1), [(_WEIGHTS, made)])
     words = "the gradient's rows times the rows of windows: each weight meets four pixels"

@@ -84,16 +84,21 @@ def test_places_are_counted_and_drawn(book: Any, rows: int, side: int) -> None:
     assert ("No place" in lessons.texts(book, "Steps")) == (len(windows) == 0)
 
 
-EXPECTED = ([[2.0]], [[6.0]], [[-3.0, -2.0], [0.0, -1.0]], [[0.0]], [[3.0]], [[-3.0, -2.0, 1.0, 3.0]])
+TURNED = [[-3.0, -2.0], [0.0, -1.0]]
+EXPECTED: list[tuple[str, list[list[float]]]] = [
+    *[("steps_value", [[2.0]]), ("steps_value", [[6.0]]), ("steps_out", TURNED), ("steps_differ", [[0.0]])],
+    *[("steps_places", [[3.0]]), ("steps_line", [[-3.0, -2.0, 1.0, 3.0]])],
+]
+"""What each try changes, and what then stands there."""
 
 
 def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     with connect(cells.set_cells(path, tmp_path / "tries.xlsx", {})) as fresh:
-        seen = [lessons.perform(fresh, item) for item in state.lesson.tries]
-    assert tuple(seen) == EXPECTED
+        for item, (name, expected) in zip(state.lesson.tries, EXPECTED, strict=True):
+            assert lessons.perform(fresh, item, name) == expected
     kernel = np.array([[1.0, 0, -1]] * 3)
     first = state.array(steps.PICTURE)
-    np.testing.assert_array_equal(EXPECTED[2], by_torch(first, kernel, steps.CONVOLUTION))
+    np.testing.assert_array_equal(TURNED, by_torch(first, kernel, steps.CONVOLUTION))
 
 
 def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:

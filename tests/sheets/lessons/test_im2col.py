@@ -62,6 +62,8 @@ def test_both_ways_and_back(book: Any, groups: int) -> None:
     maps, pixels, weights = by_torch(groups)
     columns = F.unfold(torch.tensor(PIXELS)[None], 2)[0]
     assert_close(lessons.numbers(book, "im2col_columns"), columns)
+    counted = torch.ones(2, 2 // groups, 2, 2).numel()
+    assert lessons.numbers(book, "im2col_counted").item() == counted
     assert_close(lessons.numbers(book, "im2col_matrix") @ columns.numpy(), maps.reshape(2, 4))
     assert_close(lessons.numbers(book, "im2col_product"), maps.reshape(2, 4))
     assert_close(planes(book, "im2col_out"), maps)
@@ -115,18 +117,20 @@ def test_where_each_pixel_goes(book: Any) -> None:
 
 
 EXPECTED = [
-    [[4.0]],
-    [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]],
-    [[1.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]],
-    [[pytest.approx(14_400 / 784)]],
-    [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 0.0]],
-    [[4.0]],
+    ("im2col_value", [[4.0]]),
+    ("im2col_copies", [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]),
+    ("im2col_counted", [[8.0]]),
+    ("copies_times", [[pytest.approx(14_400 / 784)]]),
+    ("back_pixels_1", [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 0.0]]),
+    ("back_count", [[4.0]]),
 ]
+"""What each try changes, and what then stands there."""
 
 
 def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     with connect(cells.set_cells(path, tmp_path / "tries.xlsx", {})) as fresh:
-        assert [lessons.perform(fresh, item) for item in state.lesson.tries] == EXPECTED
+        for item, (name, expected) in zip(state.lesson.tries, EXPECTED, strict=True):
+            assert lessons.perform(fresh, item, name) == expected
         shown = [value for row in lessons.shown(fresh, "im2col_columns") for value in row]
         assert shown.count(9.0) == 4
 
