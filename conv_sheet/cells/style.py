@@ -53,7 +53,7 @@ LEGIBLE = 9.0
 
 @dataclass(frozen=True)
 class Style:
-    """How a cell looks. `line` is the colour of a thin border on all sides."""
+    """How a cell looks. `line` is the colour of a thin or dashed border on all sides."""
 
     size: float = 8
     bold: bool = False
@@ -62,6 +62,7 @@ class Style:
     color: str = INK
     fill: str | None = None
     line: str | None = None
+    dashed: bool = False
     format: str = "General"
     horizontal: str | None = None
     vertical: str = "center"
@@ -95,7 +96,7 @@ WEIGHT = replace(SCORE, line=EDIT_LINE, format="0.00;-0.00;0")
 SETTING = replace(ACTIVATION, color=EDIT, line=EDIT_LINE, format="General")
 GRADIENT = replace(SCORE, format=_HUNDREDTHS)
 FOLLOWER = Style(size=9, bold=True, wrap=True, vertical="top")
-PADDING = replace(ACTIVATION, color=GREY, fill=PAD, format="0")
+PADDING = replace(ACTIVATION, color=GREY, fill=PAD, line=GREY, dashed=True, format="0")
 COPY = replace(PADDING, format=_TENTHS)
 ENGINE = replace(ACTIVATION, italic=True)
 ENGINE_SCORE = replace(SCORE, italic=True)

@@ -88,7 +88,7 @@ def calculation(
             widgets.shades(sheet, stage.out.blocks, stage.border.top)
         label_maps(sheet, stage)
         label_vector(sheet, stage, layout.network.classes)
-        _border(sheet, stage.out, stage.border)
+        _border(sheet, layout, stage)
         if stage.nodes:
             scale(sheet, stage.out, values["out"], scale_of(layout, stage))
 
@@ -126,6 +126,8 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     return style.WARM_SCALE if shown in layout.network.non_negative else None
 
 
+_NAMED = 24
+"""Columns of a map over which its own name and what its border is for have room beside each other."""
 _EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
 
 
@@ -228,11 +230,12 @@ def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
             sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS_BESIDE)
 
 
-def _border(sheet: Page, placed: Placed, border: Border) -> None:
-    """Zeros around each map for the layers that read it."""
+def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
+    """Zeros around each map for the layers that read it, and their names over the first, where there is room."""
+    placed, border = stage.out, stage.border
     if border == Border():
         return
-    _, height, width = placed.shape
+    channels, height, width = placed.shape
     outside = [
         (y, x)
         for y in range(-border.top, height + border.bottom)
@@ -242,6 +245,11 @@ def _border(sheet: Page, placed: Placed, border: Border) -> None:
     for block in placed.blocks:
         for y, x in outside:
             sheet.put(*block.position(y, x), 0.0, style.PADDING)
+    if width >= _NAMED and (stage.nodes or channels != len(style.LIGHTS)):
+        readers = [other.name for other in layout.stages if other.nodes and stage.name in other.inputs]
+        first = placed.blocks[0]
+        text = f"the border is read by {', '.join(readers)} only"
+        sheet.put(first.row - border.top - 1, first.last_column + border.right, text, style.CHANNEL)
 
 
 def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:

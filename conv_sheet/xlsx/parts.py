@@ -221,7 +221,7 @@ class _Styles:
             if look.fill:
                 cell.fill = PatternFill("solid", fgColor=f"FF{look.fill}")
             if look.line:
-                cell.border = box(look.line)
+                cell.border = box(look.line, look.dashed)
             cell.number_format = look.format
             cell.alignment = Alignment(
                 horizontal=look.horizontal,
@@ -256,7 +256,7 @@ class Formatted:
         return tree
 
 
-def box(color: str) -> Border:
-    """A thin line of one colour on all sides."""
-    side = Side("thin", color=f"FF{color}")
+def box(color: str, dashed: bool = False) -> Border:
+    """A line of one colour on all sides."""
+    side = Side("dashed" if dashed else "thin", color=f"FF{color}")
     return Border(left=side, right=side, top=side, bottom=side)

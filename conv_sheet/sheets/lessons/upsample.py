@@ -30,7 +30,7 @@ _LARGEST = (SIDE - 1) * WIDEST_STRIDE + LARGEST_KERNEL
 _EVEN_LARGEST = SIDE * WIDEST_STRIDE
 _LINES = (
     "Every number lays down the kernel, times itself, a stride further on. Where kernels overlap, they add up.",
-    "Choose stride and kernel size. The row and the kernel in blue boxes are yours.",
+    "Choose stride and kernel size. The row and the kernel in boxes are yours.",
 )
 _ZOOM, _LAST, _TOP = 110, 48, 10
 _NUMBERS = Limits(-9, 9, whole=True, hint="A whole number from -9 to 9.")
