@@ -65,6 +65,19 @@ def test_libreoffice_recalculates_several_workbooks_at_once(liar: Path, tmp_path
     assert [cells.values(out, "Network")["A2"] for out in outs] == [TRUTH, 15]
 
 
+def test_a_libreoffice_that_hangs_is_an_error_and_the_next_one_answers(
+    liar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libreoffice.recalculate([liar], tmp_path / "first")
+    with monkeypatch.context() as patched, pytest.raises(OracleError, match="not done after"):
+        patched.setattr(oracles, "TIMEOUT_SECONDS", 0.001)
+        libreoffice.recalculate([liar], tmp_path / "second")
+    (out,) = libreoffice.recalculate([liar], tmp_path / "third")
+    assert cells.values(out, "Network")["A2"] == TRUTH
+    with libreoffice.opened(liar) as book:
+        assert book.sheets["Network"].range("A2").value == TRUTH
+
+
 def test_libreoffice_never_writes_over_what_it_reads(liar: Path, tmp_path: Path) -> None:
     with pytest.raises(OracleError, match=r"liar\.xlsx would be written"):
         libreoffice.recalculate([liar], tmp_path)

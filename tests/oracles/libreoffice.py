@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,12 @@ def _convert(paths: Sequence[Path], suffix: str, outdir: Path) -> list[Path]:
             raise OracleError(f"{target} would be written twice, or over what it is made from")
         taken.add(target.resolve())
         target.unlink(missing_ok=True)
-    profile, _ = _running()
-    answer = run("soffice", [profile, "--headless", "--convert-to", suffix, "--outdir", outdir, *paths])
+    office = _running()
+    try:
+        answer = run("soffice", [office.profile, "--headless", "--convert-to", suffix, "--outdir", outdir, *paths])
+    except OracleError:
+        office.stop()
+        raise
     # soffice ends with status 0 even when it could not load a file.
     missing = [target.name for target in targets if not target.exists()]
     if missing:
@@ -65,17 +70,36 @@ def _convert(paths: Sequence[Path], suffix: str, outdir: Path) -> list[Path]:
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """The workbook at `path`, open in LibreOffice and calculated anew, as an xlwings book."""
-    _, listens_at = _running()
-    with connect(path, listens_at) as book:
+    with connect(path, _running().listens_at) as book:
         yield book
 
 
-@cache
-def _running() -> tuple[str, str]:
-    """What hands a command to a LibreOffice which runs until Python ends: an option, and where it listens.
+@dataclass(frozen=True)
+class _Office:
+    """A LibreOffice that runs: the option that hands a command to it, and where it listens."""
 
-    To start it takes longer than most workbooks. It has an empty one open, without which it would end when it is done
-    with a command; should it end nevertheless, the next command starts its own.
+    process: subprocess.Popen[bytes]
+    profile: str
+    listens_at: str
+
+    def stop(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def _running() -> _Office:
+    """The LibreOffice that runs, or another one where it has ended."""
+    if _started().process.poll() is not None:
+        _started.cache_clear()
+    return _started()
+
+
+@cache
+def _started() -> _Office:
+    """A LibreOffice that runs until Python ends, since to start it takes longer than most workbooks.
+
+    It has an empty workbook open, without which it would end when it is done with a command.
     """
     profile = Path(tempfile.mkdtemp(prefix="conv-sheet-oracle-"))
     (profile / "user").mkdir()
@@ -91,18 +115,13 @@ def _running() -> tuple[str, str]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-    def stop() -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        shutil.rmtree(profile, ignore_errors=True)
-
-    atexit.register(stop)
+    office = _Office(process, option, listens_at)
+    atexit.register(shutil.rmtree, profile, ignore_errors=True)
+    atexit.register(office.stop)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         with suppress(OSError), socket.create_connection(("localhost", port)):
-            return option, listens_at
+            return office
         if process.poll() is not None or time.monotonic() > deadline:
             raise OracleError("LibreOffice does not start: try soffice from a terminal")
         time.sleep(0.05)
