@@ -10,6 +10,7 @@ import numpy as np
 
 from conv_sheet.cells.grid import Placed, column_letters, quote
 from conv_sheet.cells.page import Fill, Page
+from conv_sheet.cells.semantics import alike
 from conv_sheet.cells.tokens import same_formula
 from conv_sheet.cells.values import UNKNOWN
 from conv_sheet.network.graph import INPUT
@@ -189,6 +190,8 @@ def distance(found: object, expected: object) -> float:
     """
     if isinstance(expected, str | bool) or not isinstance(expected, int | float):
         shown = "" if found is None else found  # so files are read: an empty text is no value
+        if isinstance(shown, str) and isinstance(expected, str) and alike(shown, expected, TOLERANCE):
+            return 0.0
         return 0.0 if shown == expected else inf
     if not isinstance(found, int | float) or not isfinite(found):
         return inf

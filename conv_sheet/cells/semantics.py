@@ -1,6 +1,7 @@
 """What spreadsheet programs make of values: the arithmetic, comparisons and look-ups of cells, for Python and NumPy."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,21 @@ def has_text(value: Any) -> bool:
 def is_float(value: Any) -> bool:
     """Whether a value is a number with a fraction, or an array of such."""
     return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def alike(one: str, other: str, tolerance: float) -> bool:
+    """Whether two texts say the same, numbers in them within a tolerance: programs join numbers with 15 digits or more.
+
+    >>> alike("(1·0.27) = 0.27", "(1·0.27000000000000000001) = 0.27", 1e-9), alike("row 1", "row 2", 1e-9)
+    (True, False)
+    """
+    if _NUMBER.split(one) != _NUMBER.split(other):
+        return False
+    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return all(a == b or ("." in a + b and abs(float(a) - float(b)) <= tolerance) for a, b in pairs)
 
 
 def divide(a: Any, b: Any) -> Any:

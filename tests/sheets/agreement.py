@@ -8,6 +8,7 @@ from openpyxl.utils.cell import coordinate_to_tuple
 from conv_sheet.cells.grid import column_letters
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.cells.page import Page
+from conv_sheet.cells.semantics import alike
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.cockpit import AT_FIRST
 from conv_sheet.state import WorkbookState
@@ -81,4 +82,6 @@ def same(one: object, other: object) -> bool:
         return False
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= TOLERANCE * max(1.0, abs(other))
+    if isinstance(one, str) and isinstance(other, str):
+        return alike(one, other, TOLERANCE)
     return (one or "") == (other or "")
