@@ -34,6 +34,7 @@ from conv_sheet.sheets.lessons.im2col import (
     matrix,
     said,
     source,
+    values,
 )
 from conv_sheet.sheets.lessons.looks import NUMBERED, OUTPUT
 from conv_sheet.sheets.sheet import Sheet
@@ -139,7 +140,7 @@ def _upstream(sheet: Page, state: WorkbookState) -> Array:
 
 def _product(sheet: Page, state: WorkbookState, gradient: Array, pixel: _Pixel) -> Array:
     """The transposed kernels times the gradient: what each copy of a pixel gets."""
-    weights = matrix(state)
+    weights = values(matrix(sheet, state))
     sheet.put(_MIDDLE - 2, _TURNED.column - 5, "2  Kernels as columns", style.HEADING)
     turned = sheet.fill_each(
         _TURNED, lambda r, o: sheet.near(im2col.MATRIX.part(o, r, 1, 1), weights[o, r]), style.WHOLE
@@ -244,7 +245,7 @@ def _half_turned(sheet: Page, state: WorkbookState, groups: Expr, channel: Expr,
 
 def _kernels(sheet: Page, state: WorkbookState, groups: Expr, gradient: Array) -> None:
     """The gradient of each weight: the gradient's row times the row of pixels that the weight met."""
-    cells = columns(state)
+    cells = values(columns(sheet, state))
     sheet.put(_BOTTOM - 2, 2, "The gradient of the kernels", style.HEADING)
 
     def weight(o: int, r: int) -> Expr:
