@@ -67,7 +67,7 @@ _COPIES = Block(TRANSPOSED, _MIDDLE, _GRADIENT.column, ROWS, WINDOWS)
 _PIXELS = tuple(
     Block(TRANSPOSED, _MIDDLE + c * (SIZE + 1), _COPIES.last_column + 5, SIZE, SIZE) for c in range(CHANNELS)
 )
-_COUNT = Block(TRANSPOSED, _BOTTOM - 2, _PIXELS[0].column + 5, 1, 1)
+_COUNT = Block(TRANSPOSED, _BOTTOM - 2, _PIXELS[0].column + 6, 1, 1)
 _PADDED = tuple(
     Block(TRANSPOSED, _TOP + o * (_PADDED_SIZE + 1), _RIGHT, _PADDED_SIZE, _PADDED_SIZE) for o in range(MAPS)
 )
@@ -191,7 +191,7 @@ def _count(sheet: Page, pixel: _Pixel) -> None:
     there = all_of(widgets.allowed(ROW, row), widgets.allowed(COLUMN, column))
     copies = smallest(row, KERNEL, OUT, SIZE + 1 - row) * smallest(column, KERNEL, OUT, SIZE + 1 - column)
     sheet.put(_COUNT.row, _COUNT.column, where(there, copies, ""), style.RESULT)
-    sheet.put(_COUNT.row, _COUNT.column - 5, "copies that are added", style.LINE)
+    sheet.put(_COUNT.row, _COUNT.column - 6, "copies that are added", style.LINE)
     sheet.names["back_count"] = _COUNT
 
 
