@@ -118,9 +118,10 @@ class _Now(NamedTuple):
     seen: Expr
 
 
-class _Pair(NamedTuple):
-    """A mean and a variance for each channel, as a row of values with the formula of its first cell."""
+class _Statistics(NamedTuple):
+    """Of each channel the mean of the batch, and mean and variance that normalise it: each the cell of its column."""
 
+    of_batch: Expr
     mean: Expr
     variance: Expr
 
@@ -135,7 +136,7 @@ def page(state: WorkbookState) -> Page:
     _batch(sheet, state)
     used = _statistics(sheet, state, now)
     _normalised(sheet, state, used)
-    _follow(sheet, state, now)
+    _follow(sheet, now, used.of_batch)
     return sheet
 
 
@@ -204,7 +205,7 @@ def _deviations(area: Expr) -> Expr:
     return Expr(float(np.nansum((area.value - np.nanmean(area.value)) ** 2)), f"DEVSQ({area.formula})")
 
 
-def _statistics(sheet: Page, state: WorkbookState, now: _Now) -> _Pair:
+def _statistics(sheet: Page, state: WorkbookState, now: _Now) -> _Statistics:
     """The batch's own, and the running averages; returns what the batch is normalised with."""
     _header(sheet, _COUNT.row - 1, "statistics", *(f"channel {c + 1}" for c in range(CHANNELS)))
     values = state.array(VALUES)
@@ -215,31 +216,30 @@ def _statistics(sheet: Page, state: WorkbookState, now: _Now) -> _Pair:
     variances = [_deviations(area) / size for area, size in zip(areas, sizes, strict=True)]
     variance = _each(sheet, _VARIANCE, "variance of the batch", variances)
     kept = (1 - now.momentum) ** now.seen
-    seen = _Pair(mean * (1 - kept), kept + variance * n / (n - 1) * (1 - kept))
-    running = _Pair(
-        _row(sheet, _RUNNING_MEAN, "running mean", seen.mean),
-        _row(sheet, _RUNNING_VARIANCE, "running variance", seen.variance),
-    )
+    unbiased = variance * n / (n - 1)
+    running_mean = _row(sheet, _RUNNING_MEAN, "running mean", mean * (1 - kept))
+    running_variance = _row(sheet, _RUNNING_VARIANCE, "running variance", kept + unbiased * (1 - kept))
     moving, m = now.mode != EVAL, now.momentum
-    _row(sheet, _NEXT_MEAN, "mean behind this batch", where(moving, (1 - m) * running.mean + m * mean, running.mean))
-    unbiased = (1 - m) * running.variance + m * variance * n / (n - 1)
-    _row(sheet, _NEXT_VARIANCE, "variance behind it", where(moving, unbiased, running.variance))
+    _row(sheet, _NEXT_MEAN, "mean behind this batch", where(moving, (1 - m) * running_mean + m * mean, running_mean))
+    moved = (1 - m) * running_variance + m * unbiased
+    _row(sheet, _NEXT_VARIANCE, "variance behind it", where(moving, moved, running_variance))
     _header(sheet, _USED_MEAN.row - 1, "what each number goes through")
     sheet.names |= {
         **{"batch_mean": _MEAN, "batch_variance": _VARIANCE, "batch_used_mean": _USED_MEAN},
         **{"batch_running_mean": _RUNNING_MEAN, "batch_running_variance": _RUNNING_VARIANCE},
         **{"batch_next_mean": _NEXT_MEAN, "batch_next_variance": _NEXT_VARIANCE},
     }
-    return _Pair(
-        _row(sheet, _USED_MEAN, "− mean", where(moving, mean, running.mean), _BOLD),
-        _row(sheet, _USED_VARIANCE, "÷ √(variance + 0.00001)", where(moving, variance, running.variance), _BOLD),
+    return _Statistics(
+        mean,
+        _row(sheet, _USED_MEAN, "− mean", where(moving, mean, running_mean), _BOLD),
+        _row(sheet, _USED_VARIANCE, "÷ √(variance + 0.00001)", where(moving, variance, running_variance), _BOLD),
     )
 
 
 # -- what becomes of it ------------------------------------------------------------------------------------------------
 
 
-def _normalised(sheet: Page, state: WorkbookState, used: _Pair) -> None:
+def _normalised(sheet: Page, state: WorkbookState, used: _Statistics) -> None:
     """Every picture normalised, scaled and shifted; mean and variance of what comes out."""
     values, bands, outs = state.array(VALUES), [], []
     sheet.put(_OUT_TOP - 2, 2, "What comes out", style.HEADING)
@@ -273,17 +273,16 @@ def _normalised(sheet: Page, state: WorkbookState, used: _Pair) -> None:
     sheet.names |= {"batch_after": _AFTER_MEAN.part(0, 0, 2, CHANNELS)}
 
 
-def _follow(sheet: Page, state: WorkbookState, now: _Now) -> None:
+def _follow(sheet: Page, now: _Now, means: Expr) -> None:
     """The running mean of each channel, batch by batch."""
     top = Block(BATCH, _OUT_TOP + CHANNELS * _PITCH + 1, _LEFT, 1, _STEPS + 1)
     sheet.put(top.row - 1, 2, "The running mean behind 0, 1, 2 … batches like this one", style.HEADING)
     numbers = np.arange(_STEPS + 1.0)[np.newaxis]
     sheet.fill(top, numbers, NUMBERED)
     sheet.marks.append(Mark(top, (sheet.each(top, numbers) == now.seen).formula, style.AMBER))
-    means = _channel_means(state)
     lines = []
     for c in range(CHANNELS):
-        mean = sheet.cell(_MEAN.part(0, c, 1, 1), means[c])
+        mean = sheet.cell(_MEAN.part(0, c, 1, 1), means.value[0, c])
         line = top.part(1 + c, 0, 1, top.width)
         sheet.put(line.row, 2, f"ch {c + 1}", style.CLASS)
         followed = mean * (1 - (1 - now.momentum) ** sheet.row(top, numbers))
@@ -291,11 +290,6 @@ def _follow(sheet: Page, state: WorkbookState, now: _Now) -> None:
         sheet.names[f"batch_follow_{c + 1}"] = line
         lines.append((line, np.asarray(followed.value)))
     widgets.signed(sheet, top.part(-1, _STEPS, 1, 1), lines)
-
-
-def _channel_means(state: WorkbookState) -> Array:
-    means: Array = state.array(VALUES).mean(axis=(0, 2, 3))
-    return means
 
 
 SHEET = Sheet(BATCH, page, NAME, inputs)

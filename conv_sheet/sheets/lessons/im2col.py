@@ -120,7 +120,7 @@ def _chosen(sheet: Page, state: WorkbookState) -> Chosen:
     return now
 
 
-# -- the two matrices, as numbers and as cells -------------------------------------------------------------------------
+# -- the two matrices --------------------------------------------------------------------------------------------------
 
 
 def source(row: int, window: int) -> tuple[int, int, int]:
@@ -134,10 +134,15 @@ def source(row: int, window: int) -> tuple[int, int, int]:
     return c, y + down, x + right
 
 
-def columns(state: WorkbookState) -> Array:
-    """The windows as columns, as `torch.nn.functional.unfold` has them."""
+def columns(sheet: Page, state: WorkbookState) -> list[list[Expr]]:
+    """The windows as columns, as `torch.nn.functional.unfold` has them: each a pixel of the picture."""
     pixels = state.array(PIXELS)
-    return np.array([[pixels[source(row, window)] for window in range(WINDOWS)] for row in range(ROWS)])
+
+    def pixel(row: int, window: int) -> Expr:
+        c, y, x = source(row, window)
+        return sheet.near(PLANES[c].part(y, x, 1, 1), pixels[c, y, x])
+
+    return [[pixel(row, window) for window in range(WINDOWS)] for row in range(ROWS)]
 
 
 def grouped(groups: Expr, o: int, c: int, value: Expr) -> Expr:
@@ -145,11 +150,20 @@ def grouped(groups: Expr, o: int, c: int, value: Expr) -> Expr:
     return value if o == c else where(groups == 1, value, 0)
 
 
-def matrix(state: WorkbookState) -> Array:
-    """The kernels as rows, (maps out, weights)."""
-    apart = np.eye(MAPS, CHANNELS)[:, :, np.newaxis, np.newaxis]
-    kernels = state.array(WEIGHTS) * (1.0 if state.number(GROUPS) == 1 else apart)
-    return kernels.reshape(MAPS, ROWS)
+def matrix(sheet: Page, state: WorkbookState) -> list[list[Expr]]:
+    """The kernels as rows: each a weight, or zero where groups keep its map from its channel."""
+    weights, groups = state.array(WEIGHTS), sheet.cell(GROUPS.at, state.number(GROUPS))
+
+    def weight(o: int, r: int) -> Expr:
+        c, y, x = (int(n) for n in np.unravel_index(r, (CHANNELS, KERNEL, KERNEL)))
+        return grouped(groups, o, c, sheet.near(KERNELS[o * CHANNELS + c].part(y, x, 1, 1), weights[o, c, y, x]))
+
+    return [[weight(o, r) for r in range(ROWS)] for o in range(MAPS)]
+
+
+def values(cells: list[list[Expr]]) -> Array:
+    """What stands in cells."""
+    return np.array([[np.asarray(cell.value, dtype=float).item() for cell in row] for row in cells])
 
 
 def _columns(sheet: Page, state: WorkbookState, now: Chosen) -> None:
@@ -159,7 +173,7 @@ def _columns(sheet: Page, state: WorkbookState, now: Chosen) -> None:
     sheet.span(_TOP - 2, COLUMNS.column, _COSTS - 2, "2  A column for each window", style.HEADING)
     sheet.input(PIXELS, pixels, style.TYPED)
     for c, plane in enumerate(PLANES):
-        down, right = (window_row(now.window), window_column(now.window))
+        down, right = (now.window - 1) // OUT, (now.window - 1) % OUT
         y, x = sheet.row_number(plane), sheet.column_number(plane)
         inside = all_of(y > down, y <= down + KERNEL, x > right, x <= right + KERNEL)
         part = COLUMNS.part(c * KERNEL * KERNEL, 0, KERNEL * KERNEL, WINDOWS)
@@ -171,47 +185,25 @@ def _columns(sheet: Page, state: WorkbookState, now: Chosen) -> None:
     above = COLUMNS.part(-1, 0, 1, WINDOWS)
     sheet.fill(above, names[np.newaxis], NUMBERED)
     sheet.marks.append(Mark(above, (sheet.each(above, names[np.newaxis]) == now.window).formula, style.AMBER))
-    cells = columns(state)
-    sheet.fill_each(COLUMNS, lambda r, p: _pixel(sheet, r, p, cells[r, p]), style.WHOLE)
+    cells = columns(sheet, state)
+    sheet.fill_each(COLUMNS, lambda r, p: cells[r][p], style.WHOLE)
     widgets.glyph(sheet, Block(IM2COL, COLUMNS.row, PLANES[0].last_column, ROWS, 1), "→", 1)
     sheet.names |= {"im2col_columns": COLUMNS, "im2col_column_heads": above}
 
 
-def window_row(window: Expr) -> Expr:
-    """How many rows are above a window."""
-    return (window - 1) // OUT
-
-
-def window_column(window: Expr) -> Expr:
-    """How many columns are left of a window."""
-    return (window - 1) % OUT
-
-
-def _pixel(sheet: Page, row: int, window: int, value: float) -> Expr:
-    c, y, x = source(row, window)
-    return sheet.near(PLANES[c].part(y, x, 1, 1), value)
-
-
 def _matrix(sheet: Page, state: WorkbookState, now: Chosen) -> None:
     """The kernels, and each as a row."""
-    weights, beside = state.array(WEIGHTS), MATRIX.part(0, -1, MAPS, 1)
+    beside, cells = MATRIX.part(0, -1, MAPS, 1), matrix(sheet, state)
     sheet.span(_MIDDLE - 2, 2, COLUMNS.column - 2, "3  A row for each kernel", style.HEADING)
-    sheet.input(WEIGHTS, weights, style.TYPED)
-    rows = matrix(state)
+    sheet.input(WEIGHTS, state.array(WEIGHTS), style.TYPED)
     numbers = np.arange(1.0, MAPS + 1)[:, np.newaxis]
     sheet.fill(beside, numbers, NUMBERED)
     sheet.marks.append(Mark(beside, (sheet.each(beside, numbers) == now.map).formula, style.AMBER))
-
-    def weight(o: int, r: int) -> Expr:
-        c, y, x = (int(n) for n in np.unravel_index(r, (CHANNELS, KERNEL, KERNEL)))
-        kernel = KERNELS[o * CHANNELS + c]
-        return grouped(now.groups, o, c, sheet.near(kernel.part(y, x, 1, 1), weights[o, c, y, x]))
-
-    sheet.fill_each(MATRIX, weight, style.WHOLE)
+    sheet.fill_each(MATRIX, lambda o, r: cells[o][r], style.WHOLE)
     row = sheet.column(beside, numbers) == now.map
     sheet.marks.append(Mark(MATRIX, row.formula, line=style.INK))
     bound = MATRIX.part(-1, ROWS - 1, 1, 1)
-    widgets.signed(sheet, bound, [(MATRIX, rows)])
+    widgets.signed(sheet, bound, [(MATRIX, values(cells))])
     for number, kernel in enumerate(KERNELS):
         o, c = divmod(number, CHANNELS)
         sheet.put(kernel.row - 1, kernel.column, f"map {o + 1}, channel {c + 1}", style.NOTE)
@@ -227,7 +219,7 @@ def _matrix(sheet: Page, state: WorkbookState, now: Chosen) -> None:
 
 def _product(sheet: Page, state: WorkbookState, now: Chosen) -> Array:
     """Row times column; returns the values."""
-    rows, cells = matrix(state), columns(state)
+    rows, cells = values(matrix(sheet, state)), values(columns(sheet, state))
     terms = [
         sheet.column(MATRIX.part(0, r, MAPS, 1), rows[:, r]) * sheet.row(COLUMNS.part(r, 0, 1, WINDOWS), cells[r])
         for r in range(ROWS)
@@ -249,13 +241,13 @@ def _maps(sheet: Page, state: WorkbookState, now: Chosen, product: Array) -> Non
     apart: list[Expr] = []
     for o, (out, direct) in enumerate(zip(_OUT, _DIRECT, strict=True)):
         widgets.caption(sheet, out, f"map {o + 1}", style.CLASS)
-        values = sheet.fill_each(out, partial(_place, sheet, o, product[o]), OUTPUT)
+        maps = sheet.fill_each(out, partial(_place, sheet, o, product[o]), OUTPUT)
         y, x = sheet.row_number(out), sheet.column_number(out)
         here = all_of(now.map == o + 1, (y - 1) * OUT + x == now.window)
         sheet.marks.append(Mark(out, here.formula, style.AMBER))
         made = _convolved(sheet, state, now, o)
         sheet.fill(direct, made, style.BORDER)
-        apart.append(sumproduct((sheet.range(out, values) - sheet.range(direct, made.value)) ** 2))
+        apart.append(sumproduct((sheet.range(out, maps) - sheet.range(direct, made.value)) ** 2))
         sheet.names |= {f"im2col_out_{o + 1}": out, f"im2col_direct_{o + 1}": direct}
     widgets.caption(sheet, _DIRECT[0], "as a convolution, window by window", style.NOTE)
     line = Block(IM2COL, _DIRECT[0].last_row + 2, first, 1, 10)
@@ -293,7 +285,8 @@ def said(sheet: Page, line: Block, apart: Expr) -> None:
 def _written(sheet: Page, state: WorkbookState, now: Chosen, product: Array) -> None:
     """The cell of the product that is chosen, as the sum that it is: a line for each channel."""
     sheet.put(_MIDDLE - 2, _COSTS, "The amber cell, written out", style.HEADING)
-    rows, cells = sheet.range(MATRIX, matrix(state)), sheet.range(COLUMNS, columns(state))
+    rows = sheet.range(MATRIX, values(matrix(sheet, state)))
+    cells = sheet.range(COLUMNS, values(columns(sheet, state)))
     there = all_of(widgets.allowed(MAP, now.map), widgets.allowed(WINDOW, now.window))
     value = where(there, index(sheet.range(PRODUCT, product), now.map, now.window), "")
     at = Block(IM2COL, _MIDDLE + CHANNELS, _COSTS, 1, 1)

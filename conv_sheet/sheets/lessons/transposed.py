@@ -34,6 +34,7 @@ from conv_sheet.sheets.lessons.im2col import (
     matrix,
     said,
     source,
+    values,
 )
 from conv_sheet.sheets.lessons.looks import NUMBERED, OUTPUT
 from conv_sheet.sheets.sheet import Sheet
@@ -66,7 +67,7 @@ _COPIES = Block(TRANSPOSED, _MIDDLE, _GRADIENT.column, ROWS, WINDOWS)
 _PIXELS = tuple(
     Block(TRANSPOSED, _MIDDLE + c * (SIZE + 1), _COPIES.last_column + 5, SIZE, SIZE) for c in range(CHANNELS)
 )
-_COUNT = Block(TRANSPOSED, _BOTTOM - 2, _PIXELS[0].column + 5, 1, 1)
+_COUNT = Block(TRANSPOSED, _BOTTOM - 2, _PIXELS[0].column + 6, 1, 1)
 _PADDED = tuple(
     Block(TRANSPOSED, _TOP + o * (_PADDED_SIZE + 1), _RIGHT, _PADDED_SIZE, _PADDED_SIZE) for o in range(MAPS)
 )
@@ -139,7 +140,7 @@ def _upstream(sheet: Page, state: WorkbookState) -> Array:
 
 def _product(sheet: Page, state: WorkbookState, gradient: Array, pixel: _Pixel) -> Array:
     """The transposed kernels times the gradient: what each copy of a pixel gets."""
-    weights = matrix(state)
+    weights = values(matrix(sheet, state))
     sheet.put(_MIDDLE - 2, _TURNED.column - 5, "2  Kernels as columns", style.HEADING)
     turned = sheet.fill_each(
         _TURNED, lambda r, o: sheet.near(im2col.MATRIX.part(o, r, 1, 1), weights[o, r]), style.WHOLE
@@ -190,7 +191,7 @@ def _count(sheet: Page, pixel: _Pixel) -> None:
     there = all_of(widgets.allowed(ROW, row), widgets.allowed(COLUMN, column))
     copies = smallest(row, KERNEL, OUT, SIZE + 1 - row) * smallest(column, KERNEL, OUT, SIZE + 1 - column)
     sheet.put(_COUNT.row, _COUNT.column, where(there, copies, ""), style.RESULT)
-    sheet.put(_COUNT.row, _COUNT.column - 5, "copies that are added", style.LINE)
+    sheet.put(_COUNT.row, _COUNT.column - 6, "copies that are added", style.LINE)
     sheet.names["back_count"] = _COUNT
 
 
@@ -244,7 +245,7 @@ def _half_turned(sheet: Page, state: WorkbookState, groups: Expr, channel: Expr,
 
 def _kernels(sheet: Page, state: WorkbookState, groups: Expr, gradient: Array) -> None:
     """The gradient of each weight: the gradient's row times the row of pixels that the weight met."""
-    cells = columns(state)
+    cells = values(columns(sheet, state))
     sheet.put(_BOTTOM - 2, 2, "The gradient of the kernels", style.HEADING)
 
     def weight(o: int, r: int) -> Expr:

@@ -52,7 +52,7 @@ _BELOW = _COUNTS.last_row + 2
 
 
 class _Now(NamedTuple):
-    """The cells of the choices: stride and kernel size, or 0 where they are not what they may be."""
+    """The cells of the choices, and whether both are what they may be."""
 
     s: Expr
     k: Expr
