@@ -98,27 +98,36 @@ def page(state: WorkbookState) -> Page:
 
 
 def _pictures(sheet: Page, state: WorkbookState) -> None:
-    """The picture and a map of the first layers that make some, from left to right: each as small as can be."""
+    """The picture, a map of the first layers and of the last that makes some, each as small as can be."""
     layout = state.layout
-    shown = [stage for stage in layout.stages if len(stage.out.shape) == 3 and _is_picture(state, stage)][:_PICTURES]
+    drawn = (stage for stage in layout.stages if len(stage.out.shape) == 3)
+    maps = [stage for stage in drawn if not stage.nodes or stage.out.shape[1] > 1]
+    shown = [stage for stage in maps if not stage.nodes or _is_positive(state, stage)][:_PICTURES]
+    if maps and maps[-1] not in shown and maps[-1] is layout.stages[-1]:
+        shown = [*shown[: _PICTURES - 1], maps[-1]]
     for number, stage in enumerate(shown):
         column = LEFT + number * (cockpit.SHARP + 1)
-        blocks = stage.out.blocks if number == 0 else stage.out.blocks[:1]
-        values = state.image if number == 0 else state.activations[stage.nodes[-1].name][0]
-        made = cockpit.small(sheet, cockpit.CLASSES_ROW, column, blocks, values, "" if number == 0 else stage.name)
+        blocks = stage.out.blocks[:1] if stage.nodes else stage.out.blocks
+        values = state.activations[stage.nodes[-1].name][0] if stage.nodes else state.image
+        made = cockpit.small(
+            sheet, cockpit.CLASSES_ROW, column, blocks, values, stage.nodes[-1].name if stage.nodes else ""
+        )
         name = next(stage.out.names())[0]
-        sheet.put(made.row - 2, column, "the picture" if number == 0 else f"a map of {stage.name}", style.LINE)
+        sheet.put(made.row - 2, column, f"a map of {stage.name}" if stage.nodes else "the picture", style.LINE)
         sheet.put(made.row - 1, column, name, style.LINK_LINE)
         sheet.links[made.row - 1, column] = name
-        if number == 0:
-            cockpit.paint(sheet, [made], len(blocks))
-        else:
-            sheet.scales.append(((made,), style.WARM_SCALE))
+        if number:
             sheet.put(made.row + made.height // 2, column - 1, "→", style.LINE)
+        if not stage.nodes:
+            cockpit.paint(sheet, [made], len(blocks))
+        elif _is_positive(state, stage):
+            sheet.scales.append(((made,), style.WARM_SCALE))
+        else:
+            widgets.signed(sheet, made.part(made.height, 0, 1, 1), [(made, sheet.fills[-1].values)])
 
 
-def _is_picture(state: WorkbookState, stage: Stage) -> bool:
-    return not stage.nodes or (stage.nodes[-1].name in state.network.non_negative and stage.out.shape[1] > 1)
+def _is_positive(state: WorkbookState, stage: Stage) -> bool:
+    return stage.nodes[-1].name in state.network.non_negative
 
 
 def _answer(sheet: Page, state: WorkbookState) -> None:
