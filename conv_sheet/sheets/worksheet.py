@@ -8,7 +8,6 @@ from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Style
-from conv_sheet.layers.conv import Conv2d
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import Stage
 from conv_sheet.sheets.sheet import Sheet
@@ -60,13 +59,12 @@ def _say(sheet: Page, row: int, text: str, look: Style) -> int:
 
 
 def _windows(state: WorkbookState) -> Stage | None:
-    """The first stage whose windows can be calculated on paper: one channel, every pixel, no border, no dilation."""
-    plain = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    """The first stage whose windows can be calculated on paper: of one channel, a step apart, without a border."""
     for stage in state.layout.stages:
-        if stage.nodes and isinstance(stage.layer, Conv2d) and stage.in_shape[0] == 1:
-            options = stage.layer.options()
-            size = stage.own["weight"].shape[2:]
-            if max(size) <= 3 and all(options.get(key, value) == value for key, value in plain.items()):
+        kernel = stage.own["weight"].shape if "weight" in stage.own else ()
+        if len(kernel) == 4 and kernel[1] == 1 and stage.in_shape[0] == 1 and max(kernel[2:]) <= 3:
+            plain = tuple(size - k + 1 for size, k in zip(stage.in_shape[1:], kernel[2:], strict=True))
+            if stage.nodes[0].out_shape[1:] == plain:
                 return stage
     return None
 

@@ -49,7 +49,7 @@ def test_maps_are_pictures_in_the_colours_of_the_sheets() -> None:
     page = Page(state._repr_html_())
     values = state.activations["relu1"][0]
     shown = page.pictures["relu1 1"]
-    full = np.array(list(bytes.fromhex(style.RED)))
+    full = np.array(list(bytes.fromhex(style.WARM)))
     wanted = 255 + values[0][..., None] / values.max() * (full - 255.0)
     assert shown.shape == (26, 26, 3)
     assert np.abs(shown - wanted).max() <= 0.5

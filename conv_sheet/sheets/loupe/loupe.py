@@ -147,11 +147,15 @@ class _Loupe:
         return float(self.state.activations[node.name][0].ravel()[int(self.of("order").value)])
 
     def _sums(self, panels: list[Panel]) -> Expr:
-        area = around(tuple(map(self.frame.sum, panels)))
+        return self._together([self.frame.sum(panel) for panel in panels])
+
+    def _together(self, blocks: list[Block]) -> Expr:
+        """One range around blocks between which nothing stands: a function takes only so many ranges."""
+        area = around(tuple(blocks))
         values = np.full(area.shape, "", dtype=object)
-        for panel in panels:
-            block = self.frame.sum(panel)
-            values[block.row - area.row, block.column - area.column] = self.shown[block].value
+        for block in blocks:
+            down, right = block.row - area.row, block.column - area.column
+            values[down : down + block.height, right : right + block.width] = self.shown[block].value
         return self.sheet.near(area, values)
 
     def _step(self, at: Block, words: Expr, value: Expr, look: Style = _NUMBER) -> None:
@@ -187,7 +191,7 @@ class _Loupe:
             sign = " + " if pieces else ""
             one = text(f"{sign}(", rounded(_number(seen), 2), "·", rounded(_number(weight), 2), ")")
             pieces.append(where(count(product) == 1, one, ""))
-        shown = count(*(sheet.near(frame.screen(2, p), self.shown[frame.screen(2, p)].value) for p in frame.zones[0]))
+        shown = count(self._together([frame.screen(2, one) for one in frame.zones[0]]))
         more = where(shown > len(pieces), " + …", "")
         total_, result = (sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.result))
         said = text(*pieces, more, " = ", rounded(_number(total_), 3))
