@@ -55,11 +55,12 @@ workbooks: $(PACKAGE) ## build every lesson into workbooks/, without macros and 
 	for kind in xlsx xlsm; do \
 	$(BIN)/conv-sheet build $$name -o workbooks/$$name.$$kind --force || exit 1; done; done
 
-pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation, and write docs/lessons.md
+pictures: $(DEV) $(PROGRAMS) ## draw the pictures of the documentation
 	@$(BIN)/python -m scripts.pictures
 
-tables: $(DEV) ## write the tables of the README and docs/layers.md, which follow from lessons and code
+tables: $(DEV) ## write the table of the README, docs/layers.md and docs/lessons.md, which follow from lessons and code
 	@$(BIN)/python -m scripts.tables
+	@$(BIN)/python -m scripts.course
 
 generated: workbooks tables pictures ## everything in the repository that follows from lessons and code
 

@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 
 from conv_sheet import lessons
-from scripts import pictures, tables
+from scripts import course, pictures, tables
 
 LARGEST_BYTES = 300_000
 
 
 def test_the_page_of_lessons_is_current() -> None:
-    assert pictures.PAGE.read_text(encoding="utf-8") == pictures.text(), "make it again: make generated"
+    assert course.PAGE.read_text(encoding="utf-8") == course.text(), "make it again: make tables"
 
 
 def test_the_tables_are_current() -> None:
@@ -22,7 +22,7 @@ def test_the_tables_are_current() -> None:
 
 
 def test_it_has_every_lesson_with_what_to_try() -> None:
-    page = pictures.PAGE.read_text(encoding="utf-8")
+    page = course.PAGE.read_text(encoding="utf-8")
     assert sorted(re.findall(r"^conv-sheet build (.+)$", page, flags=re.MULTILINE)) == lessons.names()
     for name in lessons.names():
         lesson = lessons.load(name).lesson
