@@ -37,6 +37,12 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
     help="Learning rate at the start; it falls to zero along half a cosine. "
     "[default: 0.1 for sgd, 0.03 for momentum, 0.003 for adam]",
 )
+@click.option(
+    "--loss",
+    type=click.Choice(["cross-entropy", "hinge", "mse", "bce"]),
+    help="What is made small: cross-entropy of softmax, hinge of an SVM, mean squared error, or binary cross-entropy. "
+    "[default: cross-entropy, or mse for a network that draws its picture again]",
+)
 @click.option("--freeze", metavar="LAYER", multiple=True, help="Keep this layer's weights; can be given repeatedly.")
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move, resize and slant pictures.")
 @click.option("--validation", type=_SHARE, default=0.1, show_default=True, help="Share to validate with.")

@@ -10,7 +10,7 @@ from conv_sheet.learning import plot as curves
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset, load_parts, split
 from conv_sheet.learning.evaluate import prepared, score
-from conv_sheet.learning.objective import redraws
+from conv_sheet.learning.objective import Objective, redraws
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
 from conv_sheet.network.weights import save
@@ -30,7 +30,8 @@ class Recipe:
     """How a network is trained from its initial weights.
 
     `validation` and `hold_out` are shares of the pictures: those that say after each epoch how well it goes, and those
-    that are left aside altogether. `lr` is the learning rate at the start, the optimiser's own where it is None.
+    that are left aside altogether. `lr` is the learning rate at the start, the optimiser's own where it is None;
+    `loss` is one of `objective.LOSSES`, None for that which suits the network.
     With `resize`, pictures of any size are fitted into the network's input.
     """
 
@@ -38,6 +39,7 @@ class Recipe:
     batch_size: int = 64
     optimizer: str = "adam"
     lr: float | None = None
+    loss: str | None = None
     freeze: tuple[str, ...] = ()
     augment: bool = True
     validation: float = 0.1
@@ -54,6 +56,7 @@ class Recipe:
             freeze=self.freeze,
             augmentation=Augmentation() if self.augment else None,
             seed=self.seed,
+            loss=self.loss,
         )
 
     def _optimizer(self) -> Optimizer:
@@ -74,6 +77,8 @@ class Trained:
     accuracy: float
     validated: int
     """Number of validation pictures."""
+    loss: str
+    """What the loss is called."""
     redrawn: bool = False
     """Whether the accuracy is that of their pixels."""
 
@@ -132,7 +137,8 @@ def train(
         if shape
     }
     result = score(network, {**kept, **weights}, validation)
-    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation), redraws(network))
+    loss = Objective.of(network, recipe.loss).loss
+    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation), loss, redraws(network))
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,6 @@ class Outputs:
         """Write weights and curves; a checkpoint stays until the training is complete."""
         save(self.weights, trained.weights)
         if self.plot:
-            curves.draw(trained.run.history, trained.epoch, self.plot)
+            curves.draw(trained.run.history, trained.epoch, trained.loss, self.plot)
         if trained.complete:
             self.checkpoint.unlink(missing_ok=True)
