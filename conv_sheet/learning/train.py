@@ -19,17 +19,18 @@ from conv_sheet.learning.evaluate import outputs
 from conv_sheet.learning.objective import Objective
 from conv_sheet.network import weights as files
 from conv_sheet.network.graph import Network
-from conv_sheet.ops.optim import Adam, Optimizer, cosine
+from conv_sheet.ops.optim import Adam, CosineAnnealingLR, Optimizer, Schedule
 
 Tensors = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train; the learning rate falls from the optimiser's to zero along half a cosine.
+    """How to train; the learning rate falls from the optimiser's by the schedule, to zero unless another is given.
 
     `freeze` names layers that keep their weights, `seed` decides the order of the pictures and their distortions;
-    `loss` is one of `objective.LOSSES`, None for that which suits the network.
+    `loss` is one of `objective.LOSSES`, None for that which suits the network. The run ends early after an epoch whose
+    validation loss is below `enough`.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
@@ -39,6 +40,8 @@ class Settings:
     augmentation: Augmentation | None = None
     seed: int = 0
     loss: str | None = None
+    schedule: Schedule = field(default_factory=CosineAnnealingLR)
+    enough: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -80,6 +83,11 @@ class Run:
     history: tuple[Epoch, ...] = ()
 
     @property
+    def loss(self) -> float:
+        """Validation loss of the last epoch, infinite before the first."""
+        return self.history[-1].validation_loss if self.history else math.inf
+
+    @property
     def best_epoch(self) -> int:
         """Number, from 1, of the epoch that validated best, the one with the lower loss where several did; 0: none."""
         return max(range(len(self.history)), key=lambda i: _merit(self.history[i]), default=-1) + 1
@@ -119,7 +127,7 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         run = _load(checkpoint, identity)
     with contextlib.suppress(KeyboardInterrupt), np.errstate(over="ignore", invalid="ignore"):
-        while len(run.history) < settings.epochs:
+        while len(run.history) < settings.epochs and not run.loss < settings.enough:
             run = course.epoch(run)
             if checkpoint is not None:
                 _save(checkpoint, run, identity)
@@ -162,7 +170,8 @@ class _Course:
             part = self.train.take(order[start : start + settings.batch_size])
             loss, count, gradients = self._gradients(tensors, part, rng)
             parameters = {name: tensors[name] for name in self.names}
-            parameters, state = settings.optimizer.step(parameters, gradients, state, cosine(step / steps))
+            factor = settings.schedule.factor(step, steps, settings.epochs)
+            parameters, state = settings.optimizer.step(parameters, gradients, state, factor)
             tensors |= parameters
             seen, loss_sum = seen + len(part), loss_sum + loss * len(part)
             well += count
