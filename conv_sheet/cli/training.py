@@ -28,14 +28,35 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
 @_DATA
 @_RESIZE
 @click.option("-o", "--output", "out", type=FILE, help="Where to write. [default: LESSON.npz]")
-@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="How often to see every picture.")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="How often to see every picture. [default: 20, or 500 with --overfit]"
+)
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures for each step.")
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="adam", show_default=True)
+@click.option(
+    "--optimizer", type=click.Choice(["sgd", "momentum", "rmsprop", "adam"]), default="adam", show_default=True
+)
 @click.option(
     "--lr",
     type=click.FloatRange(0, min_open=True),
-    help="Learning rate at the start; it falls to zero along half a cosine. "
-    "[default: 0.1 for sgd, 0.03 for momentum, 0.003 for adam]",
+    help="Learning rate at the start. [default: 0.1 for sgd, 0.03 for momentum, 0.001 for rmsprop, 0.003 for adam]",
+)
+@click.option("--momentum", type=click.FloatRange(0), help="Of sgd and rmsprop. [default: 0.9 for momentum, else 0]")
+@click.option("--nesterov", is_flag=True, help="Nesterov's momentum.")
+@click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True, help="As PyTorch's: L2.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["cosine", "step"]),
+    default="cosine",
+    show_default=True,
+    help="How the learning rate falls: to zero along half a cosine, or by --gamma after every --step-size epochs.",
+)
+@click.option("--step-size", type=click.IntRange(1), help="Epochs of a step. [default: a third of all]")
+@click.option("--gamma", type=click.FloatRange(0), help="What a step multiplies the learning rate with. [default: 0.1]")
+@click.option(
+    "--loss",
+    type=click.Choice(["cross-entropy", "hinge", "mse", "bce"]),
+    help="What is made small: cross-entropy of softmax, hinge of an SVM, mean squared error, or binary cross-entropy. "
+    "[default: cross-entropy, or mse for a network that draws its picture again]",
 )
 @click.option("--freeze", metavar="LAYER", multiple=True, help="Keep this layer's weights; can be given repeatedly.")
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move, resize and slant pictures.")
@@ -43,31 +64,57 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
 @click.option("--hold-out", type=_SHARE, help="Share of pictures to leave aside for `evaluate`. [default: none]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order and distortions.")
 @click.option("--plot", type=FILE, help="Draw loss and accuracy over the epochs, as .png, .svg or .pdf.")
+@click.option(
+    "--overfit",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Only check that the network can learn N pictures by heart; nothing is written.",
+)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training; the other options as they were.")
 @click.option("--force", is_flag=True, help="Overwrite the outputs where they exist.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def train(
-    lesson: str, data: Path, out: Path | None, plot: Path | None, resume: bool, force: bool, quiet: bool, **recipe: Any
+    lesson: str,
+    data: Path,
+    out: Path | None,
+    plot: Path | None,
+    epochs: int | None,
+    overfit: int | None,
+    resume: bool,
+    force: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Train a lesson's or a spec's network from scratch to classify labelled pictures, or to draw them again.
 
-    Writes the weights of the last epoch, in which the learning rate has fallen to zero. Ctrl-C ends the training early
-    with those of the epoch that recognised most of the validation pictures; the same command with --resume goes on.
+    Writes the weights of the last epoch. Ctrl-C ends the training early with those of the epoch that recognised most
+    of the validation pictures; the same command with --resume goes on.
 
     \b
     Examples:
       conv-sheet train fastai --data mnist/train-images-idx3-ubyte.gz --freeze conv1 --plot curves.png
+      conv-sheet train mine.toml --data pictures --overfit 20
       conv-sheet train mine.toml --data pictures --optimizer momentum --lr 0.02 -o mine.npz
     """
     from conv_sheet import lessons
+    from conv_sheet.learning import recipe as recipes
     from conv_sheet.learning.recipe import Outputs, Recipe
-    from conv_sheet.learning.recipe import train as learn
 
     chosen = lessons.load(lesson)
+    recipe = Recipe(epochs=epochs or (500 if overfit else Recipe.epochs), **options)
+    if overfit:
+        if out or plot or resume:
+            raise click.UsageError("--overfit writes nothing: omit --output, --plot and --resume")
+        with _training_bar(quiet) as progress:
+            run = recipes.overfit(chosen.network, data, overfit, recipe, progress)
+        click.echo(
+            f"{overfit} pictures are learned by heart: their loss is {run.loss:.3g} after epoch {len(run.history)}"
+        )
+        return
     outputs = Outputs(out or Path(f"{chosen.name}.npz"), plot)
     outputs.check(resume, force)
     with _training_bar(quiet) as progress:
-        trained = learn(chosen.network, data, Recipe(**recipe), progress, outputs.checkpoint)
+        trained = recipes.train(chosen.network, data, recipe, progress, outputs.checkpoint)
     outputs.write(trained)
     counted = "the pixels of " if trained.redrawn else ""
     score = f"{trained.accuracy:.2%} of {counted}{trained.validated:,} validation pictures"

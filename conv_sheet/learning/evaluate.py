@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.learning.data import Dataset
-from conv_sheet.learning.objective import redraws, right
+from conv_sheet.learning.objective import Objective, redraws
 from conv_sheet.network.graph import Network
 from conv_sheet.ops import softmax
-from conv_sheet.ops.losses import cross_entropy, mse
+from conv_sheet.ops.losses import cross_entropy
 
 BATCH = 256
 """Pictures at a time: enough for NumPy, few enough for the memory that their activations take."""
@@ -96,20 +96,20 @@ def score(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> E
     """How well a network does what it is trained for, with pictures that are `prepared` for it."""
     if not redraws(network):
         return evaluate(network, tensors, dataset)
-    drawn, images = _outputs(network, tensors, dataset), dataset.images
-    share = right(network, drawn, images, dataset.labels) / len(dataset)
-    return Redrawing(mse(drawn, images)[0], share, len(dataset))
+    objective = Objective.of(network)
+    answer = outputs(network, tensors, dataset, objective.layer), dataset.images, dataset.labels
+    return Redrawing(objective(*answer)[0], objective.right(*answer) / len(dataset), len(dataset))
 
 
-def _outputs(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Array:
-    """What a network makes of pictures, some at a time: scores, or pictures."""
+def outputs(network: Network, tensors: Mapping[str, Array], dataset: Dataset, layer: str) -> Array:
+    """What a layer makes of pictures, some at a time: scores (N, classes), or pictures (N, C, H, W)."""
     parts = (dataset.images[start : start + BATCH] for start in range(0, len(dataset), BATCH))
-    return np.concatenate([network.forward(part, tensors)[network.logits] for part in parts])
+    return np.concatenate([network.forward(part, tensors)[layer] for part in parts])
 
 
 def evaluate(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Evaluation:
     """What a network with these weights answers to pictures (N, C, H, W) that are `prepared` for it."""
-    scores = _outputs(network, tensors, dataset)
+    scores = outputs(network, tensors, dataset, network.logits)
     return Evaluation(dataset, scores, network.classes or tuple(map(str, range(scores.shape[1]))))
 
 

@@ -1,13 +1,21 @@
-"""What a network is trained for: to name what it sees, or to draw it again."""
+"""What a network is trained for: to name what it sees, or to draw it again; and the loss that says how well it does."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
-from conv_sheet.ops.losses import cross_entropy, mse
+from conv_sheet.ops.losses import binary_cross_entropy_with_logits, cross_entropy, hinge, mse
 
 Labels = NDArray[np.int64]
+
+_OF_LABELS = {"cross-entropy": cross_entropy, "hinge": hinge}
+_OF_TARGETS = {"mse": mse, "bce": binary_cross_entropy_with_logits}
+LOSSES = (*_OF_LABELS, *_OF_TARGETS)
+"""What the losses are called; the first two are for classes alone."""
 
 
 def redraws(network: Network) -> bool:
@@ -19,13 +27,59 @@ def redraws(network: Network) -> bool:
     return network.output.out_shape == network.input_shape
 
 
-def loss_of(network: Network, out: Array, images: Array, labels: Labels) -> tuple[float, Array]:
-    """Loss of a batch and its gradient by the outputs: cross-entropy of scores (N, classes), or mean squared error."""
-    return mse(out, images) if redraws(network) else cross_entropy(out, labels)
+@dataclass(frozen=True)
+class Objective:
+    """A network and its loss, one of `LOSSES`.
 
+    `mse` and `bce` compare an autoencoder's pixels with those that it read, and a classifier's scores with 1 for the
+    class that is right and 0 for the others. Raises SpecError for a loss that does not suit the network.
 
-def right(network: Network, out: Array, images: Array, labels: Labels) -> float:
-    """How many pictures of a batch come out right; of one that is drawn again the share of pixels, black or white."""
-    if redraws(network):
-        return float(((out > 0.5) == (images > 0.5)).mean(axis=(1, 2, 3)).sum())
-    return float(np.count_nonzero(out.argmax(axis=1) == labels))
+    >>> layers = [{"kind": "Flatten"}, {"kind": "Linear", "name": "fc", "out_features": 2}, {"kind": "Softmax"}]
+    >>> objective = Objective(Network.from_spec({"input": [1, 1, 1], "layers": layers}), "hinge")
+    >>> objective.layer, objective(np.array([[1.0, 1.5]]), np.zeros((1, 1, 1, 1)), np.array([0]))
+    ('fc', (1.5, array([[-1.,  1.]])))
+    """
+
+    network: Network
+    loss: str
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise SpecError(f"there is no loss {self.loss!r}: take one of {', '.join(LOSSES)}")
+        if redraws(self.network) and self.loss in _OF_LABELS:
+            raise SpecError(f"the loss {self.loss} is for classes, and this network draws pictures: take mse or bce")
+        if redraws(self.network) and self.loss == "bce" and not self._sigmoid:
+            raise SpecError("the loss bce of a network that draws pictures wants a Sigmoid as its last layer: take mse")
+
+    @classmethod
+    def of(cls, network: Network, loss: str | None = None) -> "Objective":
+        """That with the loss named; without one cross-entropy for a classifier, `mse` for an autoencoder."""
+        return cls(network, loss or ("mse" if redraws(network) else "cross-entropy"))
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer that the loss reads: that before a last Softmax; for `bce` also before a last Sigmoid."""
+        if self.loss == "bce" and self._sigmoid:
+            return self.network.output.inputs[0]
+        return self.network.logits
+
+    def __call__(self, scores: Array, images: Array, labels: Labels) -> tuple[float, Array]:
+        """Loss of a batch and its gradient by what `layer` gives."""
+        if self.loss in _OF_LABELS:
+            return _OF_LABELS[self.loss](scores, labels)
+        target = images if redraws(self.network) else np.eye(scores.shape[1])[labels]
+        return _OF_TARGETS[self.loss](scores, target)
+
+    def right(self, scores: Array, images: Array, labels: Labels) -> float:
+        """How many pictures of a batch come out right; of one that is drawn again the share of pixels, black or white.
+
+        A logit of 0 is the middle of black and white where the loss reads logits.
+        """
+        if redraws(self.network):
+            middle = 0.0 if self.loss == "bce" else 0.5
+            return float(((scores > middle) == (images > 0.5)).mean(axis=(1, 2, 3)).sum())
+        return float(np.count_nonzero(scores.argmax(axis=1) == labels))
+
+    @property
+    def _sigmoid(self) -> bool:
+        return self.network.output.layer.kind == "Sigmoid"

@@ -20,8 +20,8 @@ def check(path: Path) -> None:
         raise ConvSheetError("a plot needs matplotlib: pip install 'conv-sheet[plot]'") from None
 
 
-def draw(history: Sequence[Epoch], kept: int, path: Path) -> None:
-    """Draw loss and accuracy over the epochs, for training and held-out pictures; `kept` (from 1) gets a line."""
+def draw(history: Sequence[Epoch], kept: int, loss: str, path: Path) -> None:
+    """Draw loss and accuracy over the epochs, for training and held-out pictures; epoch `kept` (from 1) gets a line."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -29,7 +29,7 @@ def draw(history: Sequence[Epoch], kept: int, path: Path) -> None:
     numbers = range(1, len(history) + 1)
     for axes, title, ours, theirs in zip(
         figure.subplots(1, 2),
-        ("loss (cross-entropy, nats)", "accuracy"),
+        (f"loss ({loss})", "accuracy"),
         ("loss", "accuracy"),
         ("validation_loss", "validation_accuracy"),
         strict=True,

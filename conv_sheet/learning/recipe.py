@@ -1,24 +1,30 @@
 """A training from labelled pictures to a file of weights: what the command `train` does."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from conv_sheet.errors import ConvSheetError, DataError
+import numpy as np
+
+from conv_sheet.errors import ConvSheetError, DataError, SpecError
 from conv_sheet.files import check_free
 from conv_sheet.learning import plot as curves
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset, load_parts, split
 from conv_sheet.learning.evaluate import prepared, score
-from conv_sheet.learning.objective import redraws
+from conv_sheet.learning.objective import Objective, redraws
 from conv_sheet.learning.train import Progress, Run, Settings, fit
 from conv_sheet.network.graph import Network
 from conv_sheet.network.weights import save
 from conv_sheet.ops import Array
-from conv_sheet.ops.optim import SGD, Adam, Optimizer
+from conv_sheet.ops.optim import SGD, Adam, CosineAnnealingLR, Optimizer, RMSprop, Schedule, StepLR
 
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.03, "adam": 0.003}
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.03, "rmsprop": 0.001, "adam": 0.003}
 """The optimisers by name, and the learning rate that each starts with unless another is given."""
+_SCHEDULES = ("cosine", "step")
+ENOUGH = 0.01
+"""A loss close to zero: a cross-entropy where the right class has a probability of 99 %."""
 _DECIMALS = 5
 """Of trained weights: the cells that show them have room for few, and the answers are the same."""
 _SPLIT_SEED = 0
@@ -30,7 +36,10 @@ class Recipe:
     """How a network is trained from its initial weights.
 
     `validation` and `hold_out` are shares of the pictures: those that say after each epoch how well it goes, and those
-    that are left aside altogether. `lr` is the learning rate at the start, the optimiser's own where it is None.
+    that are left aside altogether. `lr` is the learning rate at the start, the optimiser's own where it is None;
+    `loss` is one of `objective.LOSSES`, None for that which suits the network. `momentum` is 0.9 for the optimiser
+    of that name and 0 for the others where it is None. The `schedule` of the learning rate is `cosine`, or `step`: then
+    `gamma` multiplies it after every `step_size` epochs, 0.1 after each third of them where these are None.
     With `resize`, pictures of any size are fitted into the network's input.
     """
 
@@ -38,6 +47,13 @@ class Recipe:
     batch_size: int = 64
     optimizer: str = "adam"
     lr: float | None = None
+    loss: str | None = None
+    momentum: float | None = None
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    step_size: int | None = None
+    gamma: float | None = None
     freeze: tuple[str, ...] = ()
     augment: bool = True
     validation: float = 0.1
@@ -46,7 +62,13 @@ class Recipe:
     seed: int = 0
 
     def settings(self) -> Settings:
-        """The same for `fit`."""
+        """The same for `fit`. Raises SpecError for options that do not go together or have an unknown name."""
+        for what, name, known in (
+            ("optimizer", self.optimizer, LEARNING_RATES),
+            ("schedule", self.schedule, _SCHEDULES),
+        ):
+            if name not in known:
+                raise SpecError(f"there is no {what} {name!r}: take one of {', '.join(known)}")
         return Settings(
             self._optimizer(),
             epochs=self.epochs,
@@ -54,13 +76,29 @@ class Recipe:
             freeze=self.freeze,
             augmentation=Augmentation() if self.augment else None,
             seed=self.seed,
+            loss=self.loss,
+            schedule=self._schedule(),
         )
 
     def _optimizer(self) -> Optimizer:
         rate = self.lr or LEARNING_RATES[self.optimizer]
+        if self.optimizer == "adam" and self.momentum is not None:
+            raise SpecError("adam takes no momentum: choose the optimizer sgd or rmsprop, or omit it")
+        if self.optimizer in ("adam", "rmsprop") and self.nesterov:
+            raise SpecError(f"{self.optimizer} has no nesterov: choose the optimizer momentum, or omit it")
+        momentum = (0.9 if self.optimizer == "momentum" else 0.0) if self.momentum is None else self.momentum
         if self.optimizer == "adam":
-            return Adam(rate)
-        return SGD(rate, momentum=0.9 if self.optimizer == "momentum" else 0.0)
+            return Adam(rate, weight_decay=self.weight_decay)
+        if self.optimizer == "rmsprop":
+            return RMSprop(rate, weight_decay=self.weight_decay, momentum=momentum)
+        return SGD(rate, momentum, self.weight_decay, self.nesterov)
+
+    def _schedule(self) -> Schedule:
+        if self.schedule == "step":
+            return StepLR(self.step_size or math.ceil(self.epochs / 3), 0.1 if self.gamma is None else self.gamma)
+        if (self.step_size, self.gamma) != (None, None):
+            raise SpecError("step_size and gamma belong to the schedule step: choose it, or omit them")
+        return CosineAnnealingLR()
 
 
 @dataclass(frozen=True)
@@ -74,6 +112,8 @@ class Trained:
     accuracy: float
     validated: int
     """Number of validation pictures."""
+    loss: str
+    """What the loss is called."""
     redrawn: bool = False
     """Whether the accuracy is that of their pixels."""
 
@@ -132,7 +172,34 @@ def train(
         if shape
     }
     result = score(network, {**kept, **weights}, validation)
-    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation), redraws(network))
+    loss = Objective.of(network, recipe.loss).loss
+    return Trained(weights, run, number, recipe.epochs, result.accuracy, len(validation), loss, redraws(network))
+
+
+def overfit(
+    network: Network,
+    data: str | Path,
+    count: int,
+    recipe: Recipe | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Run:
+    """Train on `count` pictures until their loss is below `ENOUGH`: CS231n's sanity check before a long training.
+
+    They are drawn at random, and neither augmentation nor weight decay hinders that they are learned by heart. Raises
+    ConvSheetError where they are not after the recipe's epochs, DataError where there are fewer pictures.
+    """
+    recipe = replace(recipe or Recipe(), augment=False, weight_decay=0.0)
+    pictures, _ = _parts(Path(data), network, None, recipe.resize)
+    if count > len(pictures):
+        raise DataError(f"{pictures.source} has {len(pictures)} pictures to train with, not {count}")
+    few = pictures.take(np.random.default_rng(recipe.seed).permutation(len(pictures))[:count])
+    run = fit(network, network.initial(recipe.seed), few, few, replace(recipe.settings(), enough=ENOUGH), progress)
+    if not run.loss < ENOUGH:
+        raise ConvSheetError(
+            f"after {len(run.history)} epochs the loss of {count} pictures is {run.loss:.4f}, not below {ENOUGH}: "
+            "try another learning rate or more epochs, or look for a mistake in the network"
+        )
+    return run
 
 
 @dataclass(frozen=True)
@@ -167,6 +234,6 @@ class Outputs:
         """Write weights and curves; a checkpoint stays until the training is complete."""
         save(self.weights, trained.weights)
         if self.plot:
-            curves.draw(trained.run.history, trained.epoch, self.plot)
+            curves.draw(trained.run.history, trained.epoch, trained.loss, self.plot)
         if trained.complete:
             self.checkpoint.unlink(missing_ok=True)

@@ -15,20 +15,22 @@ from conv_sheet.errors import DataError, SpecError
 from conv_sheet.layers import Array
 from conv_sheet.learning.augment import Augmentation
 from conv_sheet.learning.data import Dataset
-from conv_sheet.learning.evaluate import score
-from conv_sheet.learning.objective import loss_of, right
+from conv_sheet.learning.evaluate import outputs
+from conv_sheet.learning.objective import Objective
 from conv_sheet.network import weights as files
 from conv_sheet.network.graph import Network
-from conv_sheet.ops.optim import Adam, Optimizer, cosine
+from conv_sheet.ops.optim import Adam, CosineAnnealingLR, Optimizer, Schedule
 
 Tensors = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train; the learning rate falls from the optimiser's to zero along half a cosine.
+    """How to train; the learning rate falls from the optimiser's by the schedule, to zero unless another is given.
 
-    `freeze` names layers that keep their weights, `seed` decides the order of the pictures and their distortions.
+    `freeze` names layers that keep their weights, `seed` decides the order of the pictures and their distortions;
+    `loss` is one of `objective.LOSSES`, None for that which suits the network. The run ends early after an epoch whose
+    validation loss is below `enough`.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
@@ -37,6 +39,9 @@ class Settings:
     freeze: tuple[str, ...] = ()
     augmentation: Augmentation | None = None
     seed: int = 0
+    loss: str | None = None
+    schedule: Schedule = field(default_factory=CosineAnnealingLR)
+    enough: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -78,6 +83,11 @@ class Run:
     history: tuple[Epoch, ...] = ()
 
     @property
+    def loss(self) -> float:
+        """Validation loss of the last epoch, infinite before the first."""
+        return self.history[-1].validation_loss if self.history else math.inf
+
+    @property
     def best_epoch(self) -> int:
         """Number, from 1, of the epoch that validated best, the one with the lower loss where several did; 0: none."""
         return max(range(len(self.history)), key=lambda i: _merit(self.history[i]), default=-1) + 1
@@ -92,15 +102,15 @@ def fit(
     progress: Callable[[Progress], None] = lambda _: None,
     checkpoint: Path | None = None,
 ) -> Run:
-    """Train a network from `tensors` on: a classifier by the cross-entropy of its scores before a last Softmax, an
-    autoencoder by the mean squared error of what it draws.
+    """Train a network from `tensors` on: unless the settings say otherwise, a classifier by the cross-entropy of its
+    scores before a last Softmax, an autoencoder by the mean squared error of what it draws.
 
     Both datasets are `prepared` for the network. `progress` is called after each batch. A `checkpoint` is written
     after each epoch; where the file exists, the run goes on from it, to exactly the weights that it would have had
     without a break. Ctrl-C ends the run at the last complete epoch. Layers train as after PyTorch's `train()`, but
     BatchNorm2d keeps its running statistics.
 
-    Raises SpecError where `freeze` is wrong, DataError for a checkpoint of another run.
+    Raises SpecError where `freeze` or `loss` is wrong, DataError for a checkpoint of another run.
 
     >>> net = Network.from_spec({"input": [1, 2, 2], "layers": [
     ...     {"kind": "Flatten"}, {"kind": "Linear", "name": "fc", "out_features": 2}]})
@@ -110,13 +120,14 @@ def fit(
     (1.0, (2, 4))
     """
     names = _trained(network, settings.freeze)
-    course = _Course(network, names, train, validation, settings, progress)
+    objective = Objective.of(network, settings.loss)
+    course = _Course(network, names, train, validation, settings, objective, progress)
     run = Run(tensors, settings.optimizer.start({name: tensors[name] for name in names}), tensors)
     identity = _identity(network, tensors, train, validation, settings)
     if checkpoint is not None and checkpoint.exists():
         run = _load(checkpoint, identity)
     with contextlib.suppress(KeyboardInterrupt), np.errstate(over="ignore", invalid="ignore"):
-        while len(run.history) < settings.epochs:
+        while len(run.history) < settings.epochs and not run.loss < settings.enough:
             run = course.epoch(run)
             if checkpoint is not None:
                 _save(checkpoint, run, identity)
@@ -144,6 +155,7 @@ class _Course:
     train: Dataset
     validation: Dataset
     settings: Settings
+    objective: Objective
     progress: Callable[[Progress], None]
 
     def epoch(self, run: Run) -> Run:
@@ -158,13 +170,13 @@ class _Course:
             part = self.train.take(order[start : start + settings.batch_size])
             loss, count, gradients = self._gradients(tensors, part, rng)
             parameters = {name: tensors[name] for name in self.names}
-            parameters, state = settings.optimizer.step(parameters, gradients, state, cosine(step / steps))
+            factor = settings.schedule.factor(step, steps, settings.epochs)
+            parameters, state = settings.optimizer.step(parameters, gradients, state, factor)
             tensors |= parameters
             seen, loss_sum = seen + len(part), loss_sum + loss * len(part)
             well += count
             self.progress(Progress(step + 1, steps, number + 1, loss_sum / seen, well / seen, validated))
-        result = score(self.network, tensors, self.validation)
-        epoch = Epoch(loss_sum / seen, well / seen, result.loss, result.accuracy)
+        epoch = Epoch(loss_sum / seen, well / seen, *self._validated(tensors))
         better = all(_merit(epoch) > _merit(before) for before in run.history)
         return Run(tensors, state, tensors if better else run.best, (*run.history, epoch))
 
@@ -178,12 +190,18 @@ class _Course:
         for node in network.nodes:
             training |= node.full(node.layer.while_training(rng))
         values = network.forward(images, training)
-        answer = values[network.logits], images, part.labels
-        loss, gradient = loss_of(network, *answer)
+        answer = values[self.objective.layer], images, part.labels
+        loss, gradient = self.objective(*answer)
         if not math.isfinite(loss):
             raise SpecError(f"the loss has become {loss}: try a learning rate below {self.settings.optimizer.lr:g}")
-        gradients = network.backward(gradient, values, training, start=network.logits, wanted=self.names)
-        return loss, right(network, *answer), {name: gradients[name] for name in self.names}
+        gradients = network.backward(gradient, values, training, start=self.objective.layer, wanted=self.names)
+        return loss, self.objective.right(*answer), {name: gradients[name] for name in self.names}
+
+    def _validated(self, tensors: Tensors) -> tuple[float, float]:
+        """Loss and accuracy of the held-out pictures."""
+        held = self.validation
+        answer = outputs(self.network, tensors, held, self.objective.layer), held.images, held.labels
+        return self.objective(*answer)[0], self.objective.right(*answer) / len(held)
 
 
 def _merit(epoch: Epoch) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Gradient descent with PyTorch's definitions: SGD, momentum, Adam, and a cosine learning rate.
+"""Gradient descent with PyTorch's definitions: SGD, momentum, RMSprop, Adam, and schedules of the learning rate.
 
 An optimiser is a value: it holds hyper-parameters only. `start` makes its state, `step` returns new
 parameters and a new state and changes nothing in place, so the best weights so far and a checkpoint are mere
@@ -38,10 +38,11 @@ class Optimizer(Protocol):
 class SGD:
     """Stochastic gradient descent, with momentum if asked for.
 
-    `g = grad + weight_decay * p`, `v = momentum * v + g` (`v = g` at first), `p = p - lr * v`.
-    A parameter without a gradient is frozen: it keeps its value, and no decay touches it.
+    `g = grad + weight_decay * p`, `v = momentum * v + g` (`v = g` at first), `p = p - lr * v`; with `nesterov`
+    `p = p - lr * (g + momentum * v)`. A parameter without a gradient is frozen: it keeps its value, and no decay
+    touches it. Raises SpecError for `nesterov` without momentum.
 
-    Source: PyTorch documentation, `torch.optim.SGD` (dampening 0, not Nesterov).
+    Source: PyTorch documentation, `torch.optim.SGD` (dampening 0).
 
     >>> sgd = SGD(lr=0.1)
     >>> parameters = {"fc.bias": np.array([1.0, 2.0])}
@@ -53,9 +54,12 @@ class SGD:
     lr: float = 1e-3
     momentum: float = 0.0
     weight_decay: float = 0.0
+    nesterov: bool = False
 
     def __post_init__(self) -> None:
         _not_negative(lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        if self.nesterov and not self.momentum:
+            raise SpecError("nesterov needs a momentum above 0, such as 0.9")
 
     def start(self, parameters: Tensors) -> dict[str, Array]:
         """A zero `momentum_buffer/<name>` for each parameter; nothing without momentum."""
@@ -69,8 +73,58 @@ class SGD:
         for name, gradient in _decayed(parameters, gradients, self.weight_decay).items():
             if self.momentum:
                 key = f"momentum_buffer/{name}"
-                gradient = state[key] = self.momentum * state[key] + gradient
+                state[key] = self.momentum * state[key] + gradient
+                gradient = gradient + self.momentum * state[key] if self.nesterov else state[key]
             parameters[name] = parameters[name] - self.lr * factor * gradient
+        return parameters, state
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop: each weight's step is scaled by the running mean square of its own gradient.
+
+    `g = grad + weight_decay * p`, `s = alpha * s + (1 - alpha) * g**2`, `d = g / (sqrt(s) + eps)`, `p = p - lr * d`;
+    with momentum `v = momentum * v + d`, `p = p - lr * v`. A parameter without a gradient is frozen: it keeps its
+    value, and no decay touches it.
+
+    Source: Hinton, "Neural Networks for Machine Learning", lecture 6e, 2012; PyTorch documentation,
+    `torch.optim.RMSprop` (not centered).
+
+    >>> rmsprop = RMSprop(lr=0.1, alpha=0.75)
+    >>> parameters = {"fc.bias": np.array([1.0, 2.0])}
+    >>> parameters, state = rmsprop.step(parameters, {"fc.bias": np.array([5.0, -0.5])}, rmsprop.start(parameters))
+    >>> parameters["fc.bias"].round(6)
+    array([0.8, 2.2])
+    """
+
+    lr: float = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        _not_negative(lr=self.lr, eps=self.eps, weight_decay=self.weight_decay, momentum=self.momentum)
+        if not 0.0 <= self.alpha < 1.0:
+            raise SpecError(f"alpha={self.alpha}: must be at least 0 and below 1")
+
+    def start(self, parameters: Tensors) -> dict[str, Array]:
+        """A zero `square_avg/<name>` for each parameter, and a `momentum_buffer/<name>` with momentum."""
+        return _zeros("square_avg", parameters) | (_zeros("momentum_buffer", parameters) if self.momentum else {})
+
+    def step(
+        self, parameters: Tensors, gradients: Tensors, state: Tensors, factor: float = 1.0
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """New parameters and new state; raises ShapeError where a gradient does not fit its parameter."""
+        parameters, state = dict(parameters), dict(state)
+        for name, gradient in _decayed(parameters, gradients, self.weight_decay).items():
+            key = f"square_avg/{name}"
+            state[key] = self.alpha * state[key] + (1.0 - self.alpha) * gradient**2
+            change = gradient / (np.sqrt(state[key]) + self.eps)
+            if self.momentum:
+                key = f"momentum_buffer/{name}"
+                change = state[key] = self.momentum * state[key] + change
+            parameters[name] = parameters[name] - self.lr * factor * change
         return parameters, state
 
 
@@ -125,16 +179,49 @@ class Adam:
         return parameters, state
 
 
-def cosine(progress: float) -> float:
-    """Factor on the learning rate when `progress` (0 to 1) of a training is done: half a cosine, 1 to 0.
+class Schedule(Protocol):
+    """How the learning rate falls during a training."""
+
+    def factor(self, step: int, steps: int, epochs: int) -> float:
+        """What to multiply the learning rate with in `step`, from 0, of a training of `steps` in all `epochs`."""
+
+
+@dataclass(frozen=True)
+class CosineAnnealingLR:
+    """Half a cosine over the whole training, from 1 to 0, that falls with every step.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017; PyTorch
-    documentation, `CosineAnnealingLR` with `eta_min=0`.
+    documentation, `CosineAnnealingLR` with `T_max` the number of steps and `eta_min=0`.
 
-    >>> [round(cosine(progress), 3) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    [1.0, 0.854, 0.5, 0.146, 0.0]
+    >>> [round(CosineAnnealingLR().factor(step, steps=4, epochs=1), 3) for step in range(4)]
+    [1.0, 0.854, 0.5, 0.146]
     """
-    return (1.0 + math.cos(math.pi * progress)) / 2.0
+
+    def factor(self, step: int, steps: int, epochs: int) -> float:
+        """Factor on the learning rate, 1 to 0."""
+        return (1.0 + math.cos(math.pi * (step / steps))) / 2.0
+
+
+@dataclass(frozen=True)
+class StepLR:
+    """The learning rate times `gamma` after every `step_size` epochs. Source: PyTorch documentation, `StepLR`.
+
+    >>> [StepLR(step_size=2, gamma=0.5).factor(step, steps=10, epochs=5) for step in (0, 3, 4, 8)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+
+    step_size: int
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        _not_negative(gamma=self.gamma)
+        if self.step_size < 1:
+            raise SpecError(f"step_size={self.step_size}: must be 1 or more")
+
+    def factor(self, step: int, steps: int, epochs: int) -> float:
+        """Factor on the learning rate, 1 in the first `step_size` epochs."""
+        epoch = step * epochs // steps
+        return float(self.gamma ** (epoch // self.step_size))
 
 
 def _zeros(kind: str, parameters: Tensors) -> dict[str, Array]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ import torch
 import torch.nn.functional as F
 from click.testing import CliRunner, Result
 from PIL import Image
+from torch import Tensor
 
 from conv_sheet.cli import main
-from conv_sheet.errors import DataError, ShapeError
+from conv_sheet.errors import DataError, ShapeError, SpecError
 from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import Evaluation, as_text, evaluate, prepared
+from conv_sheet.learning.recipe import Recipe
 from conv_sheet.learning.train import Settings, fit
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
@@ -220,7 +223,7 @@ def test_the_same_command_gives_the_same_weights(folder: Path) -> None:
     assert a == b != c
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
 def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: str) -> None:
     often = ("--epochs", "60", "--batch-size", "8", "--no-augment", "--freeze", "conv1")
     done("train", "mine.toml", "--data", "data", "--optimizer", optimizer, *often)
@@ -229,6 +232,80 @@ def test_every_optimiser_learns_and_frozen_layers_stay(folder: Path, optimizer: 
         np.testing.assert_array_equal(found[name], start[name])
     assert (found["fc.weight"] != start["fc.weight"]).any()
     assert "100.00% right" in done("evaluate", "mine.toml", "--weights", "mine.npz", "--data", "data")
+
+
+@pytest.mark.parametrize(
+    ("options", "optimizer", "schedule"),
+    [
+        (
+            "--optimizer sgd --lr 0.1 --momentum 0.8 --nesterov --weight-decay 0.05 --schedule step",
+            lambda tensors: torch.optim.SGD(tensors, 0.1, 0.8, weight_decay=0.05, nesterov=True),
+            lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 3),
+        ),
+        (
+            "--optimizer rmsprop --lr 0.01 --momentum 0.5 --weight-decay 0.1 --schedule step --step-size 2 --gamma 0.5",
+            lambda tensors: torch.optim.RMSprop(tensors, 0.01, momentum=0.5, weight_decay=0.1),
+            lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5),
+        ),
+        (
+            "--optimizer adam --lr 0.02 --weight-decay 0.3",
+            lambda tensors: torch.optim.Adam(tensors, 0.02, weight_decay=0.3),
+            lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 8),
+        ),
+    ],
+    ids=["sgd", "rmsprop", "adam"],
+)
+def test_the_options_of_the_command_are_those_of_pytorch(
+    folder: Path,
+    options: str,
+    optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
+    schedule: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler],
+) -> None:
+    """Epochs of one batch, whose order is nothing to its mean."""
+    fixed = ("--epochs", "8", "--no-augment", "--freeze", "conv1", "--quiet", "--loss", "hinge")
+    done("train", "mine.toml", "--data", "data", *fixed, *options.split())
+    training, _ = split(prepared(load_data(Path("data")), network()), 0.1, seed=0)
+    start = network().initial(0)
+    values = network().forward(training.images, start)
+    features = torch.tensor(values[network().node("fc").inputs[0]])
+    weight, bias = (torch.tensor(start[name], requires_grad=True) for name in ("fc.weight", "fc.bias"))
+    stepping = optimizer([weight, bias])
+    falling = schedule(stepping)
+    for _ in range(8):
+        stepping.zero_grad()
+        scores = F.linear(features, weight, bias)
+        (F.multi_margin_loss(scores, torch.tensor(training.labels)) * CLASSES).backward()  # type: ignore[no-untyped-call]
+        stepping.step()
+        falling.step()
+    written = weights.load(Path("mine.npz"))
+    np.testing.assert_allclose(written["fc.weight"], weight.detach().numpy(), rtol=0, atol=6e-6)
+    np.testing.assert_allclose(written["fc.bias"], bias.detach().numpy(), rtol=0, atol=6e-6)
+
+
+def test_a_recipe_names_what_there_is() -> None:
+    with pytest.raises(SpecError, match="no optimizer 'adamw': take one of sgd, momentum, rmsprop, adam"):
+        Recipe(optimizer="adamw", lr=0.1).settings()
+    with pytest.raises(SpecError, match="no schedule 'linear': take one of cosine, step"):
+        Recipe(schedule="linear").settings()
+
+
+def test_overfit_says_whether_pictures_are_learned_by_heart_and_writes_nothing(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    check = ("train", "mine.toml", "--data", "data", "--quiet", "--overfit")
+    said = re.fullmatch(
+        r"12 pictures are learned by heart: their loss is (0\.00\d+) after epoch (\d+)\n",
+        done(*check, "12", "--lr", "0.05", "--weight-decay", "10"),
+    )
+    assert said and float(said[1]) < 0.01 and int(said[2]) < 500
+    assert re.search(
+        r"after 2 epochs the loss of 12 pictures is [1-9]\.\d{4}, not below 0\.01: try another",
+        refused(*check, "12", "--epochs", "2", "--lr", "1e-9"),
+    )
+    assert "has 60 pictures to train with, not 61" in refused(*check, "61")
+    assert sorted(folder.rglob("*")) == before
+    both = run(*check, "12", "-o", "w.npz")
+    assert both.exit_code == 2
+    assert "--overfit writes nothing: omit --output, --plot and --resume" in both.stderr
 
 
 def test_a_complete_training_writes_the_weights_of_its_last_epoch(folder: Path) -> None:
@@ -321,6 +398,13 @@ def test_what_exists_is_kept_unless_forced(folder: Path) -> None:
     [
         (["train", "mine.toml", "--data", "none"], "none does not exist"),
         (["train", "mine.toml", "--data", "data", "--freeze", "conv7"], "no layer 'conv7'.*conv1, fc"),
+        (
+            ["train", "mine.toml", "--data", "data", "--momentum", "0.5"],
+            "adam takes no momentum: choose .* sgd or rmsprop",
+        ),
+        (["train", "mine.toml", "--data", "data", "--nesterov"], "adam has no nesterov: choose .* momentum"),
+        (["train", "mine.toml", "--data", "data", "--optimizer", "sgd", "--nesterov"], "nesterov needs a momentum"),
+        (["train", "mine.toml", "--data", "data", "--gamma", "0.5"], "step_size and gamma belong to the schedule step"),
         (["train", "mine.toml", "--data", "data", "-o", "w.txt"], r"w\.txt.*ends in \.npz"),
         (["train", "mine.toml", "--data", "data", "-o", "no/w.npz"], "no folder no"),
         (["train", "mine.toml", "--data", "data", "--plot", "a.docx"], r"a\.docx.*ends in \.png"),

@@ -1,5 +1,6 @@
 """Networks that draw their picture again: their training, what is said of them, and what does not suit them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,18 +8,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from click.testing import CliRunner, Result
-from torch import nn
+from torch import Tensor, nn
 
 from conv_sheet.cli import main
-from conv_sheet.errors import ShapeError
+from conv_sheet.errors import ShapeError, SpecError
 from conv_sheet.layers import Array
 from conv_sheet.learning.data import Dataset
 from conv_sheet.learning.evaluate import Redrawing, prepared, score
-from conv_sheet.learning.objective import redraws
+from conv_sheet.learning.objective import LOSSES, Objective, redraws
 from conv_sheet.learning.train import Settings, fit
 from conv_sheet.network import weights
+from conv_sheet.network.graph import Network
 from conv_sheet.network.spec import parse
-from conv_sheet.ops.optim import Adam
+from conv_sheet.ops.optim import SGD, Adam
 from tests.learning.test_data import idx, write_pair
 
 SIZE, PICTURES = 8, 40
@@ -62,28 +64,73 @@ def twin(tensors: dict[str, Array]) -> nn.Sequential:
     return model
 
 
-def test_steps_are_those_of_pytorchs_mean_squared_error() -> None:
-    start, data, steps = NETWORK.initial(1), dataset(), 10
-    run = fit(NETWORK, start, data, dataset(8, seed=1), Settings(Adam(0.01), epochs=steps, batch_size=PICTURES))
+@pytest.mark.parametrize(
+    ("loss", "theirs"), [(None, F.mse_loss), ("bce", F.binary_cross_entropy)], ids=["default: mse", "bce"]
+)
+def test_steps_are_those_of_pytorch(loss: str | None, theirs: Callable[[Tensor, Tensor], Tensor]) -> None:
+    start, data, unseen, steps = NETWORK.initial(1), dataset(), dataset(8, seed=1), 10
+    run = fit(NETWORK, start, data, unseen, Settings(Adam(0.01), epochs=steps, batch_size=PICTURES, loss=loss))
     model, images = twin(start), torch.tensor(data.images)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     losses, shares = [], []
     for _ in range(steps):
         drawn = model(images)
-        loss = F.mse_loss(drawn, images)
-        losses.append(loss.item())
+        lost = theirs(drawn, images)
+        losses.append(lost.item())
         shares.append(((drawn > 0.5) == (images > 0.5)).double().mean().item())
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        lost.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     np.testing.assert_allclose([epoch.loss for epoch in run.history], losses, rtol=1e-10)
     np.testing.assert_allclose([epoch.accuracy for epoch in run.history], shares, rtol=1e-10)
     for value, parameter in zip(run.tensors.values(), model.parameters(), strict=True):
         np.testing.assert_allclose(value, parameter.detach().numpy(), rtol=0, atol=1e-10)
-    result = score(NETWORK, run.tensors, dataset(8, seed=1))
-    assert run.history[-1][2:] == (result.loss, result.accuracy)
+    with torch.no_grad():
+        seen = torch.tensor(unseen.images)
+        assert run.history[-1].validation_loss == pytest.approx(theirs(model(seen), seen).item(), rel=1e-9)
+    assert run.history[-1].validation_accuracy == score(NETWORK, run.tensors, unseen).accuracy
+
+
+def one_hot(scores: Tensor, labels: Tensor) -> Tensor:
+    return F.one_hot(labels, scores.shape[1]).double()
+
+
+@pytest.mark.parametrize("last", ["Softmax", "Sigmoid"])
+@pytest.mark.parametrize(
+    ("loss", "theirs"),
+    [
+        ("cross-entropy", F.cross_entropy),
+        ("hinge", lambda scores, labels: F.multi_margin_loss(scores, labels) * scores.shape[1]),
+        ("mse", lambda scores, labels: F.mse_loss(scores, one_hot(scores, labels))),
+        ("bce", lambda scores, labels: F.binary_cross_entropy_with_logits(scores, one_hot(scores, labels))),
+    ],
+)
+def test_a_classifier_learns_with_every_loss_as_in_pytorch(
+    loss: str, theirs: Callable[[Tensor, Tensor], Tensor], last: str
+) -> None:
+    """A last Softmax is left out by every loss, a last Sigmoid by binary cross-entropy."""
+    fc = {"kind": "Linear", "name": "fc", "out_features": 3}
+    network = Network.from_spec({"input": [1, SIZE, SIZE], "layers": [{"kind": "Flatten"}, fc, {"kind": last}]})
+    start, steps = network.initial(1), 8
+    data = Dataset(bars(), np.arange(PICTURES) % 3, tuple("abc"), "bars")
+    run = fit(network, start, data, data, Settings(SGD(0.1), epochs=steps, batch_size=PICTURES, loss=loss))
+    weight, bias = (torch.tensor(start[name], requires_grad=True) for name in ("fc.weight", "fc.bias"))
+    images, labels = torch.tensor(data.images).flatten(1), torch.tensor(data.labels)
+    losses = []
+    for step in range(steps + 1):
+        scores = F.linear(images, weight, bias)
+        lost = theirs(scores.sigmoid() if last == "Sigmoid" and loss != "bce" else scores, labels)
+        losses.append(lost.item())
+        rate = 0.05 * (1 + np.cos(np.pi * step / steps))
+        with torch.no_grad():
+            for parameter, gradient in zip((weight, bias), torch.autograd.grad(lost, (weight, bias)), strict=True):
+                parameter -= rate * gradient
+    np.testing.assert_allclose([epoch.loss for epoch in run.history], losses[:-1], rtol=1e-10)
+    np.testing.assert_allclose([epoch.validation_loss for epoch in run.history], losses[1:], rtol=1e-10)
+    right = (scores.argmax(dim=1) == labels).double().mean().item()
+    assert run.history[-1].validation_accuracy == right
 
 
 def test_its_score_is_of_every_pixel() -> None:
@@ -104,11 +151,25 @@ def test_what_neither_names_nor_redraws_is_refused() -> None:
         prepared(dataset(), half)
 
 
+def test_a_loss_that_does_not_suit_the_network_is_refused() -> None:
+    unbounded = parse(SPEC.rsplit("[[layers]]", 1)[0]).network
+    with pytest.raises(SpecError, match="hinge is for classes, and this network draws pictures: take mse or bce"):
+        Objective.of(NETWORK, "hinge")
+    with pytest.raises(SpecError, match=r"bce .* wants a Sigmoid as its last layer: take mse"):
+        Objective.of(unbounded, "bce")
+    with pytest.raises(SpecError, match="there is no loss 'L1': take one of cross-entropy, hinge, mse, bce"):
+        Objective.of(NETWORK, "L1")
+
+
 # -- the commands ------------------------------------------------------------------------------------------------------
 
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
+
+
+def test_the_command_offers_every_loss() -> None:
+    assert f"--loss [{'|'.join(LOSSES)}]" in run("train", "--help").output
 
 
 def test_the_commands_train_it_and_say_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
