@@ -12,7 +12,7 @@ from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, logar
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.lookup import index, match
-from conv_sheet.cells.page import Line, Page, Verdict
+from conv_sheet.cells.page import Line, Page, Points, Verdict
 from conv_sheet.cells.words import Words
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.layout import NETWORK
@@ -222,7 +222,7 @@ def _curve(panel: _Panel, curve: Curve) -> None:
     sheet.fill(steps, cells[:, :1], style.ENGINE_COUNT)
     sheet.fill(losses, cells[:, 1:], style.ENGINE_SCORE)
     anchor = Block(BACKPROP, made.first_line - 1, made.columns(CURVE)[0], 1, 1).cell()
-    sheet.lines.append(Line(steps, losses, anchor, _CHART_WIDTH_CM, _CHART_HEIGHT_CM))
+    sheet.lines.append(Line((Points(steps, losses),), anchor, _CHART_WIDTH_CM, _CHART_HEIGHT_CM))
 
 
 def _check(panel: _Panel) -> None:
