@@ -98,7 +98,7 @@ function drawLine(view, chart, outer) {
   pen.lineWidth = 1.5;
   pen.save();
   pen.beginPath();
-  pen.rect(box.left - 8, box.top - 8, box.right - box.left + 16, bottom - box.top + 16);
+  pen.rect(box.left - 5, box.top - 5, box.right - box.left + 10, bottom - box.top + 10);
   pen.clip();
   for (const line of lines) drawPoints(view, line.series, line.points, scale);
   pen.restore();
