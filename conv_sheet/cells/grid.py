@@ -171,9 +171,9 @@ class Block:
     def _range(first: str, last: str) -> str:
         return first if first == last else f"{first}:{last}"
 
-    def on(self, sheet: str) -> "Block":
-        """The same place on another sheet."""
-        return Block(sheet, self.row, self.column, self.height, self.width, self.step)
+    def on(self, sheet: str, down: int = 0, right: int = 0) -> "Block":
+        """The same place on another sheet, or one so many rows and columns from it."""
+        return Block(sheet, self.row + down, self.column + right, self.height, self.width, self.step)
 
     def meets(self, other: "Block") -> bool:
         """Whether the rectangle has a cell in common with another one of the same sheet.
@@ -291,9 +291,10 @@ class Placed:
         """The rectangle around all blocks."""
         return around(self.blocks)
 
-    def on(self, sheet: str) -> "Placed":
-        """The same places on another sheet."""
-        return Placed(self.name, self.shape, tuple(block.on(sheet) for block in self.blocks), self.transposed)
+    def on(self, sheet: str, down: int = 0, right: int = 0) -> "Placed":
+        """The same places on another sheet, or those so many rows and columns from them."""
+        blocks = tuple(block.on(sheet, down, right) for block in self.blocks)
+        return Placed(self.name, self.shape, blocks, self.transposed)
 
     def names(self) -> Iterator[tuple[str, Block]]:
         """Defined names and what they refer to: each plane, numbered from 1, and the whole where it is one area."""

@@ -15,7 +15,7 @@ from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.formula import checked, mover
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, InputValue
-from conv_sheet.cells.style import Scale, Style
+from conv_sheet.cells.style import RED, Scale, Style
 from conv_sheet.errors import WorkbookError
 
 Value = float | str | bool | None
@@ -112,14 +112,26 @@ class Bars(NamedTuple):
     shares: bool
 
 
-class Line(NamedTuple):
-    """A line chart of values over numbers, with its top left corner at a cell; empty rows are not drawn."""
+class Points(NamedTuple):
+    """Values over numbers, without empty rows, and their line: `solid`, `dashed`, `none`; a legend has the labels."""
 
     numbers: Block
     values: Block
+    label: str = ""
+    color: str = RED
+    line: str = "solid"
+
+
+class Line(NamedTuple):
+    """A line chart with its corner at a cell; `title` stands below, between `decades` equal factors are equally far."""
+
+    points: tuple[Points, ...]
     anchor: str
     width: float
     height: float
+    title: str = ""
+    top: float | None = None
+    decades: tuple[int, int] | None = None
 
 
 class Button(NamedTuple):

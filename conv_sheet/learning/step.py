@@ -1,6 +1,6 @@
-"""A step of gradient descent on one picture: forward pass, gradients, update."""
+"""A step of gradient descent on one picture: forward pass, gradients, update; and steps on several at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,3 +51,58 @@ def updated(network: Network, made: ForwardPass, lr: float) -> dict[str, Array]:
     found = gradients(network, made)
     trainable = {name: found[name] for name in network.trainable()}
     return SGD(lr).step(made.tensors, trainable, {})[0]
+
+
+@dataclass(frozen=True)
+class BatchPass:
+    """Forward passes of some pictures with the same parameters."""
+
+    passes: tuple[ForwardPass, ...]
+
+    @property
+    def tensors(self) -> Mapping[str, Array]:
+        return self.passes[0].tensors
+
+    @property
+    def loss(self) -> float:
+        """The mean of their losses."""
+        return float(np.mean([made.loss for made in self.passes]))
+
+
+Example = tuple[Array, int]
+"""A picture (C, H, W), and the number of its class."""
+
+
+def batch_pass(network: Network, examples: Sequence[Example], tensors: Mapping[str, Array]) -> BatchPass:
+    """The forward passes of some pictures."""
+    return BatchPass(tuple(forward_pass(network, image, tensors, target) for image, target in examples))
+
+
+def batch_gradients(network: Network, made: BatchPass) -> tuple[list[dict[str, Array]], dict[str, Array]]:
+    """Gradients of the mean loss: by the activations of each picture, and by what training changes."""
+    found = [{name: grad / len(made.passes) for name, grad in gradients(network, one).items()} for one in made.passes]
+    return found, {name: sum((one[name] for one in found), start=np.zeros(())) for name in network.trainable()}
+
+
+def descent(
+    network: Network,
+    examples: Sequence[Example],
+    tensors: Mapping[str, Array],
+    lr: float,
+    momentum: float = 0.0,
+    most: float = np.inf,
+) -> Iterator[BatchPass]:
+    """Passes before each step down the mean loss of some pictures, without end; no weight goes beyond `most`.
+
+    At a constant rate PyTorch's momentum is a share of the step before, which needs no other state.
+    """
+    before = tensors
+    while True:
+        made = batch_pass(network, examples, tensors)
+        yield made
+        _, found = batch_gradients(network, made)
+        stepped = {
+            name: np.clip(tensors[name] - lr * grad + momentum * (tensors[name] - before[name]), -most, most)
+            for name, grad in found.items()
+        }
+        before, tensors = tensors, {**tensors, **stepped}

@@ -113,11 +113,24 @@ class Layout:
         """What the network gives."""
         return self.placed[self.network.output.name]
 
-    def on(self, sheet: str) -> "Layout":
-        """The same addresses on another sheet."""
-        moved = (replace(s, own={short: placed.on(sheet) for short, placed in s.own.items()}) for s in self.stages)
-        placed = {name: where.on(sheet) for name, where in self.placed.items()}
+    def on(self, sheet: str, down: int = 0, right: int = 0) -> "Layout":
+        """The same addresses on another sheet, or those so many rows and columns from them."""
+        own = ({short: placed.on(sheet, down, right) for short, placed in s.own.items()} for s in self.stages)
+        moved = (replace(stage, own=tensors) for stage, tensors in zip(self.stages, own, strict=True))
+        placed = {name: where.on(sheet, down, right) for name, where in self.placed.items()}
         return replace(self, stages=tuple(moved), placed=placed)
+
+    def sharing(self, parameters: "Layout", picture: "Layout") -> "Layout":
+        """The same with the parameters and the picture of other layouts of the network."""
+
+        def own(stage: Stage) -> Mapping[str, Placed]:
+            if not stage.nodes:
+                return picture.by_name[stage.name].own
+            theirs = parameters.by_name[stage.name].own
+            return {**stage.own, **{short: theirs[short] for short in stage.nodes[0].parameters}}
+
+        stages = [replace(stage, own=own(stage)) for stage in self.stages]
+        return replace(self, stages=tuple(stages), placed=_outputs(self.network, stages))
 
     def site(self, stage: Stage) -> Site:
         """Where a stage stands and what it reads."""

@@ -17,7 +17,8 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import images, network, numpy, python, start, worksheet
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
-from conv_sheet.sheets.backprop import copies, gradients
+from conv_sheet.sheets.backprop import ahead, copies, gradients
+from conv_sheet.sheets.backprop.layout import backprop_layout
 from conv_sheet.sheets.hidden import restore_page, spec_page
 from conv_sheet.sheets.lessons import (
     batch,
@@ -81,6 +82,8 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     ]
     asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked))]
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
+    if learning and backprop_layout(layout).looks_ahead:
+        learning += ahead.SHEETS
     helpers = [loupe.HELPER] if loupe.SHEET in asked else []
     own = [sheet for sheet in asked if sheet.name in lesson.sheets and sheet not in (images.SHEET, worksheet.SHEET)]
     first = learning[:1] or own[:1]

@@ -12,12 +12,13 @@ function drawChart(view, chart) {
   pen.fillRect(left, top, width, height);
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  if (chart.title) {
+  const headed = chart.kind === "bars" && chart.title;
+  if (headed) {
     pen.fillStyle = colours.of(SHEET.ink);
     pen.font = `bold ${13 * zoom}px ${FONTS.plain}`;
-    pen.fillText(chart.title, left + width / 2, top + 12 * zoom);
+    pen.fillText(headed, left + width / 2, top + 12 * zoom);
   }
-  const head = chart.title ? 24 * zoom : 8 * zoom;
+  const head = headed ? 24 * zoom : 8 * zoom;
   const box = {
     left: left + 8 * zoom,
     right: left + width - 8 * zoom,
@@ -40,8 +41,10 @@ function listOf(book, [title, ...place]) {
 
 /** @param {View} view @param {ChartData} chart @param {Box} box */
 function drawBars({ book, pen, colours, zoom }, chart, { left, right, top, bottom }) {
-  const values = listOf(book, chart.values).map((value) => (typeof value === "number" ? value : 0));
-  const labels = listOf(book, chart.labels);
+  const [series] = chart.series;
+  if (!series) return;
+  const values = listOf(book, series.values).map((value) => (typeof value === "number" ? value : 0));
+  const labels = listOf(book, series.labels);
   const [high, low] = chart.shares ? [1, 0] : [Math.max(0, ...values) || 1, Math.min(0, ...values)];
   const yOf = (/** @type {number} */ value) => bottom - ((value - low) / (high - low)) * (bottom - top);
   const step = (right - left) / values.length;
@@ -56,38 +59,90 @@ function drawBars({ book, pen, colours, zoom }, chart, { left, right, top, botto
   });
 }
 
-/** @param {View} view @param {ChartData} chart @param {Box} box */
-function drawLine({ book, pen, colours, zoom }, chart, { left, right, top, bottom }) {
-  const labels = listOf(book, chart.labels);
-  const points = listOf(book, chart.values).flatMap((y, k) => {
-    const x = labels[k];
+/** The points of a series. @param {Book} book @param {SeriesData} series @returns {{x: number, y: number}[]} */
+function pointsOf(book, { values, labels }) {
+  const numbers = listOf(book, labels);
+  return listOf(book, values).flatMap((y, k) => {
+    const x = numbers[k];
     return typeof y === "number" && typeof x === "number" ? [{ x, y }] : [];
   });
+}
+
+/** Where numbers and values stand in a box, and what of them its edges are.
+ * @param {ChartData} chart @param {{x: number, y: number}[]} points @param {Box} box */
+function scaleOf({ decades, top }, points, box) {
+  const xs = points.map((point) => point.x);
+  const [first, last] = decades ? [10 ** decades[0], 10 ** decades[1]] : [Math.min(...xs), Math.max(...xs)];
+  const high = top ?? (Math.max(0, ...points.map((point) => point.y)) || 1);
+  const along = (/** @type {number} */ x) =>
+    decades ? Math.log(x / first) / Math.log(last / first) : (x - first) / (last - first || 1);
+  return {
+    edges: { first, last, high },
+    xOf: (/** @type {number} */ x) => box.left + along(x) * (box.right - box.left),
+    yOf: (/** @type {number} */ y) => box.bottom - (y / high) * (box.bottom - box.top),
+  };
+}
+
+/** @param {View} view @param {ChartData} chart @param {Box} outer */
+function drawLine(view, chart, outer) {
+  const { book, pen, colours, zoom } = view;
+  const lines = chart.series.map((series) => ({ series, points: pointsOf(book, series) }));
+  const points = lines.flatMap((line) => line.points);
   if (!points.length) return;
-  const [xs, ys] = [points.map((point) => point.x), points.map((point) => point.y)];
-  const [first, last, high] = [Math.min(...xs), Math.max(...xs), Math.max(0, ...ys) || 1];
-  const start = left + 34 * zoom;
+  const bottom = lines.length > 1 ? outer.bottom - 22 * zoom : outer.bottom;
+  const box = { ...outer, left: outer.left + 34 * zoom, bottom };
+  const scale = scaleOf(chart, points, box);
   pen.strokeStyle = colours.of(SHEET.line);
-  pen.strokeRect(start, top, right - start, bottom - top);
+  pen.strokeRect(box.left, box.top, box.right - box.left, bottom - box.top);
+  drawEdges(view, chart.title ?? "", scale.edges, box);
+  pen.lineWidth = 1.5;
+  pen.save();
+  pen.beginPath();
+  pen.rect(box.left - 5, box.top - 5, box.right - box.left + 10, bottom - box.top + 10);
+  pen.clip();
+  for (const line of lines) drawPoints(view, line.series, line.points, scale);
+  pen.restore();
+  if (lines.length > 1) drawLegend(view, chart, { ...box, top: outer.bottom + 10 * zoom });
+}
+
+/** What the edges of a box are. @param {View} view @param {string} title
+ * @param {{first: number, last: number, high: number}} edges @param {Box} box */
+function drawEdges({ pen, colours, zoom }, title, { first, last, high }, { left, right, top, bottom }) {
   pen.fillStyle = colours.of(SHEET.grey);
   pen.textAlign = "right";
-  pen.fillText(format(high, "0.0##"), start - 4 * zoom, top + 6 * zoom);
-  pen.fillText("0", start - 4 * zoom, bottom - 4 * zoom);
+  pen.fillText(format(high, "0.0##"), left - 4 * zoom, top + 6 * zoom);
+  pen.fillText("0", left - 4 * zoom, bottom - 4 * zoom);
   pen.textAlign = "center";
-  pen.fillText(toText(first), start, bottom + 10 * zoom);
+  pen.fillText(toText(first), left, bottom + 10 * zoom);
+  pen.fillText(title, (left + right) / 2, bottom + 10 * zoom);
   pen.fillText(toText(last), right - 6 * zoom, bottom + 10 * zoom);
-  pen.strokeStyle = pen.fillStyle = colours.of("D9730D");
-  pen.lineWidth = 1.5;
+}
+
+/** One series. @param {View} view @param {SeriesData} series @param {{x: number, y: number}[]} points
+ * @param {{xOf: (x: number) => number, yOf: (y: number) => number}} scale */
+function drawPoints({ pen, colours, zoom }, { color, line }, points, { xOf, yOf }) {
+  const size = line === "none" ? 9 * zoom : 3;
+  pen.strokeStyle = pen.fillStyle = colours.of(color ?? SHEET.ink);
+  pen.setLineDash(line === "dashed" ? [5 * zoom, 3 * zoom] : []);
   pen.beginPath();
   for (const { x, y } of points) {
-    const [atX, atY] = [
-      start + ((x - first) / (last - first || 1)) * (right - start),
-      bottom - (y / high) * (bottom - top),
-    ];
-    pen.lineTo(atX, atY);
-    pen.fillRect(atX - 1.5, atY - 1.5, 3, 3);
+    if (line !== "none") pen.lineTo(xOf(x), yOf(y));
+    pen.fillRect(xOf(x) - size / 2, yOf(y) - size / 2, size, size);
   }
   pen.stroke();
+  pen.setLineDash([]);
+}
+
+/** What the lines are, side by side. @param {View} view @param {ChartData} chart @param {Box} box */
+function drawLegend({ pen, colours, zoom }, { series }, { left, right, top }) {
+  const step = (right - left) / series.length;
+  pen.textAlign = "left";
+  series.forEach(({ label, color }, k) => {
+    pen.fillStyle = colours.of(color ?? SHEET.ink);
+    pen.fillRect(left + k * step, top - 2 * zoom, 8 * zoom, 4 * zoom);
+    pen.fillStyle = colours.of(SHEET.ink);
+    pen.fillText(label ?? "", left + k * step + 11 * zoom, top, step - 14 * zoom);
+  });
 }
 
 /** @param {View} view */
@@ -105,13 +160,19 @@ function drawHeads(view) {
   for (const { columns, box } of panes.filter((pane) => pane.rows[0] === panes[0]?.rows[0])) {
     heads(columns, 26, box.left, box.right, (column) => {
       const { left, right } = view.box(1, column, 1, column);
-      return { middle: (left + right) / 2, write: (x) => pen.fillText(letters(column), x, HEAD.height / 2) };
+      return {
+        middle: (left + right) / 2,
+        write: (x) => pen.fillText(letters(column), x, HEAD.height / 2),
+      };
     });
   }
   for (const { rows, box } of panes.filter((pane) => pane.columns[0] === panes[0]?.columns[0])) {
     heads(rows, 13, box.top, box.bottom, (row) => {
       const { top, bottom } = view.box(row, 1, row, 1);
-      return { middle: (top + bottom) / 2, write: (y) => pen.fillText(String(row), HEAD.width / 2, y) };
+      return {
+        middle: (top + bottom) / 2,
+        write: (y) => pen.fillText(String(row), HEAD.width / 2, y),
+      };
     });
   }
   pen.fillStyle = colours.of(SHEET.line);

@@ -107,11 +107,20 @@
  * @property {boolean} [draw] whether it is a picture to draw into: numbers from `low` to `high`
  */
 
-/** @typedef {object} ChartData values (a place with its sheet) over labels or numbers, its corner at a cell
- * @property {"bars" | "line"} kind
- * @property {string} [title]
+/** @typedef {object} SeriesData values (a place with its sheet) over labels or numbers; how a line looks
  * @property {[string, ...number[]]} values
  * @property {[string, ...number[]]} labels
+ * @property {string} [label] what a legend calls them
+ * @property {string} [color]
+ * @property {"solid" | "dashed" | "none"} [line] through the points; without one, each is a larger mark
+ */
+
+/** @typedef {object} ChartData one series of bars, or lines; its corner at a cell
+ * @property {"bars" | "line"} kind
+ * @property {string} [title] over bars, below the numbers of lines
+ * @property {SeriesData[]} series
+ * @property {number | null} [top] values above are not drawn
+ * @property {[number, number] | null} [decades] powers of ten between which equal factors are equally far apart
  * @property {[number, number]} at row and column of its top left corner
  * @property {number} width in centimetres
  * @property {number} height

@@ -7,7 +7,7 @@ from typing import Any
 
 from conv_sheet.cells.grid import Block, column_number
 from conv_sheet.cells.inputs import Input
-from conv_sheet.cells.page import Mark, Page
+from conv_sheet.cells.page import Mark, Page, Points
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.cells.widgets import pixel_limits
 from conv_sheet.cells.words import in_browser
@@ -170,19 +170,31 @@ def _rule(item: Input) -> Json:
     return made | {key: True for key, said in (("whole", limits.whole), ("draw", limits in _PICTURES)) if said}
 
 
-def _chart(kind: str, anchor: str, values: Block, labels: Block, size: Sequence[float]) -> Json:
+def _chart(kind: str, anchor: str, series: list[Json], size: Sequence[float]) -> Json:
     width, height = size
-    where = {"at": list(_corner(anchor)), "width": width, "height": height}
-    return {"kind": kind, "values": located(values), "labels": located(labels), **where}
+    return {"kind": kind, "series": series, "at": list(_corner(anchor)), "width": width, "height": height}
+
+
+def _series(values: Block, labels: Block) -> Json:
+    return {"values": located(values), "labels": located(labels)}
 
 
 def _bars(page: Page) -> list[Json]:
     return [
-        _chart("bars", bars.anchor, bars.values, bars.labels, (bars.width, bars.height))
+        _chart("bars", bars.anchor, [_series(bars.values, bars.labels)], (bars.width, bars.height))
         | {"title": bars.title, "shares": bars.shares}
         for bars in page.bars
     ]
 
 
 def _lines(page: Page) -> list[Json]:
-    return [_chart("line", line.anchor, line.values, line.numbers, (line.width, line.height)) for line in page.lines]
+    return [
+        _chart("line", line.anchor, [*map(_points, line.points)], (line.width, line.height))
+        | {"title": line.title, "top": line.top, "decades": line.decades and list(line.decades)}
+        for line in page.lines
+    ]
+
+
+def _points(points: Points) -> Json:
+    look = {"label": points.label, "color": points.color, "line": points.line}
+    return _series(points.values, points.numbers) | look

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from openpyxl.chart import BarChart, ScatterChart
 from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, NumVal, StrData, StrRef, StrVal
 from openpyxl.chart.label import DataLabelList
+from openpyxl.chart.legend import Legend
 from openpyxl.chart.marker import Marker
-from openpyxl.chart.series import Series, XYSeries
+from openpyxl.chart.series import Series, SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.drawing.line import LineProperties
 
 from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.page import Bars, Line, Page, Value
+from conv_sheet.cells.page import Bars, Line, Page, Points, Value
 from conv_sheet.xlsx import encode
 
 Pages = Mapping[str, Page]
@@ -52,17 +53,36 @@ def line_chart(pages: Pages, line: Line) -> ScatterChart:
     chart = ScatterChart(scatterStyle="lineMarker", style=10)
     chart.roundedCorners = False
     chart.width, chart.height, chart.legend = line.width, line.height, None
+    if len(line.points) > 1:
+        chart.legend = Legend()
+        chart.legend.position, chart.legend.overlay = "b", False
     chart.display_blanks = "gap"
-    series = XYSeries(xVal=_shown(pages, line.numbers), yVal=_numbers(pages, line.values), idx=0, order=0)
-    series.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=style.RED, w=22_000))
-    series.marker, series.smooth = Marker("circle", size=4), False
-    series.marker.graphicalProperties = GraphicalProperties(solidFill=style.RED, ln=LineProperties(noFill=True))
-    chart.series.append(series)
+    chart.series.extend(_points(pages, points, number) for number, points in enumerate(line.points))
     chart.x_axis.delete = chart.y_axis.delete = False
+    if line.title:
+        chart.x_axis.title = line.title
+        chart.x_axis.title.overlay = False
     chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
+    chart.y_axis.scaling.max, chart.y_axis.number_format = line.top, "General"
     chart.x_axis.number_format, chart.x_axis.majorGridlines = "0", None
+    if line.decades:
+        chart.x_axis.scaling.min, chart.x_axis.scaling.max = (10.0**power for power in line.decades)
+        chart.x_axis.scaling.logBase, chart.x_axis.number_format = 10, "General"
+        chart.y_axis.crosses = "min"
     chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill=style.PAD))
     return chart
+
+
+def _points(pages: Pages, points: Points, number: int) -> XYSeries:
+    series = XYSeries(xVal=_shown(pages, points.numbers), yVal=_numbers(pages, points.values), idx=number, order=number)
+    if points.label:
+        series.tx = SeriesLabel(v=points.label)
+    look = LineProperties(solidFill=points.color, w=22_000, prstDash="dash" if points.line == "dashed" else None)
+    joined = points.line != "none"
+    series.graphicalProperties = GraphicalProperties(ln=look if joined else LineProperties(noFill=True))
+    series.marker, series.smooth = Marker("circle", size=4) if joined else Marker("diamond", size=11), False
+    series.marker.graphicalProperties = GraphicalProperties(solidFill=points.color, ln=LineProperties(noFill=True))
+    return series
 
 
 def _series(pages: Pages, labels: Block, values: Block) -> Series:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,15 @@ from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.office.closed import press as press_closed
 from conv_sheet.office.live import press
 from conv_sheet.opening import read
+from conv_sheet.pictures.drawings import draw
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop.layout import (
     BACKPROP,
     CHECK,
     CURVE_ROWS,
+    DESCENT,
+    RATES,
     UPDATED,
     BackpropLayout,
     backprop_layout,
@@ -121,6 +124,31 @@ def trained(state: WorkbookState, steps: int) -> tuple[dict[str, Array], list[fl
     return {name: tensor.detach().numpy() for name, tensor in model.tensors.items()}, losses
 
 
+def examples(state: WorkbookState) -> list[tuple[Tensor, Tensor]]:
+    """What is learned together: the pictures that classes are named after, or the one on `Network`."""
+    together = [(state.image, settings(state).target)]
+    if "images" in state.lesson.sheets:
+        names, shape = state.network.classes, state.network.input_shape
+        pictures = (np.asarray(state.typed.get(f"image_{name}", draw(name, shape)), dtype=float) for name in names)
+        together = [(picture, number) for number, picture in enumerate(pictures)]
+    return [(torch.tensor(image), torch.tensor([target])) for image, target in together]
+
+
+def descended(
+    state: WorkbookState, some: list[tuple[Tensor, Tensor]], lr: float, momentum: float, steps: int
+) -> list[float]:
+    """Mean losses of some pictures before each step of PyTorch's SGD, and after the last."""
+    model, scores, losses = Torch.of(state), state.network.logits, []
+    optimizer = torch.optim.SGD([t for t in model.tensors.values() if t.requires_grad], lr=lr, momentum=momentum)
+    for _ in range(steps + 1):
+        optimizer.zero_grad()
+        loss = torch.stack([F.cross_entropy(model.forward(image)[scores], target) for image, target in some]).mean()
+        losses.append(loss.item())
+        torch.autograd.backward(loss)
+        optimizer.step()
+    return losses
+
+
 # Networks that have every kind and option between them
 
 
@@ -206,6 +234,8 @@ def edited(state: WorkbookState, target: int, rate: float) -> tuple[WorkbookStat
         **{TARGET: made.labels[target], RATE: rate, BLOCK: one.name},
         **{ROW: float(one.block.height), COLUMN: float(one.block.width), H: 1e-4},
     }
+    if "images" in state.lesson.sheets:
+        changes["image_horizontal"] = np.random.default_rng(3).random(state.network.input_shape).round(2)
     return other.with_typed(changes), {**pixels, **agreement.typed(state, changes)}
 
 
@@ -231,6 +261,9 @@ class Shown:
 
     def value(self, block: Block) -> float:
         return float(self.sheets[block.sheet][block.cell()])
+
+    def values(self, block: Block) -> list[float]:
+        return [self.value(block.part(y, 0, 1, 1)) for y in range(block.height)]
 
     @property
     def text(self) -> str:
@@ -316,7 +349,49 @@ def test_the_numerical_gradient_agrees_and_is_a_central_difference(shown: dict[s
     np.testing.assert_allclose([high, low], losses, rtol=0, atol=1e-10)
     assert numerical == pytest.approx((losses[0] - losses[1]) / (2 * chosen.h), abs=1e-8)
     assert formula == pytest.approx(numerical, abs=1e-6)
+    relative = abs(numerical - formula) / max(abs(numerical), abs(formula))
+    assert answer.value(made.value(CHECK, 8)) == pytest.approx(relative, abs=1e-8 / abs(formula))
     assert "the two agree" in answer.text
+
+
+SMALL_ONES = ["lesson", "replicated"]
+"""Those of which there are many steps at once."""
+
+
+def test_small_networks_alone_look_ahead(shown: dict[str, Shown]) -> None:
+    assert [name for name in ALL if layout_of(shown[name].state).looks_ahead] == SMALL_ONES
+    assert len(examples(shown["lesson"].state)) == 3
+
+
+@pytest.mark.parametrize("name", SMALL_ONES)
+def test_losses_after_a_step_at_twelve_learning_rates_are_pytorchs(shown: dict[str, Shown], name: str) -> None:
+    answer = shown[name]
+    state, made = answer.state, layout_of(answer.state)
+    rates = answer.values(made.ahead("rate"))
+    assert len(rates) == len(set(rates)) == 12
+    own = torch.tensor(state.image), torch.tensor([settings(state).target])
+    runs = {"all pictures": examples(state)} | ({"this picture": [own]} if name == "lesson" else {})
+    for what, some in runs.items():
+        expected = [descended(state, some, rate, 0.0, 1)[-1] for rate in rates]
+        np.testing.assert_allclose(answer.values(made.ahead(what)), expected, rtol=1e-9, atol=1e-9)
+    now, after = descended(state, examples(state), settings(state).rate, 0.0, 1)
+    said = [answer.value(made.value(RATES, line)) for line in (0, 1)]
+    np.testing.assert_allclose(said, [now, after], rtol=0, atol=1e-9)
+    mark = [answer.value(made.marked), answer.value(made.marked.part(0, 4, 1, 1))]
+    np.testing.assert_allclose(mark, [settings(state).rate, after], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SMALL_ONES)
+def test_ten_steps_with_momentum_and_without_are_those_of_pytorchs_sgd(shown: dict[str, Shown], name: str) -> None:
+    answer = shown[name]
+    state, made = answer.state, layout_of(answer.state)
+    assert answer.values(made.ahead("step")) == list(range(11))
+    lists = {what: answer.values(made.ahead(what)) for what in ("SGD", "momentum")}
+    for what, momentum in {"SGD": 0.0, "momentum": 0.9}.items():
+        expected = descended(state, examples(state), settings(state).rate, momentum, 10)
+        np.testing.assert_allclose(lists[what], expected, rtol=0, atol=1e-9)
+    assert abs(lists["SGD"][-1] - lists["momentum"][-1]) > 1e-3
+    assert [answer.value(made.value(DESCENT, line)) for line in (0, 1)] == [lists["SGD"][-1], lists["momentum"][-1]]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -414,9 +489,16 @@ def test_gnumeric_agrees_on_graphs(name: str, graph_answers: dict[str, tuple[Boo
 # Ties and extremes
 
 
+def lesson_alone() -> WorkbookState:
+    """The network of the lesson without the pictures that it learns together: as a workbook much smaller."""
+    state = lessons.state_of("backprop")
+    lesson = Lesson(backprop=True, picture=state.lesson.picture)
+    return replace(state_of(state.network, lesson=lesson), typed={**state.tensors, "input": state.image})
+
+
 def specials() -> dict[str, tuple[WorkbookState, dict[str, InputValue]]]:
     """What is built, and what is then typed into it."""
-    state = lessons.state_of("backprop")
+    state = lesson_alone()
     kernels = np.array([[[[1.0, 2, 1], [0, 1, 0], [1, 2, 1]]], [[[1.0] * 3] * 3]])
     even: dict[str, InputValue] = {"conv.weight": kernels}
     layers = [layer("MaxPool2d", kernel_size=2), layer("Flatten"), layer("Linear", out_features=2), layer("Softmax")]
@@ -434,6 +516,7 @@ def specials() -> dict[str, tuple[WorkbookState, dict[str, InputValue]]]:
         "learned": (state, sure | {TARGET: sure_of}),
         "coarse": (state, {H: 1.0}),
         "outside": (state, {ROW: 4.0}),
+        "kink": (state, {"conv.bias": np.zeros(2), BLOCK: "conv_bias", ROW: 1.0, COLUMN: 1.0}),
     }
 
 
@@ -490,9 +573,51 @@ def test_a_coarse_h_does_not_agree(special: dict[str, Shown]) -> None:
     assert_right(special["coarse"].path)
 
 
+def test_the_relative_error_says_how_far_apart_two_gradients_are(special: dict[str, Shown]) -> None:
+    answer = special["coarse"]
+    numerical, formula, relative = (answer.value(layout_of(answer.state).value(CHECK, line)) for line in (6, 7, 8))
+    assert relative == pytest.approx(abs(numerical - formula) / max(abs(numerical), abs(formula)), rel=1e-6)
+    assert relative > 0.1
+
+
+def test_at_a_kink_the_gradient_is_the_slope_to_one_side_and_what_is_measured_the_mean_of_both(
+    special: dict[str, Shown],
+) -> None:
+    answer, h = special["kink"], 1e-6
+    state, losses = answer.state, []
+    numerical, formula, relative = (answer.value(layout_of(state).value(CHECK, line)) for line in (6, 7, 8))
+    for change in (-h, 0.0, h):
+        bias = np.array([change, 0.0])
+        model = Torch.of(state.with_typed({"conv.bias": bias}))
+        losses.append(model.loss(torch.tensor(state.image), settings(state).target).item())
+    below, above = (losses[1] - losses[0]) / h, (losses[2] - losses[1]) / h
+    assert abs(above - below) > 0.1
+    assert formula == pytest.approx(below, abs=1e-5)
+    assert numerical == pytest.approx((below + above) / 2, abs=1e-4)
+    assert relative > 1
+
+
 def test_a_place_outside_of_the_block_is_said(special: dict[str, Shown]) -> None:
     assert "the block has no such row or column" in special["outside"].text
     assert_right(special["outside"].path)
+
+
+# The start
+
+
+def test_nothing_of_the_lesson_starts_saturated_or_dead() -> None:
+    """Each picture is a guess at first, and says to each kernel and each class where to go."""
+    state = lessons.state_of("backprop")
+    for image, target in examples(state):
+        model = Torch.of(state)
+        loss = F.cross_entropy(model.forward(image)[state.network.logits], target)
+        assert loss.item() == pytest.approx(np.log(3), abs=0.2)
+        torch.autograd.backward(loss)
+        for name, tensor in model.tensors.items():
+            assert tensor.grad is not None
+            assert tensor.grad.reshape(len(tensor), -1).abs().amax(1).min() > 1e-2, name
+    losses = descended(state, examples(state), settings(state).rate, 0.9, 10)
+    assert losses == sorted(losses, reverse=True)
 
 
 # Training
@@ -517,14 +642,14 @@ def lesson(shown: dict[str, Shown], tmp_path: Path) -> tuple[WorkbookState, Path
     return shown["lesson"].state, Path(shutil.copy(shown["lesson"].path, tmp_path / "lesson.xlsx"))
 
 
-def test_ten_single_steps_are_ten_steps_of_pytorch(lesson: tuple[WorkbookState, Path]) -> None:
+def test_single_steps_are_steps_of_pytorch(lesson: tuple[WorkbookState, Path]) -> None:
     state, path = lesson
-    for number in range(10):
+    for number in range(3):
         status, notes = press_closed(path, actions.train_step)
         assert notes == []
         if number == 0:
             assert status.startswith("Trained one step at learning rate 0.05: loss ")
-    assert_trained(path, ten(state))
+    assert_trained(path, trained(state, 3))
     assert check(path).ok
 
 
@@ -596,9 +721,9 @@ def test_areas_to_copy_hold_weights_alone() -> None:
         assert not covered & others, name
 
 
-def test_the_curve_keeps_its_last_losses_and_reset_clears_it(built: dict[str, Path], tmp_path: Path) -> None:
-    first = lessons.state_of("backprop")
-    path = Path(shutil.copy(built["lesson"], tmp_path / "lesson.xlsx"))
+def test_the_curve_keeps_its_last_losses_and_reset_clears_it(tmp_path: Path) -> None:
+    first = lesson_alone()
+    path = written(tmp_path, first)
     press_closed(path, lambda state: actions.train(state, CURVE_ROWS + 30))
     state = read(path)
     assert [step for step, _ in state.curve] == list(range(31, CURVE_ROWS + 31))
@@ -613,7 +738,7 @@ def test_the_curve_keeps_its_last_losses_and_reset_clears_it(built: dict[str, Pa
 
 
 def test_a_learning_rate_that_is_far_too_large_changes_nothing(tmp_path: Path) -> None:
-    state = lessons.state_of("backprop")
+    state = lesson_alone()
     large = {name: value * 5000 for name, value in state.tensors.items()}
     path = written(tmp_path, state.with_typed({**large, RATE: 1000.0}))
     before = path.read_bytes()
@@ -633,8 +758,9 @@ def test_other_workbooks_have_nothing_to_train(tmp_path: Path) -> None:
 # The sheets
 
 
-def test_check_finds_a_broken_gradient(built: dict[str, Path], tmp_path: Path) -> None:
-    state, path = lessons.state_of("backprop"), built["lesson"]
+def test_check_finds_a_broken_gradient(tmp_path: Path) -> None:
+    state = lesson_alone()
+    path = written(tmp_path, state)
     assert check(path).ok
     cell = layout_of(state).gradients["conv.weight"].blocks[1].cell(1, 1)
     formula = openpyxl.load_workbook(path)[BACKPROP][cell].value
@@ -643,9 +769,9 @@ def test_check_finds_a_broken_gradient(built: dict[str, Path], tmp_path: Path) -
     assert f"{BACKPROP}!{cell}" in {difference.address for difference in check(saved).formulas}
 
 
-def test_formulas_read_as_the_chain_rule_does(built: dict[str, Path]) -> None:
-    state = lessons.state_of("backprop")
-    book, made = openpyxl.load_workbook(built["lesson"]), layout_of(state)
+def test_formulas_read_as_the_chain_rule_does(tmp_path: Path) -> None:
+    state = lesson_alone()
+    book, made = openpyxl.load_workbook(written(tmp_path, state)), layout_of(state)
 
     def formula(name: str, block: int, y: int, x: int) -> str:
         return str(book[BACKPROP][made.gradients[name].blocks[block].cell(y, x)].value)
@@ -686,7 +812,7 @@ def test_formulas_read_as_the_chain_rule_does(built: dict[str, Path]) -> None:
 def test_what_cannot_be_typed_is_told_by_cell(
     built: dict[str, Path], tmp_path: Path, name: str, value: cells.Value | None, message: str
 ) -> None:
-    state = lessons.state_of("backprop")
+    state = lesson_alone()
     (cell,) = (item.at.other() for item in registry.inputs_of(state) if item.name == name)
     path = agreement.put(built["lesson"], tmp_path / "typed.xlsx", {cell: value})
     with pytest.raises(WorkbookError, match=f"^{cell} {message}"):

@@ -67,13 +67,50 @@ def test_classes_are_texts_also_where_they_read_as_numbers_or_need_escapes(tmp_p
     assert bars(path)[0][::2] == ["1", "=1+1"]
 
 
+def of_buttons(path: Path) -> list[Any]:
+    """The chart of a training: the one with a single line."""
+    return [chart for chart in charts(path, "Backprop") if len(chart.series) == 1]
+
+
+def drawn(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """The points of charts with several lines, as they stand in the chart, by what the legend calls them."""
+    lines = [line for chart in charts(path, "Backprop") if chart.legend for line in chart.series]
+    caches = {line.tx.v: (line.xVal.numRef.numCache.pt, line.yVal.numRef.numCache.pt) for line in lines}
+    assert len(caches) == len(lines)
+    return {label: [(float(x.v), float(y.v)) for x, y in zip(*both, strict=True)] for label, both in caches.items()}
+
+
+def test_several_lines_are_drawn_and_named_before_anything_calculates_and_follow_a_command(tmp_path: Path) -> None:
+    path = written(tmp_path, state_of("backprop"))
+    before = drawn(path)
+    assert {label: len(points) for label, points in before.items()} == {
+        **{"all 3 pictures": 12, "this one": 12, "rate now": 1},
+        **{"SGD": 11, "with momentum 0.9": 11},
+    }
+    assert before["SGD"][0] == before["with momentum 0.9"][0]
+    assert before["rate now"] == [point for point in before["all 3 pictures"] if point[0] == 0.1]
+    closed.press(path, actions.train_step)
+    after = drawn(path)
+    assert all(after[label] != points for label, points in before.items())
+    assert [chart.legend for chart in of_buttons(path)] == [None]
+
+
+def test_where_equal_factors_are_equally_far_apart_no_number_is_zero(tmp_path: Path) -> None:
+    path = written(tmp_path, state_of("backprop").with_typed({"learning_rate": 0.0}))
+    (chart,) = (chart for chart in charts(path, "Backprop") if chart.x_axis.scaling.logBase == 10)
+    low, high = chart.x_axis.scaling.min, chart.x_axis.scaling.max
+    numbers = [float(point.v) for line in chart.series for point in line.xVal.numRef.numCache.pt]
+    assert low == min(numbers) > 0 and max(numbers) < high
+    assert chart.y_axis.crosses == "min"
+
+
 def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
     path = written(tmp_path, state_of("backprop"))
-    (chart,) = charts(path, "Backprop")
+    (chart,) = of_buttons(path)
     cache = chart.series[0].yVal.numRef.numCache
     assert (cache.ptCount > 0, cache.pt) == (True, [])
     closed.press(path, actions.train_steps)
-    (chart,) = charts(path, "Backprop")
+    (chart,) = of_buttons(path)
     points = chart.series[0].yVal.numRef.numCache.pt
     assert [point.idx for point in points] == list(range(11))
     assert float(points[0].v) > float(points[-1].v)
@@ -83,7 +120,7 @@ def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
 def test_titles_and_corners_are_as_excel_draws_them_for_itself(name: str, tmp_path: Path) -> None:
     for chart in parts(written(tmp_path, state_of(name)), "xl/charts"):
         assert '<roundedCorners val="0" />' in chart
-        assert chart.count("<title>") == chart.count('<overlay val="0" />')
+        assert chart.count("<title>") + chart.count("<legend>") == chart.count('<overlay val="0" />')
 
 
 def test_drawings_have_the_prefix_that_readers_expect(tmp_path: Path) -> None:

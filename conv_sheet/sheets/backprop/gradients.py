@@ -4,21 +4,20 @@ Gradients stand in the places that their tensors have on `Network`; below are pa
 descent, the curve that training has left, a check of one gradient, and how to take a step by hand.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import exact, where
-from conv_sheet.cells.formula import Formula, total
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page
-from conv_sheet.errors import SpecError
 from conv_sheet.network.layout import WORDS_ROW, Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop import panels
+from conv_sheet.sheets.backprop.chain import added, readers, stage_formulas
 from conv_sheet.sheets.backprop.layout import BACKPROP, BackpropLayout, backprop_layout
 from conv_sheet.sheets.backprop.settings import Learning, inputs, learning
 from conv_sheet.sheets.network import compute, frame, head, scale, shape_text
@@ -43,14 +42,14 @@ def page(state: WorkbookState) -> Page:
 
 def _stage(sheet: Page, made: BackpropLayout, stage: Stage, numbers: Learning) -> None:
     """Gradients of what a stage makes and of its parameters."""
-    readers = list(_readers(made, stage.name))
-    formulas = {"out": _sum([formula for _, formula in readers])}
-    words = {"out": "; plus ".join(dict.fromkeys(_words(made, reader) for reader, _ in readers))}
+    found = list(readers(made, stage.name))
+    formulas = {"out": added([formula for _, formula in found])}
+    words = {"out": "; plus ".join(dict.fromkeys(_words(made, reader) for reader, _ in found))}
     own = {
         short: name for name, _ in stage.parameters() if (short := name.rpartition(".")[2]) and name in made.gradients
     }
     if own:
-        formulas |= _formulas(made, stage)[1]
+        formulas |= stage_formulas(made, stage)[1]
         words |= {short: stage.layer.gradient_words()[short] for short in own}
     for short, name in (own | {"out": stage.name}).items():
         placed, values = made.gradients[name], numbers.gradients[name]
@@ -59,65 +58,13 @@ def _stage(sheet: Page, made: BackpropLayout, stage: Stage, numbers: Learning) -
         _label(sheet, made, stage, short, placed)
         scale(sheet, placed, values, None)
     names = [f"{name}.grad" for name in own.values()] or [f"{stage.out.name if stage.nodes else 'x'}.grad"]
-    shapes = f"gradients {shape_text(stage.out.shape)} ← {', '.join(dict.fromkeys(r.name for r, _ in readers))}"
+    shapes = f"gradients {shape_text(stage.out.shape)} ← {', '.join(dict.fromkeys(r.name for r, _ in found))}"
     text = "; ".join(f"{short}: {said}" if own else said for short, said in words.items())
     head(sheet, stage.columns, (stage.name, shapes, ", ".join(names), text))
 
 
-def _readers(made: BackpropLayout, name: str) -> Iterator[tuple[Stage, Formula]]:
-    """Every stage that reads the output of a layer, also through views, and the formula of the gradient that it gives.
-
-    The formula is that of the layer's own values, where a view joins them with those of others.
-    """
-    layout, network = made.layout, made.network
-    for reader in {node.name: node for node in network.readers(name)}.values():
-        for number, source in enumerate(reader.inputs):
-            if source != name:
-                continue
-            if reader.name not in layout.by_name:
-                before = [layout.placed[other] for other in reader.inputs[:number]]
-                for stage, formula in _readers(made, reader.name):
-                    yield stage, _behind(formula, before, layout.placed[name])
-            elif layout.by_name[reader.name] is made.last:
-                yield made.last, _fused(made)
-            else:
-                yield layout.by_name[reader.name], _formulas(made, layout.by_name[reader.name])[0][number]
-
-
-def _behind(formula: Formula, before: Sequence[Placed], own: Placed) -> Formula:
-    """The formula of a joined tensor's values from where those of one of its parts begin: behind other parts.
-
-    Parts that stand as maps are counted in planes, also where they are read as a vector; columns of values in rows.
-    """
-    if own.blocks[0].width > 1 or len(own.shape) == 3:
-        planes = sum(len(part.blocks) for part in before)
-        return Formula(lambda plane, y, x: formula(plane + planes, y, x), formula.shared)
-    rows = sum(part.shape[0] for part in before)
-    return Formula(lambda plane, y, x: formula(plane, y + rows, x), formula.shared)
-
-
-def _sum(parts: list[Formula]) -> Formula:
-    """A gradient that several readers give is the sum of what each of them says."""
-    return Formula(lambda *at: total([part(*at) for part in parts]), all(part.shared for part in parts))
-
-
-def _formulas(made: BackpropLayout, stage: Stage) -> tuple[tuple[Formula, ...], dict[str, Formula]]:
-    """Formulas of the gradients of what a stage reads, and of its parameters."""
-    site, upstream = made.layout.site(stage), made.gradients[stage.name]
-    try:
-        return stage.layer.joined_gradient_formulas(site, upstream), stage.layer.gradient_formulas(site, upstream)
-    except SpecError as error:
-        raise SpecError(f"layer {stage.name!r}: {error}") from None
-
-
 def _words(made: BackpropLayout, reader: Stage) -> str:
     return "probability − target" if reader is made.last else reader.layer.gradient_words()["input"]
-
-
-def _fused(made: BackpropLayout) -> Formula:
-    """Softmax and cross-entropy at once: the probability, less 1 where the target is."""
-    shares = made.last.out.blocks[0]
-    return Formula(lambda plane, y, x: f"{shares.other(y, x)}-{made.goal.cell(y, x)}", shared=True)
 
 
 def _label(sheet: Page, made: BackpropLayout, stage: Stage, short: str, placed: Placed) -> None:

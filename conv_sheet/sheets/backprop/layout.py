@@ -17,15 +17,25 @@ from conv_sheet.network.layout import Layout, Stage
 BACKPROP = "Backprop"
 UPDATED = "Updated"
 PLUS, MINUS = "Plus", "Minus"
+AHEAD, AHEAD_GRADIENTS = "Ahead", "AheadGradients"
 
 CURVE_ROWS = 200
 CURVE_NAME = "loss_curve"
 MAX_NUMBERS = 20_000
 """Activations and parameters of the largest network that a spreadsheet program follows on all these sheets at once."""
+MAX_AHEAD = 320
+"""The same of the largest network of which there are many steps at once."""
+RATE_LIST = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+"""Learning rates whose losses are compared."""
+STEPS, MOMENTUM = 10, 0.9
+"""Steps of gradient descent that are taken at once, also with momentum."""
 FACTS = "block", "rows", "columns", "top", "left", "down", "right"
 """Of each block of weights: its name and size, where it stands among the gradients, and how far apart its values."""
-LOSS, STEP, CURVE, CHECK, HAND = range(5)
-"""The panels below the network, from left to right."""
+TRIED, ONE, ALL, DONE, PLAIN, MOVING = "rate", "this picture", "all pictures", "step", "SGD", "momentum"
+AHEAD_LISTS = dict.fromkeys((TRIED, ONE, ALL), len(RATE_LIST)) | dict.fromkeys((DONE, PLAIN, MOVING), STEPS + 1)
+"""What is listed of many steps at once, and how long the lists are: losses by learning rate, and by steps done."""
+LOSS, STEP, RATES, DESCENT, CURVE, CHECK, HAND = range(7)
+"""The panels below the network, from left to right; only small networks have those of many steps at once."""
 PANEL_WIDTH = 14
 _NAME_WIDTH = 8
 _PANEL_GAP = 2
@@ -45,9 +55,11 @@ class WeightBlock:
 
 @dataclass(frozen=True)
 class BackpropLayout:
-    """Addresses of the sheet `Backprop`."""
+    """Addresses of the sheet `Backprop`, or of gradients on another `sheet`, of the mean loss of some pictures."""
 
     layout: Layout
+    sheet: str = BACKPROP
+    pictures: int = 1
 
     @property
     def network(self) -> Network:
@@ -71,12 +83,15 @@ class BackpropLayout:
         placed = {stage.name: stage.out for stage in self.layout.stages if stage is not self.last}
         trainable = set(self.network.trainable())
         placed |= {name: where for name, where in self.layout.parameters() if name in trainable}
-        return {name: _gradient(where) for name, where in placed.items()}
+        return {
+            name: Placed(f"{where.name}_grad", where.shape, where.on(self.sheet).blocks, where.transposed)
+            for name, where in placed.items()
+        }
 
     @property
     def goal(self) -> Block:
         """1 for the target and 0 for the other classes, where the probabilities stand on `Network`."""
-        return self.last.out.blocks[0].on(BACKPROP)
+        return self.last.out.blocks[0].on(self.sheet)
 
     @cached_property
     def weight_blocks(self) -> tuple[WeightBlock, ...]:
@@ -99,9 +114,24 @@ class BackpropLayout:
     def first_line(self) -> int:
         return self.top + _HEAD_ROWS
 
+    @cached_property
+    def looks_ahead(self) -> bool:
+        """Whether the network is small enough for many steps at once."""
+        return self.numbers <= MAX_AHEAD
+
+    @property
+    def numbers(self) -> int:
+        """How many activations and parameters the network has."""
+        return sum(prod(placed.shape) for stage in self.layout.stages for placed in stage.own.values())
+
+    @property
+    def panels(self) -> tuple[int, ...]:
+        """The panels that there are."""
+        return tuple(one for one in range(HAND + 1) if self.looks_ahead or one not in (RATES, DESCENT))
+
     def columns(self, panel: int) -> tuple[int, int]:
         """First and last column of a panel."""
-        first = 2 + panel * (PANEL_WIDTH + _PANEL_GAP)
+        first = 2 + self.panels.index(panel) * (PANEL_WIDTH + _PANEL_GAP)
         return first, first + PANEL_WIDTH - 1
 
     def value(self, panel: int, line: int) -> Block:
@@ -137,6 +167,17 @@ class BackpropLayout:
         block, corner = one.block, self.area
         return one.name, *block.shape, block.row - corner.row + 1, block.column - corner.column + 1, *block.step
 
+    def ahead(self, what: str) -> Block:
+        """Where losses of many steps at once are listed, by the names of `AHEAD_LISTS`, right of the weights."""
+        column = self.listed(FACTS[-1]).column + 3 + 2 * [*AHEAD_LISTS].index(what)
+        return Block(BACKPROP, self.first_line + 1, column, AHEAD_LISTS[what], 1)
+
+    @property
+    def marked(self) -> Block:
+        """The chosen learning rate, as far as a chart shows it."""
+        rates = self.ahead(TRIED)
+        return rates.part(rates.height + 1, 0, 1, 1)
+
     @property
     def number(self) -> Block:
         """The number of the chosen block of weights, from 1."""
@@ -152,6 +193,10 @@ class BackpropLayout:
         for placed in self.gradients.values():
             yield from placed.names()
         yield from {"loss": self.loss, "loss_after": self.loss_after, CURVE_NAME: self.curve}.items()
+        yield "rel_error", self.value(CHECK, 8)
+        if self.looks_ahead:
+            yield from ((name, self.value(RATES, line)) for line, name in enumerate(("loss_all", "all_after")))
+            yield from ((name, self.value(DESCENT, line)) for line, name in enumerate(("loss_sgd", "loss_mom")))
 
     def areas(self) -> Iterator[tuple[str, Block]]:
         """Areas on `Updated` to be copied over `Network`, of tensors by full name, free of anything but weights."""
@@ -179,14 +224,9 @@ def backprop_layout(layout: Layout) -> BackpropLayout:
         )
     if not made.weight_blocks:
         raise SpecError("the network has no weights that training could change: leave out backprop")
-    numbers = sum(prod(p.shape) for stage in layout.stages for p in stage.own.values())
-    if numbers > MAX_NUMBERS:
+    if made.numbers > MAX_NUMBERS:
         raise SpecError(
-            f"the network has {numbers:,} activations and parameters, and backpropagation in cells ends at "
+            f"the network has {made.numbers:,} activations and parameters, and backpropagation in cells ends at "
             f"{MAX_NUMBERS:,}: use a smaller input or fewer channels, or leave out backprop"
         )
     return made
-
-
-def _gradient(placed: Placed) -> Placed:
-    return Placed(f"{placed.name}_grad", placed.shape, placed.on(BACKPROP).blocks, placed.transposed)

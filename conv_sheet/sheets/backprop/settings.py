@@ -3,19 +3,43 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
-from conv_sheet.cells.grid import Block
+from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
-from conv_sheet.learning.step import ForwardPass, forward_pass, gradients, updated
+from conv_sheet.learning.step import (
+    BatchPass,
+    Example,
+    ForwardPass,
+    batch_pass,
+    descent,
+    forward_pass,
+    gradients,
+    updated,
+)
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.sheets import images
 from conv_sheet.sheets.addresses import TARGET
-from conv_sheet.sheets.backprop.layout import BACKPROP, CHECK, LOSS, MAX_NUMBERS, STEP, BackpropLayout, backprop_layout
+from conv_sheet.sheets.backprop.layout import (
+    BACKPROP,
+    CHECK,
+    LOSS,
+    MAX_NUMBERS,
+    MOMENTUM,
+    RATE_LIST,
+    STEP,
+    STEPS,
+    BackpropLayout,
+    backprop_layout,
+)
 from conv_sheet.state import WorkbookState
 
 RATE, BLOCK, ROW, COLUMN, H = "learning_rate", "check_block", "check_row", "check_column", "check_h"
 MAX_RATE = 1e3
+MAX_WEIGHT = Limits().high
+"""What a cell of a weight takes, and the largest that steps ahead of it make of one."""
 _SMALLEST_H, _LARGEST_H = 1e-5, 1.0
 
 
@@ -36,6 +60,35 @@ class StepSettings:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """One of the pictures that are learned together: where it stands, what stands there, and its class by number."""
+
+    source: Placed
+    image: Array
+    target: int
+
+    @property
+    def example(self) -> Example:
+        return self.image, self.target
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Many steps at once, from the weights as they are: passes before each step and after the last.
+
+    `plain` and `moving` are steps of SGD without and with momentum, `rates` one step at each of `RATE_LIST` and then at
+    the chosen rate. They go down the mean loss of `pictures`; `alone` has the picture on `Network`, before and after
+    such single steps of its own, or nothing where there are no others.
+    """
+
+    pictures: tuple[Picture, ...]
+    plain: tuple[BatchPass, ...]
+    moving: tuple[BatchPass, ...]
+    rates: tuple[BatchPass, ...]
+    alone: tuple[BatchPass, ...]
+
+
+@dataclass(frozen=True)
 class Learning:
     """All numbers of the sheets that show how a network learns from one picture."""
 
@@ -47,6 +100,8 @@ class Learning:
     minus: ForwardPass
     inside: bool
     """Whether there is a weight at the row and column that were chosen."""
+    ahead: Ahead | None
+    """None where the network is too large."""
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
@@ -102,7 +157,42 @@ def learning(state: WorkbookState) -> Learning:
 
     now = forward_pass(network, state.image, state.tensors, chosen.target)
     after = forward_pass(network, state.image, updated(network, now, chosen.rate), chosen.target)
-    return Learning(chosen, now, gradients(network, now), after, with_change(chosen.h), with_change(-chosen.h), inside)
+    plus, minus = with_change(chosen.h), with_change(-chosen.h)
+    ahead = _ahead(state, chosen) if made.looks_ahead else None
+    return Learning(chosen, now, gradients(network, now), after, plus, minus, inside, ahead)
+
+
+def shown(state: WorkbookState) -> Picture:
+    """The picture on `Network`, with the target of `Backprop`."""
+    return Picture(state.layout.input, state.image, settings(state).target)
+
+
+def pictures(state: WorkbookState) -> tuple[Picture, ...]:
+    """What is learned together: the pictures on `Images` that classes are named after, or else the one on `Network`."""
+    layout, lesson = state.layout, state.lesson
+    gallery = images.gallery(layout, lesson) if images.NAME in lesson.sheets else {}
+    named = enumerate(backprop_layout(layout).labels)
+    found = ((gallery[label], number) for number, label in named if label in gallery)
+    return tuple(Picture(item.placed, state.array(item), number) for item, number in found) or (shown(state),)
+
+
+def _ahead(state: WorkbookState, chosen: StepSettings) -> Ahead:
+    network, together = state.network, pictures(state)
+    examples = [picture.example for picture in together]
+
+    def steps(momentum: float) -> tuple[BatchPass, ...]:
+        run = descent(network, examples, state.tensors, chosen.rate, momentum, MAX_WEIGHT)
+        return tuple(islice(run, STEPS + 1))
+
+    def at_rates(some: list[Example]) -> tuple[BatchPass, ...]:
+        runs = (descent(network, some, state.tensors, rate, most=MAX_WEIGHT) for rate in (*RATE_LIST, chosen.rate))
+        return tuple(made for _, made in (islice(run, 2) for run in runs))
+
+    own = shown(state)
+    alone = together[0].source != own.source
+    start = batch_pass(network, [own.example], state.tensors)
+    singles = (start, *at_rates([own.example])) if alone else ()
+    return Ahead(together, steps(0.0), steps(MOMENTUM), at_rates(examples), singles)
 
 
 def chosen_value(made: BackpropLayout, values: Mapping[str, Array], chosen: StepSettings) -> float:
