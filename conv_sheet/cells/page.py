@@ -175,8 +175,7 @@ class Page:
     repeat_rows: int = 0
     breaks: tuple[int, ...] = ()
     """Rows behind which a new page of paper begins, where a sheet is made for paper."""
-    prints: Block | None = None
-    """What is printed; None for everything."""
+    prints: Block | None = None  # everything
 
     # -- contents --------------------------------------------------------------------------------------------------
 

@@ -165,7 +165,8 @@ def _said(chart: Bars | Line) -> str:
     """What a chart is in words, with the cells that say the same in numbers."""
     if isinstance(chart, Bars):
         return f"Bar chart: {chart.title} The numbers stand in {chart.values.reference}."
-    return f"Line chart of the numbers in {chart.values.reference}."
+    read = " and ".join(points.values.reference for points in chart.points)
+    return f"Line chart of the numbers in {read}."
 
 
 def _count(page: Page) -> int:
