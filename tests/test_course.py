@@ -1,12 +1,8 @@
 """The plans of the course fit their lessons, and what they say is found is what the networks do."""
 
-from collections.abc import Mapping
-
-import numpy as np
 import pytest
 
-from conv_sheet import actions, lessons
-from conv_sheet.cells.inputs import InputValue
+from conv_sheet import lessons
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import sample
 from conv_sheet.state import WorkbookState
@@ -105,30 +101,3 @@ def test_filters_switched_off() -> None:
         assert all(name == right and share > least for right, (name, share) in answers(without).items())
     for right, (name, _) in answers(24).items():
         assert name == ("blue triangle" if right.startswith("red") else right)
-
-
-def test_steps_on_one_picture_and_on_another() -> None:
-    state = state_of("backprop")
-
-    def trained(state: WorkbookState, name: str, steps: int = 10, **typed: InputValue) -> WorkbookState:
-        shown: Mapping[str, InputValue] = {"input": sample(name, state.network.input_shape), "target": name}
-        return actions.train(state.with_typed({**shown, **typed}), steps)
-
-    def shares(state: WorkbookState) -> list[float]:
-        """Of each picture's own class, in per cent."""
-        shown = (state.with_typed({"input": sample(name, (1, 8, 8))}) for name in state.network.classes)
-        return [100 * float(one.output.ravel()[number]) for number, one in enumerate(shown)]
-
-    for target, name in enumerate(("vertical", "horizontal")):
-        numbers = ", ".join(f"{v:.2f}".replace("-", "−") for v in state.output.ravel() - np.eye(3)[target])
-        assert f"{name.title()}: {numbers}." in found("backprop", "target")
-    large = trained(state, "vertical", steps=1, learning_rate=20.0)
-    assert shares(large)[0] > 99.95
-    assert max(shares(large)[1:]) < 0.05
-    first = trained(state, "vertical")
-    then = trained(first, "horizontal")
-    assert f"from {shares(first)[0]:.0f} to {shares(then)[0]:.0f} %" in found("backprop", "picture")
-    for name in ("vertical", "horizontal", "vertical"):
-        then = trained(then, name)
-    assert min(shares(then)[:2]) > 96
-    assert shares(then)[2] < 50
