@@ -1,5 +1,6 @@
 """Gradients as formulas: every kind in a network that learns, computed by LibreOffice from numbers typed anew."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -12,6 +13,7 @@ from conv_sheet.checks import check
 from conv_sheet.layers import KINDS, Shape
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.lesson import Lesson
+from conv_sheet.sheets.backprop import layout
 from conv_sheet.state import WorkbookState
 from tests.books import SWEEP, values_for
 from tests.networks import written
@@ -168,6 +170,15 @@ LEARNT = [name for name in CASES if SWEEP or not (" " in name or name.endswith("
 
 def test_every_kind_learns_somewhere() -> None:
     assert {node.layer.kind for case in CASES.values() for node in case.network().nodes} == set(KINDS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_look_ahead() -> Iterator[None]:
+    """Without a sweep no network has the many copies of itself that take steps at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not SWEEP:
+            patch.setattr(layout, "MAX_AHEAD", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
