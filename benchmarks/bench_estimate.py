@@ -5,7 +5,6 @@ them, and LibreOffice calculates it.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.growing import chain
+from benchmarks.growing import chain, memory
 from conv_sheet.builder import build
 from conv_sheet.estimate import estimate
 from conv_sheet.office.libreoffice import recalculate
@@ -40,12 +39,12 @@ def measured(channels: int) -> dict[str, float]:
         path, start = Path(folder, "book.xlsm"), process_time()
         build(state, path)
         seconds = process_time() - start
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1000
+        held = memory() * 1e6
         asked = perf_counter()
         recalculate(path, Path(folder, "answer.xlsx"))
         waited = perf_counter() - asked
         size = path.stat().st_size
-    return {"cells": estimate(state).cells, "seconds": seconds, "memory": memory, "file": size, "libreoffice": waited}
+    return {"cells": estimate(state).cells, "seconds": seconds, "memory": held, "file": size, "libreoffice": waited}
 
 
 def rows(found: list[dict[str, float]]) -> "Iterator[Row]":
@@ -77,6 +76,6 @@ if __name__ == "__main__":
         sys.stdout.write(json.dumps(measured(int(sys.argv[1]))))
     else:
         each = [_alone(channels) for channels in CHANNELS]
-        from benchmarks.measure import show  # it imports PyTorch, whose memory a process that is started inherits
+        from benchmarks.measure import show  # it imports PyTorch, which is not to be in what is measured
 
         show(rows(each))

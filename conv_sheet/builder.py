@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from conv_sheet.cells.page import Page
 from conv_sheet.sheets import buttons, conf, registry
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.writer import write
@@ -19,20 +18,21 @@ def build(state: WorkbookState, path: str | Path, progress: Callable[[float], No
     `progress` is called with the share that is done, 0 to 1. Raises WorkbookError where the network does not fit a
     sheet or the file cannot be written.
     """
-    pages, path = registry.pages(state), Path(path)
+    path = Path(path)
 
     def written(share: float) -> None:
         progress(_PAGES + (1 - _PAGES) * share)
 
     if path.suffix.lower() == ".xlsm":
-        _with_macros(state, pages, path, written)
+        _with_macros(state, path, written)
     else:
-        write(state.lesson.title, pages, path, written)
+        write(state.lesson.title, registry.pages(state), path, written)
 
 
-def _with_macros(state: WorkbookState, pages: list[Page], path: Path, written: Callable[[float], None]) -> None:
+def _with_macros(state: WorkbookState, path: Path, written: Callable[[float], None]) -> None:
     from conv_sheet.xlsx.macros import Button, Macro, add_macros
 
+    pages = [*registry.pages(state), conf.page()]
     placed = [
         Button(page.title, button.macro, button.caption, (at.column, at.row, at.last_column, at.last_row))
         for page in pages
@@ -42,5 +42,6 @@ def _with_macros(state: WorkbookState, pages: list[Page], path: Path, written: C
     macros = [Macro(name, function) for name, function in buttons.functions(state.lesson).items()]
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, "plain.xlsx")
-        write(state.lesson.title, [*pages, conf.page()], plain, written)
+        write(state.lesson.title, pages, plain, written)
+        del pages  # half of the memory, which the sheets' XML takes next
         add_macros(plain, path, placed, macros)

@@ -38,6 +38,7 @@ from conv_sheet.cells.semantics import (
     numbers,
     ordered,
     plain,
+    zeroed,
 )
 
 _ATOM = 9
@@ -215,7 +216,7 @@ def total(*ranges: Operand) -> Expr:
     7.0
     """
     operands = [of(one) for one in ranges]
-    value = plain(sum(_over(o, lambda v: np.nansum(numbers(v), axis=(-2, -1))) for o in operands))
+    value = plain(sum(_over(np.add, zeroed(numbers(o.value)), o.area) for o in operands))
     return Expr(value, nested("SUM", [o.formula for o in operands]))
 
 
@@ -229,7 +230,7 @@ def sumproduct(*ranges: Operand) -> Expr:
     operands = [of(one) for one in ranges]
     value = 1.0
     for operand in operands:
-        value = value * np.nan_to_num(numbers(operand.value))
+        value = value * zeroed(numbers(operand.value))
     return Expr(plain(np.sum(value, axis=(-2, -1))), f"SUMPRODUCT({','.join(o.formula for o in operands)})")
 
 
@@ -240,7 +241,7 @@ def count(*ranges: Operand) -> Expr:
     1
     """
     operands = [of(one) for one in ranges]
-    value = sum(_over(o, lambda v: np.sum(~np.isnan(numbers(v)), axis=(-2, -1))) for o in operands)
+    value = sum(_over(np.add, 1 - np.isnan(numbers(o.value)), o.area) for o in operands)
     return Expr(plain(value), f"COUNT({','.join(o.formula for o in operands)})")
 
 
@@ -362,13 +363,12 @@ def _within(operand: Expr, level: int) -> str:
     return operand.formula if operand.level >= level else f"({operand.formula})"
 
 
-def _over(operand: Expr, reduce: Callable[[Any], Any]) -> Any:
-    """What a reduction makes of a range; a single value is a range of one."""
-    return reduce(operand.value if operand.area else np.asarray(operand.value)[..., np.newaxis, np.newaxis])
+def _over(combine: np.ufunc, values: Any, area: bool) -> Any:
+    """The values of a range combined; a single value is a range of one."""
+    return combine.reduce(values, axis=(-2, -1)) if area else values
 
 
 def _extreme(name: str, pick: np.ufunc, ranges: Sequence[Operand]) -> Expr:
     operands = [of(one) for one in ranges]
-    found = [_over(operand, lambda v: pick.reduce(numbers(v), axis=(-2, -1))) for operand in operands]
-    value: Any = functools.reduce(pick, found)
-    return Expr(plain(np.nan_to_num(value)), nested(name, [o.formula for o in operands]))
+    value: Any = functools.reduce(pick, (_over(pick, numbers(o.value), o.area) for o in operands))
+    return Expr(plain(zeroed(value)), nested(name, [o.formula for o in operands]))

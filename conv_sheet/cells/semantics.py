@@ -115,11 +115,24 @@ def cellwise(function: Callable[..., Any], *values: Any) -> Any:
 
 def numbers(value: Any) -> Any:
     """A value with NaN where something stands that is no number."""
+    if isinstance(value, float):
+        return value
     array = np.asarray(value)
     if array.dtype != object and array.dtype.kind not in "US":
         return array.astype(float)
     return np.array([v if isinstance(v, int | float) and not isinstance(v, bool) else math.nan for v in array.ravel()],
                     dtype=float).reshape(array.shape)  # fmt: skip
+
+
+def zeroed(values: Any) -> Any:
+    """Numbers with 0 where there is none (NaN), a single one or an array.
+
+    >>> zeroed(math.nan), zeroed(2.0), zeroed(np.array([math.nan, 1.0])).tolist()
+    (0.0, 2.0, [0.0, 1.0])
+    """
+    if isinstance(values, np.ndarray):
+        return np.where(np.isnan(values), 0.0, values)
+    return 0.0 if math.isnan(values) else values
 
 
 def taken(flat: Any, place: Any, outside: Any) -> Any:

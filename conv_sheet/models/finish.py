@@ -53,7 +53,7 @@ def finish(
     for number in kept:
         for short, tensor in b.drafts[number - 1].tensors.items():
             full = f"{names[number]}.{short}"
-            tensors[full] = np.ascontiguousarray(tensor, dtype=np.float64)
+            tensors[full] = np.ascontiguousarray(tensor)
             if source := b.exported_as(tensor):
                 sources[full] = source
     if graph.scales:

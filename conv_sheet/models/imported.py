@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from conv_sheet.layers import Array
+from conv_sheet.network.weights import as_written
 
 _LONGEST_NAME = 255
 LARGEST_FILE = 256 << 20
@@ -18,8 +19,9 @@ class Imported:
     """A model that somebody else's program wrote, as conv-sheet sees it.
 
     `spec` is what a TOML spec would say, as nested dicts and lists. `tensors` has the weights by full name
-    (`conv1.weight`). `notes` are sentences for the user, one a line. `names` says what the source calls each tensor
-    that stands there unchanged, so that an export can give it back: `layer1_0_conv1.weight` is `layer1.0.conv1.weight`.
+    (`conv1.weight`), in the source's precision. `notes` are sentences for the user, one a line. `names` says what the
+    source calls each tensor that stands there unchanged, so that an export can give it back: `layer1_0_conv1.weight` is
+    `layer1.0.conv1.weight`.
     `extra` has what the source's `state_dict` holds beside, such as `num_batches_tracked`, by the source's names.
     """
 
@@ -67,5 +69,5 @@ def short(number: float) -> float:
     >>> short(9.999999747378752e-06), short(0.1)
     (1e-05, 0.1)
     """
-    single = np.float32(number)
-    return float(str(single)) if float(single) == number else float(number)
+    single = np.array(number, np.float32)
+    return float(as_written(single)) if single == number else float(number)

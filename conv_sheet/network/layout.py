@@ -155,6 +155,11 @@ class Layout:
             for placed in stage.own.values():
                 yield from placed.names()
 
+    @cached_property
+    def named(self) -> dict[Block, str]:
+        """The defined name of each block."""
+        return {block: name for name, block in self.names()}
+
     @property
     def last_row(self) -> int:
         return max(block.last_row for stage in self.stages for p in stage.own.values() for block in p.blocks)

@@ -4,9 +4,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.errors import DataError, one_line
 from conv_sheet.files import atomic_write, require_regular
@@ -79,7 +80,7 @@ def save(path: Path, weights: Mapping[str, Array]) -> None:
 
 
 def checked(network: Network, weights: Mapping[str, Array], where: str = "weights") -> dict[str, Array]:
-    """Weights as float64 in the network's order; a DataError lists what does not fit.
+    """Weights as float64 in the network's order (see `as_written`); a DataError lists what does not fit.
 
     Missing biases are zero, and missing settings, which no file of weights has, are as they start.
 
@@ -114,11 +115,24 @@ def checked(network: Network, weights: Mapping[str, Array], where: str = "weight
     return tensors
 
 
+def as_written(values: NDArray[Any]) -> Array:
+    """Numbers in double precision; those of single precision as the shortest decimals that stand for them.
+
+    Rounded to single precision again, they are what they were.
+
+    >>> as_written(np.array([0.1, 1e-5], np.float32)).tolist(), as_written(np.array([0.1 + 0.2])).tolist()
+    ([0.1, 1e-05], [0.30000000000000004])
+    """
+    if values.dtype.type is not np.float32:
+        return values.astype(np.float64)
+    return np.fromiter(map(float, map(str, values.flat)), np.float64, values.size).reshape(values.shape)
+
+
 def _numbers(value: Array, label: str) -> Array:
     if not np.issubdtype(value.dtype, np.number) or np.iscomplexobj(value):
         raise DataError(f"{label} holds {value.dtype}, not real numbers")
     with np.errstate(all="ignore"):
-        numbers = value.astype(np.float64)
+        numbers = as_written(value)
     if not np.isfinite(numbers).all():
         raise DataError(f"{label} holds NaN or infinity")
     return numbers

@@ -1,7 +1,8 @@
 """The hidden sheets: `Spec`, with which the file describes itself, and `Original` and `Kept`, from which inputs return.
 
 `Original` has the picture and the weights that the workbook was built with, `Kept` what stood there before a button put
-something else, both in the places of `Network`.
+something else, both in the places of `Network`. A defined name there is for all blocks of a tensor: LibreOffice has
+room for 65,535 names.
 """
 
 import re
@@ -63,7 +64,7 @@ def restore_page(
     by_name = {item.name: item for item in inputs}
     for name, placed in restored(inputs).items():
         moved = placed.on(title)
-        sheet.names |= {f"{title.lower()}_{own}": block for own, block in moved.names()}
+        sheet.names[f"{title.lower()}_{moved.name}"] = moved.area
         if values is not None:
             for block, plane in Input(name, moved, by_name[name].limits, 0.0).planes(values[name]):
                 sheet.fill(block, plane, style.PLAIN)

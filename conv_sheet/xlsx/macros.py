@@ -199,7 +199,8 @@ def _with_legacy_drawing(xml: bytes) -> bytes:
     """The sheet with an element ``legacyDrawing`` at its place in CT_Worksheet (ECMA-376 part 1, 18.3.1.99)."""
     end_of_data = xml.rindex(b"sheetData")
     at = min(place for tag in _AFTER_LEGACY_DRAWING if (place := xml.find(tag, end_of_data)) >= 0)
-    return xml[:at] + f'<legacyDrawing xmlns:r="{_RELATIONSHIPS}" r:id="buttons"/>'.encode() + xml[at:]
+    element = f'<legacyDrawing xmlns:r="{_RELATIONSHIPS}" r:id="buttons"/>'.encode()
+    return b"".join([memoryview(xml)[:at], element, memoryview(xml)[at:]])
 
 
 def modules(path: Path) -> dict[str, str]:

@@ -68,8 +68,7 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         sheet.sheet_format.customHeight = True
     for column, width in page.widths.items():
         sheet.column_dimensions[column_letters(column)].width = min(width, _WIDEST)
-    for block in page.merges:
-        sheet.merged_cells.add(block.relative)
+    sheet.merged_cells = MultiCellRange(" ".join(block.relative for block in page.merges))
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
         fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
         font = Font(color=f"FF{mark.color}") if mark.color else None

@@ -135,7 +135,10 @@ def test_weights_go_back_into_the_model_that_they_are_from(edited: Edited, tmp_p
         assert run("export", path, "-o", out).output == f"wrote {out}\n"
         module, _ = ready(name)
         before = next(iter(module.parameters())).flatten()[0].item()
-        module.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in read_weights(out).items()})
+        kept = {key: value.clone() for key, value in module.state_dict().items()}
+        found = {key: torch.from_numpy(np.array(value)) for key, value in read_weights(out).items()}
+        module.load_state_dict(found, strict=True)
+        assert sum(int((value != kept[key]).sum()) for key, value in module.state_dict().items()) == 1
         assert next(iter(module.parameters())).flatten()[0].item() == 0.75 != before
         with torch.no_grad():
             assert_close(answer, module.eval()(example)[0].numpy())

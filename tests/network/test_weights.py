@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from conv_sheet.errors import DataError
-from conv_sheet.network.weights import MOST_BYTES, checked, load, save
+from conv_sheet.network.weights import MOST_BYTES, as_written, checked, load, save
 from tests.networks import small
 
 
@@ -107,3 +107,19 @@ def test_pipes_devices_and_folders_are_not_opened(tmp_path: Path) -> None:
     for path, what in ((tmp_path / "pipe", "a named pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
         with pytest.raises(DataError, match=what):
             load(path)
+
+
+def test_single_precision_is_written_with_few_digits_and_comes_back_exactly() -> None:
+    patterns = np.random.default_rng(0).integers(0, 2**32, 20_000, dtype=np.uint32)
+    singles = patterns.view(np.float32)[np.isfinite(patterns.view(np.float32))].reshape(-1, 1)
+    for stored in (singles, singles.astype(">f4")):
+        written = as_written(stored)
+        assert written.shape == singles.shape
+        assert all(float(f"{number:.9g}") == number for number in written.flat)
+        assert (written.astype(np.float32).view(np.uint32) == singles.view(np.uint32)).all()
+
+
+def test_double_precision_stays() -> None:
+    given = small().initial(0)
+    found = checked(small(), given)
+    assert all((found[name] == value).all() for name, value in given.items())

@@ -91,6 +91,14 @@ def test_what_a_library_moves_without_the_names_is_noticed(book: Path, tmp_path:
     assert_refused(tmp_path / "edited.xlsx")
 
 
+@pytest.mark.parametrize("sheet", ["Original", "Kept"])
+def test_what_is_kept_has_a_name_a_tensor_and_not_a_kernel(book: Path, sheet: str) -> None:
+    names = openpyxl.load_workbook(book).defined_names
+    found = [name for name, one in names.items() if str(one.attr_text).startswith(f"{sheet}!")]
+    tensors = ["input", *(name.replace(".", "_") for name in small().parameters)]
+    assert sorted(found) == sorted(f"{sheet.lower()}_{name}" for name in tensors)
+
+
 @pytest.mark.parametrize("sheet", SHEETS)
 def test_renamed_and_deleted_sheets_are_named(book: Path, tmp_path: Path, sheet: str) -> None:
     renamed = openpyxl.load_workbook(book)

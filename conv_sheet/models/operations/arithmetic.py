@@ -5,27 +5,25 @@ import math
 import numpy as np
 
 from conv_sheet.models.builder import Draft, GraphBuilder
-from conv_sheet.models.imported import short
 from conv_sheet.models.operations.activations import gelu, near, pointwise
 from conv_sheet.models.operations.norms import layer_norm, local_response_norm
 from conv_sheet.models.values import Constant, Operand, Value, channels_last
+from conv_sheet.network.weights import as_written
 
 SCALE = "_Scale"
 """weight · x + bias with constants: a bias, a normalised picture, or part of a longer pattern."""
-_FEW = 4
-"""So many constants are a setting that somebody wrote as decimals (mean and std of colours); more are weights."""
 
 
 def add(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand:
     """The sum x + factor · y."""
     if isinstance(x, Value):
         if not isinstance(y, Value):
-            return scaled(b, x, np.array(1.0), _numbers(y) * factor)
+            return scaled(b, x, np.array(1.0), as_written(y) * factor)
         if x.layer == y.layer and np.array_equal(x.view, y.view):
             return scaled(b, x, np.array(1 + factor))
         return _combined(b, "Add", x, y if factor == 1 else scaled(b, y, np.array(factor)))
     if isinstance(y, Value):
-        return scaled(b, y, np.array(factor), _numbers(x))
+        return scaled(b, y, np.array(factor), as_written(x))
     return np.asarray(x + factor * y if factor != 1 else x + y)
 
 
@@ -44,13 +42,13 @@ def multiply(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
     """The product x · y."""
     if isinstance(x, Value):
         if not isinstance(y, Value):
-            return scaled(b, x, _numbers(y))
+            return scaled(b, x, as_written(y))
         if x.layer == y.layer and np.array_equal(x.view, y.view):
             return pointwise(b, x, "_Square")
         found = _gated(b, x, y) or _gated(b, y, x) or _gelu(b, x, y) or _gelu(b, y, x)
         return found or _combined(b, "Mul", x, y)
     if isinstance(y, Value):
-        return scaled(b, y, _numbers(x))
+        return scaled(b, y, as_written(x))
     return np.asarray(x * y)
 
 
@@ -60,7 +58,7 @@ def divide(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
         return _lrn(b, x, y) or _layer_norm(b, x, y) or b.refuse("a quotient of two activations is not known")
     if isinstance(y, Value):
         b.refuse("a constant divided by an activation is not known")
-    numbers = _numbers(y) if isinstance(x, Value) else y
+    numbers = as_written(y) if isinstance(x, Value) else y
     if not np.all(numbers):
         b.refuse("it divides by zero")
     if isinstance(x, Value):
@@ -89,13 +87,6 @@ def scaled(b: GraphBuilder, x: Value, scale: Constant, shift: Constant | None = 
         factor = before.tensors["weight"] * factor
         source = Value(before.sources[0], whole.shape, whole.view)
     return b.add(SCALE, [source], whole.shape, {}, {"weight": factor, "bias": summand}).moved(whole.view)
-
-
-def _numbers(constant: Constant) -> Constant:
-    """A constant in double precision, as somebody wrote it."""
-    if constant.dtype != np.float32 or constant.size > _FEW:
-        return constant.astype(np.float64)
-    return np.array([short(float(number)) for number in constant.flat]).reshape(constant.shape)
 
 
 def _own(b: GraphBuilder, whole: Value, constant: Constant) -> Constant:

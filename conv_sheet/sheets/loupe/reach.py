@@ -186,10 +186,9 @@ def corners(placed: Placed, count: int = 0) -> tuple[Corner, ...]:
 
 def reaches(layout: Layout) -> Iterator[Reach]:
     """The reach of every stage whose values are all computed alike."""
-    names = {block: name for name, block in layout.names()}
     for stage in layout.stages:
         if stage.nodes and stage.layer.uniform(stage.in_shape) and _whole_input(layout, stage):
-            yield _reach(layout, stage, names)
+            yield _reach(layout, stage)
 
 
 def _whole_input(layout: Layout, stage: Stage) -> bool:
@@ -197,7 +196,7 @@ def _whole_input(layout: Layout, stage: Stage) -> bool:
     return not all(_repeats(stage, source) for source in layout.site(stage).sources)
 
 
-def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
+def _reach(layout: Layout, stage: Stage) -> Reach:
     own = PADDED if PADDED in stage.own else stage.layer.sees
     sources = (stage.own[own],) if own else layout.site(stage).sources
     repeated = {n: _repeated(placed) for n, placed in enumerate(sources) if _repeats(stage, placed)}
@@ -207,7 +206,7 @@ def _reach(layout: Layout, stage: Stage, names: dict[Block, str]) -> Reach:
     as_maps = len(sources[0].shape) == 3 or sources[0].blocks[0].width > 1 or kernels
     if fields is None and not as_maps:
         return _whole_vector(stage, sources[0], fields)
-    planes = [_named(source, as_maps, names) for source in sources]
+    planes = [_named(source, as_maps, layout.named) for source in sources]
     reads = tuple(corner for together in zip(*planes, strict=True) for corner in together)
     height, width = sources[0].blocks[0].shape if as_maps else (sources[0].shape[0], 1)
     each = len(sources) * stage.layer.maps_seen(stage.in_shape)
