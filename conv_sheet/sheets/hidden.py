@@ -16,7 +16,7 @@ from conv_sheet.network.spec import Spec
 from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, ORIGINAL, SPEC
 from conv_sheet.state import Formulas, WorkbookState
 
-FORMAT = 2
+FORMAT = 3
 """Version of what a file holds and where; files of the first version do not say one."""
 FORMAT_CELL = Block(SPEC, 1, 2, 1, 1)
 _LINE = re.compile(r"(\S+) ([A-Z]{1,3})([0-9]{1,7}) =(.*)", re.DOTALL)

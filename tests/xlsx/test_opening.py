@@ -79,6 +79,18 @@ def test_a_name_that_is_gone_is_told(old: Path) -> None:
         read_any(old)
 
 
+def test_so_is_one_of_the_version_before_this(tmp_path: Path) -> None:
+    state = state_of(small())
+    path = written(tmp_path, state)
+    book = openpyxl.load_workbook(path)
+    book["Spec"][FORMAT_CELL.cell()] = FORMAT - 1
+    book.save(path)
+    for command in COMMANDS:
+        with pytest.raises(WorkbookError, match=r"earlier version.* build --from"):
+            command(path)
+    np.testing.assert_array_equal(read_any(path).image, state.image)
+
+
 def test_a_later_version_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, state_of(small()))
     book = openpyxl.load_workbook(path)
