@@ -47,7 +47,7 @@ def draw(state: WorkbookState, sheet: str, target: Path, width: int = _WIDTH) ->
     picture.thumbnail((width, picture.height))
     picture = ImageOps.expand(picture, border=_MARGIN, fill="white")
     target.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    picture.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def _readable(layout: Layout) -> Block:

@@ -115,13 +115,14 @@ def boards(sheet: Page, state: WorkbookState, beside_picture: bool = True) -> No
     Where the first stage is the picture itself, there is no small one over it.
     """
     columns = list(_columns(state.layout))
-    pictures = [
-        small(sheet, 1, column, state.layout.input.blocks, state.image)
-        for column in (columns[1:] if beside_picture else columns)
-    ]
-    for column in columns:
-        _board(sheet, state, column)
-    paint(sheet, pictures, len(state.layout.input.blocks))
+    blocks = state.layout.input.blocks
+    pixels = _pixels(sheet, blocks, state.image)
+    shown = columns[1:] if beside_picture else columns
+    paint(sheet, [_drawn(sheet, 1, column, pixels) for column in shown], len(blocks))
+    if answers(state):
+        lines, first = [line.value for line in said(state)], at_first(state)
+        for column in columns:
+            _board(sheet, lines, first, column)
 
 
 def _columns(layout: Layout) -> Iterator[int]:
@@ -136,18 +137,15 @@ def _columns(layout: Layout) -> Iterator[int]:
                 free = column + BOARD_WIDTH + 1
 
 
-def _board(sheet: Page, state: WorkbookState, column: int) -> None:
-    if not answers(state):
-        return
-    says, *best = said(state)
-    left = column + SHARP + 1
-    half = COCKPIT_ROWS // 2
-    sheet.merged(Block(sheet.title, 1, left, half, _SAYS_WIDTH - 1), sheet.cell(SAYS, says.value), style.SAYS)
-    first = Block(sheet.title, half + 1, left, 2, _SAYS_WIDTH - 1)
-    sheet.merged(first, sheet.cell(FIRST, at_first(state)), style.SAID_FIRST)
+def _board(sheet: Page, lines: Sequence[str], first: str, column: int) -> None:
+    says, *best = lines
+    left, half = column + SHARP + 1, COCKPIT_ROWS // 2
+    sheet.merged(Block(sheet.title, 1, left, half, _SAYS_WIDTH - 1), sheet.cell(SAYS, says), style.SAYS)
+    below = Block(sheet.title, half + 1, left, 2, _SAYS_WIDTH - 1)
+    sheet.merged(below, sheet.cell(FIRST, first), style.SAID_FIRST)
     for number, (at, line) in enumerate(zip(BEST, best, strict=False)):
         block = Block(sheet.title, 1 + 2 * number, left + _SAYS_WIDTH, 2, _BEST_WIDTH - 1)
-        sheet.merged(block, sheet.cell(at, line.value), style.BEST)
+        sheet.merged(block, sheet.cell(at, line), style.BEST)
 
 
 def small(sheet: Page, row: int, column: int, blocks: Sequence[Block], values: Array, owner: str = "") -> Block:
@@ -155,9 +153,19 @@ def small(sheet: Page, row: int, column: int, blocks: Sequence[Block], values: A
 
     `values` are those of the blocks, (channels, height, width). Colours come with `paint`.
     """
+    return _drawn(sheet, row, column, _pixels(sheet, blocks, values), owner)
+
+
+def _drawn(sheet: Page, row: int, column: int, pixels: Sequence[Sequence[Expr]], owner: str = "") -> Block:
+    made = Block(sheet.title, row, column, len(pixels), len(pixels[0]))
+    sheet.fill_each(made, lambda y, x: pixels[y][x], style.DOT, owner)
+    return made
+
+
+def _pixels(sheet: Page, blocks: Sequence[Block], values: Array) -> list[list[Expr]]:
+    """What stands in the cells of a small picture, whatever their places on a sheet."""
     height, width = blocks[0].shape
     side = -(-max(height, width) // SHARP)
-    made = Block(sheet.title, row, column, -(-height // side), -(-width // side))
 
     def part(channel: int, y: int, x: int) -> Expr:
         down, right = min(side, height - y * side), min(side, width - x * side)
@@ -165,13 +173,12 @@ def small(sheet: Page, row: int, column: int, blocks: Sequence[Block], values: A
         one = values[channel, y * side : y * side + down, x * side : x * side + right]
         return average(sheet.near(window, one)) if side > 1 else sheet.each(window, one.item())
 
-    def cell(y: int, x: int) -> Expr:
+    def pixel(y: int, x: int) -> Expr:
         if len(blocks) == len(style.LIGHTS):
             return mosaic.code(*(part(channel, y, x) for channel in range(len(blocks))))
         return part(0, y, x)
 
-    sheet.fill_each(made, cell, style.DOT, owner)
-    return made
+    return [[pixel(y, x) for x in range(-(-width // side))] for y in range(-(-height // side))]
 
 
 def paint(sheet: Page, pictures: Sequence[Block], channels: int) -> None:
