@@ -4,6 +4,7 @@ Pillow reads more than these. Some of it (PostScript) it hands to another progra
 wrote.
 """
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def opened(path: Path) -> Iterator["Picture"]:
     """
     from PIL import Image
 
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints a line of its own beside ours
     require_regular(path, DataError, MOST_BYTES)
     try:
         with warnings.catch_warnings():

@@ -97,6 +97,20 @@ def test_a_format_is_known_by_its_content(tmp_path: Path, form: str) -> None:
     assert load_image(path, (1, 256, 256))[0].std() > 0.2
 
 
+def test_a_damaged_picture_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "many.tiff"
+    Image.new("RGB", (30, 40)).save(path)
+    samples = bytes.fromhex("1501030001000000")  # the tag of samples for each pixel, a short number
+    before = path.read_bytes()
+    assert before.count(samples) == 1
+    at = before.index(samples) + len(samples)
+    path.write_bytes(before[:at] + b"\x03\xf3" + before[at + 2 :])
+    command = [sys.executable, "-m", "conv_sheet", "build", "--image", str(path), "-o", str(tmp_path / "out.xlsx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith(f"Error: {path}: not a picture")
+
+
 @pytest.mark.parametrize("command", ["build", "train", "evaluate"])
 def test_the_help_names_the_formats(command: str) -> None:
     said = CliRunner().invoke(main, [command, "--help"]).output
