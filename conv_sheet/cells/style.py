@@ -210,6 +210,13 @@ HIT_SCALE = Scale(GREEN)
 DOT_SCALE = Scale(INK, top=1.0)
 
 
+def scale_of(probabilities: bool, non_negative: bool) -> Scale | None:
+    """The scale of what a layer makes; None where values may be negative, so that it needs a bound: see `diverging`."""
+    if probabilities:
+        return PROBABILITY_SCALE
+    return WARM_SCALE if non_negative else None
+
+
 def diverging(bound: str) -> Scale:
     """Blue below zero, white at zero, red above; `bound` is the cell that holds the largest absolute value."""
     return Scale(RED, BLUE, bound)

@@ -33,12 +33,18 @@ def head(sheet: Page, title: str, lines: Sequence[str], columns: int) -> None:
     """The sheet's title and a few lines of text below it, from the first row on; a long line takes two of text."""
     sheet.span(1, 2, columns, title, style.TITLE)
     sheet.heights[1] = max(34, sheet.singles[1, 2].style.size * style.LINE_SPACING)
-    room = sum(sheet.widths.get(column, sheet.default_width or _USUAL_WIDTH) for column in range(2, columns + 1))
     for row, line in enumerate(lines, 2):
-        sheet.span(row, 2, columns, line, style.TEXT)
-        size = sheet.singles[row, 2].style.size
-        rows = math.ceil(len(line) * size / (_FITS * room))
-        sheet.heights[row] = max(style.CELL_HEIGHT, rows * size * style.LINE_SPACING)
+        paragraph(sheet, row, 2, columns, line)
+
+
+def paragraph(sheet: Page, row: int, first: int, last: int, text: str, look: Style = style.TEXT) -> None:
+    """A text over some columns of a row, which becomes as high as the text needs."""
+    sheet.span(row, first, last, text, look)
+    usual = sheet.default_width or _USUAL_WIDTH
+    room = sum(sheet.widths.get(column, usual) for column in range(first, last + 1))
+    size = sheet.singles[row, first].style.size
+    lines = math.ceil(len(text) * size / (_FITS * room))
+    sheet.heights[row] = max(style.CELL_HEIGHT, lines * size * style.LINE_SPACING)
 
 
 def ask(

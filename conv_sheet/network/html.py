@@ -78,15 +78,8 @@ def activations(
             form = "{:.0%}" if chances else "{:.2f}"
             yield f"<table>{_cells('th', named)}{_cells('td', map(form.format, value))}</table>"
         else:
-            yield _pictures(name, value, _scale(name, chances, plain))
-
-
-def _scale(name: str, chances: bool, plain: frozenset[str]) -> Scale:
-    if name == INPUT:
-        return style.INK_SCALE
-    if chances:
-        return style.PROBABILITY_SCALE
-    return style.WARM_SCALE if name in plain else style.diverging("")
+            scale = style.INK_SCALE if name == INPUT else style.scale_of(chances, name in plain)
+            yield _pictures(name, value, scale or style.diverging(""))
 
 
 def _pictures(name: str, value: "Array", scale: Scale) -> str:

@@ -57,14 +57,17 @@ def lists(state: WorkbookState) -> tuple[Expr, Expr, Expr]:
     return names, outputs, ranks
 
 
-def place(state: WorkbookState, number: int) -> Expr:
-    """The place of one class among all, by the outputs on `Start`."""
-    start, outputs = Page(START), lists(state)[1]
-    own = start.near(Block(START, CLASSES_ROW + number, OUTPUT_COLUMN, 1, 1), state.output[number])
-    letters = column_letters(OUTPUT_COLUMN)
-    range_ = f"{letters}${CLASSES_ROW}:{letters}{CLASSES_ROW + number}"
-    above = Expr(state.output[: number + 1, np.newaxis], range_, area=True)
-    return sumproduct((outputs > own) * 1) + sumproduct((above == own) * 1)
+def places(state: WorkbookState) -> list[Expr]:
+    """The place of each class among all, by the outputs on `Start`."""
+    start, (_, outputs, _), letters = Page(START), lists(state), column_letters(OUTPUT_COLUMN)
+
+    def place(number: int) -> Expr:
+        own = start.near(Block(START, CLASSES_ROW + number, OUTPUT_COLUMN, 1, 1), state.output[number])
+        so_far = f"{letters}${CLASSES_ROW}:{letters}{CLASSES_ROW + number}"
+        above = Expr(state.output[: number + 1, np.newaxis], so_far, area=True)
+        return sumproduct((outputs > own) * 1) + sumproduct((above == own) * 1)
+
+    return [place(number) for number in range(len(state.network.classes))]
 
 
 def said(state: WorkbookState) -> tuple[Expr, ...]:

@@ -34,9 +34,9 @@ _COLUMN = Block(IMAGES, 5, 8, 1, 1)
 _LIST_ROW = 6
 _FIRST_ROW, _LEFT = 8, 2
 _CHOICE_WIDTH = 12
-_SEEN = 74, 42
-"""Columns and rows of square cells that a screen shows at the usual zoom."""
-_LEAST_ZOOM = 30
+_SEEN = 74, 38
+"""Columns and rows of square cells that a screen shows at the usual zoom, below the head."""
+_LEAST_ZOOM = 25
 
 
 def labels(network: Network, lesson: Lesson) -> tuple[str, ...]:

@@ -120,10 +120,8 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     """The colour scale of a stage's output; None where values may be negative and the scale needs a bound."""
-    if stage.last_layer.probabilities:
-        return style.PROBABILITY_SCALE
     shown = stage.nodes[-1].name if stage.nodes else INPUT
-    return style.WARM_SCALE if shown in layout.network.non_negative else None
+    return style.scale_of(stage.last_layer.probabilities, shown in layout.network.non_negative)
 
 
 _NAMED = 24

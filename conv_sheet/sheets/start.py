@@ -154,7 +154,8 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
         sheet.put(row - 1, column.column, head, style.HEAD_LEFT if column is labels else style.HEAD)
     sheet.fill(labels, np.array(network.classes, dtype=object)[:, np.newaxis], style.LINE)
     outputs(sheet, values, state, style.PERCENT if sure else style.DECIMAL)
-    sheet.fill_each(places, lambda y, _: cockpit.place(state, y), style.NUMBER)
+    ordered = cockpit.places(state)
+    sheet.fill_each(places, lambda y, _: ordered[y], style.NUMBER)
     corner, height = f"{column_letters(SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
     sheet.bars.append(Bars("How sure is it?", values, labels, corner, 10.5, height, sure))
 

@@ -1,10 +1,8 @@
 """The sheet `Worksheet`: a lesson on paper, to fill by hand, and a page with the answers."""
 
-import math
-
 import numpy as np
 
-from conv_sheet.cells import style
+from conv_sheet.cells import style, widgets
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Style
@@ -17,8 +15,6 @@ from conv_sheet.state import WorkbookState
 NAME = "worksheet"
 WORKSHEET = "Worksheet"
 _LEFT, _RIGHT, _WIDTH = 2, 15, 6.0
-_FITS = 88
-"""Characters of text that a line has room for."""
 _LINE = "_" * 60
 
 
@@ -52,9 +48,7 @@ def page(state: WorkbookState) -> Page:
 
 def _say(sheet: Page, row: int, text: str, look: Style) -> int:
     """A text over the whole width, in as many lines as it takes; returns the row behind it."""
-    sheet.span(row, _LEFT, _RIGHT, text, look)
-    lines = math.ceil(len(text) * look.size / (_FITS * style.TEXT.size))
-    sheet.heights[row] = max(style.CELL_HEIGHT, lines * look.size * style.LINE_SPACING)
+    widgets.paragraph(sheet, row, _LEFT, _RIGHT, text, look)
     return row + 1
 
 
