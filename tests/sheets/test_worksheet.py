@@ -46,6 +46,11 @@ def test_what_is_calculated_by_hand_is_pytorchs(tmp_path: Path) -> None:
     assert made[y, x] == pytest.approx(made.max())
     found = [value for value in rows.values() if isinstance(value, int | float)]
     assert any(abs(value - made[y, x]) < 1e-9 for value in found)
+    (page,) = (page for page in registry.pages(state) if page.title == worksheet.WORKSHEET)
+    tables = [cells.array(rows, fill.block.relative) for fill in page.fills]
+    for window, kernel in zip(tables[::2], tables[1::2], strict=True):  # for the learner, and among the answers
+        assert (window * kernel).sum() + bias[0].item() == pytest.approx(made[y, x], abs=1e-9)
+    assert len(tables) == 4
 
 
 def test_it_is_printed_upright_with_the_answers_apart(tmp_path: Path) -> None:

@@ -155,6 +155,15 @@ def test_the_formula_of_a_convolution_is_the_one_that_learners_read(lesson: tupl
     assert formula == f"=MAX(0,SUMPRODUCT({window},{kernel.absolute})+{bias.fixed()})"
 
 
+def test_rules_for_the_same_cells_stand_together(lesson: tuple[WorkbookState, Path]) -> None:
+    """LibreOffice shows lines, figures and a colour scale in one cell only then."""
+    with zipfile.ZipFile(lesson[1]) as archive:
+        for part in archive.namelist():
+            if part.startswith("xl/worksheets/sheet"):
+                areas = re.findall(r'<conditionalFormatting sqref="([^"]*)"', archive.read(part).decode())
+                assert len(areas) == len(set(areas)), part
+
+
 @pytest.mark.parametrize("name", ["small.xlsx", "fastai.xlsx", "fastai.xlsm"])
 def test_the_open_xml_sdk_finds_nothing(name: str, tmp_path: Path) -> None:
     state = fastai() if name.startswith("fastai") else state_of(small())
