@@ -45,6 +45,8 @@ LINE_SPACING = 1.36
 """Height of a line of text by the size of its letters."""
 NETWORK_ZOOM = 70
 """Per cent at which sheets of square cells open."""
+WIDE_ZOOM = 65
+"""The same where a sheet is wider than a screen."""
 NEAR_ZOOM = 80
 """The same where the numbers are what one looks at."""
 LEGIBLE = 9.0

@@ -145,10 +145,10 @@ def page(state: WorkbookState) -> Page:
     """The sheet: the small kernels above, the large one below, and how many weights each way has."""
     blocks = _blocks(state.layout)
     last = blocks.maps[-1].last_column
-    sheet = widgets.frame(FIELD, last, zoom=style.NETWORK_ZOOM)
+    sheet = widgets.frame(FIELD, last, style.WIDE_ZOOM)
     cockpit.head(sheet, state, "What a value sees: three small kernels, or one large one", _LINES)
     row, column, _ = inputs(state.layout, state.lesson)
-    widgets.ask(sheet, row, state[row], "row of the value", 4)
+    widgets.ask(sheet, row, state[row], "its row", 4)
     widgets.ask(sheet, column, state[column], "its column", 3)
     value = sheet.cell(row.at, state.number(row)), sheet.cell(column.at, state.number(column))
     words = f"There is no such value: row 1 to {row.limits.high}, column 1 to {column.limits.high}."

@@ -102,7 +102,7 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 def page(state: WorkbookState) -> Page:
     """The sheet: the shift, the moved picture, three pools of it and of the picture as it is, and what changed."""
     areas, image, source = _areas(state.layout), state.image[0], state.layout.input.blocks[0]
-    sheet = widgets.frame(POOLING, areas.last_column, style.NETWORK_ZOOM)
+    sheet = widgets.frame(POOLING, areas.last_column, style.WIDE_ZOOM)
     cockpit.head(sheet, state, "Pooling: what is kept when a picture moves", _LINES)
     shift = []
     for item, label in zip(inputs(state.layout, state.lesson), ("shift to the right", "shift down"), strict=True):
