@@ -148,8 +148,8 @@ def page(state: WorkbookState) -> Page:
     sheet = widgets.frame(FIELD, last, style.WIDE_ZOOM)
     cockpit.head(sheet, state, "What a value sees: three small kernels, or one large one", _LINES)
     row, column, _ = inputs(state.layout, state.lesson)
-    widgets.ask(sheet, row, state[row], "its row", 4)
-    widgets.ask(sheet, column, state[column], "its column", 3)
+    widgets.ask(sheet, row, state[row], "row", 4)
+    widgets.ask(sheet, column, state[column], "column", 3)
     value = sheet.cell(row.at, state.number(row)), sheet.cell(column.at, state.number(column))
     words = f"There is no such value: row 1 to {row.limits.high}, column 1 to {column.limits.high}."
     there = all_of(*map(widgets.allowed, (row, column), value))
