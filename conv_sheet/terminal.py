@@ -6,6 +6,7 @@ Nothing heavy is imported before the signals are set, so that Ctrl-C ends an imp
 import _thread
 import codecs
 import errno
+import gc
 import io
 import os
 import signal
@@ -24,6 +25,9 @@ _ENCODING_ERRORS = "conv-sheet"
 _TWINS = {"×": "x", "·": ".", "−": "-", "–": "-", "─": "-", "│": "|", "→": "->", "’": "'", "“": '"', "”": '"'}
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_ALLOCATIONS = 100_000
+"""Objects after which Python looks for circles among them. A command is short and makes none that are large."""
 
 _interrupted = threading.Event()
 
@@ -52,6 +56,7 @@ def main() -> None:
 
 def _run() -> int:
     """The exit code of the command. A fault of the machine is one line; one of the program keeps its traceback."""
+    gc.set_threshold(_ALLOCATIONS)
     try:
         from conv_sheet.cli import run
 

@@ -140,7 +140,11 @@ def _ink(pieces: NDArray[np.float64], pen: float, frame: int) -> NDArray[np.floa
     (x0, y0), (x1, y1) = pieces[:, 0].T, pieces[:, 1].T
     along_x, along_y = x1 - x0, y1 - y0
     from_x, from_y = np.arange(frame)[None, :, None] - x0, np.arange(frame)[:, None, None] - y0
-    part = np.clip((from_x * along_x + from_y * along_y) / (along_x**2 + along_y**2), 0, 1)
-    squares = (from_x - part * along_x) ** 2 + (from_y - part * along_y) ** 2
+    part = from_x * along_x + from_y * along_y
+    part /= along_x**2 + along_y**2
+    np.clip(part, 0, 1, out=part)
+    squares, down = part * along_x, np.multiply(part, along_y, out=part)
+    np.square(np.subtract(from_x, squares, out=squares), out=squares)
+    squares += np.square(np.subtract(from_y, down, out=down), out=down)
     ink: NDArray[np.float64] = np.clip(pen / 2 - np.sqrt(squares.min(axis=-1)) + 0.5, 0, 1)
     return ink

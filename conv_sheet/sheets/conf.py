@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PureWindowsPath
 
 from conv_sheet.cells import style
@@ -53,6 +52,8 @@ def _conda(interpreter: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _installed() -> bool:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         distribution("conv-sheet")
     except PackageNotFoundError:

@@ -5,6 +5,7 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 
@@ -20,50 +21,23 @@ from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import ahead, copies, gradients
 from conv_sheet.sheets.backprop.layout import backprop_layout
 from conv_sheet.sheets.hidden import restore_page, spec_page
-from conv_sheet.sheets.lessons import (
-    batch,
-    channels,
-    dropout,
-    field,
-    filters,
-    im2col,
-    kernels,
-    masks,
-    norms,
-    pooling,
-    redrawn,
-    steps,
-    stride,
-    transposed,
-    upsample,
-)
 from conv_sheet.sheets.loupe import loupe
 from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS: tuple[Sheet, ...] = (
-    images.SHEET,
-    batch.SHEET,
-    norms.SHEET,
-    channels.SHEET,
-    dropout.SHEET,
-    masks.SHEET,
-    field.SHEET,
-    filters.SHEET,
-    im2col.SHEET,
-    transposed.SHEET,
-    kernels.SHEET,
-    loupe.SHEET,
-    saliency.SHEET,
-    steps.SHEET,
-    stride.SHEET,
-    pooling.SHEET,
-    worksheet.SHEET,
-    upsample.SHEET,
-    redrawn.SHEET,
-)
-"""Sheets that a spec can ask for."""
+_LESSONS = ("batch", "channels", "dropout", "field", "filters", "im2col", "kernels", "masks", "norms", "pooling",
+            "redrawn", "steps", "stride", "transposed", "upsample")  # fmt: skip
+"""Sheets that a spec can ask for, by name: each is a module of `lessons`, loaded when a workbook has it."""
+_GENERAL = {sheet.name: sheet for sheet in (images.SHEET, loupe.SHEET, saliency.SHEET, worksheet.SHEET)}
+"""The same that fit every network."""
+
+
+def _known(name: str) -> Sheet:
+    if name in _GENERAL:
+        return _GENERAL[name]
+    sheet: Sheet = import_module(f"conv_sheet.sheets.lessons.{name}").SHEET
+    return sheet
 
 
 def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
@@ -71,7 +45,7 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
 
     Raises SpecError for a name that is none.
     """
-    known = {sheet.name: sheet for sheet in _LESSONS}
+    known = sorted((*_LESSONS, *_GENERAL))
     unknown = [name for name in lesson.sheets if name not in known]
     if unknown:
         near = did_you_mean(unknown[0], known)
@@ -80,7 +54,7 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
         *([loupe.NAME] if loupe.suits(layout) else []),
         *([saliency.NAME] if saliency.suits(layout.network) else []),
     ]
-    asked = [known[name] for name in dict.fromkeys((*lesson.sheets, *unasked))]
+    asked = [_known(name) for name in dict.fromkeys((*lesson.sheets, *unasked))]
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
     if learning and backprop_layout(layout).looks_ahead:
         learning += ahead.SHEETS

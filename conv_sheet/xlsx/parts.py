@@ -207,8 +207,16 @@ class _Styles:
     def __init__(self, book: Workbook) -> None:
         self.scratch = Worksheet(book)
         self.ids: dict[Style, int] = {}
+        self.known: dict[int, tuple[Style, int]] = {}
+        """The same by the identity of a style, for which no field is hashed; the style itself keeps it from another."""
 
     def __getitem__(self, look: Style) -> int:
+        known = self.known.get(id(look))
+        if known is None:
+            known = self.known[id(look)] = look, self._id(look)
+        return known[1]
+
+    def _id(self, look: Style) -> int:
         if look not in self.ids:
             cell = self.scratch.cell(1, len(self.ids) + 1)
             cell.font = Font(

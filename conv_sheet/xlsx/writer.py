@@ -1,6 +1,7 @@
 """The only writer of generated workbooks: pages in, an .xlsx file out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -9,6 +10,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.styles.colors import Color
 from openpyxl.worksheet.cell_range import MultiCellRange
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.pagebreak import Break
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
@@ -66,8 +68,9 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
     if page.default_height:
         sheet.sheet_format.defaultRowHeight = page.default_height
         sheet.sheet_format.customHeight = True
-    for column, width in page.widths.items():
-        sheet.column_dimensions[column_letters(column)].width = min(width, _WIDEST)
+    for first, last, width in _columns(page.widths):
+        letters = column_letters(first)
+        sheet.column_dimensions[letters] = ColumnDimension(sheet, letters, min(width, _WIDEST), min=first, max=last)
     sheet.merged_cells = MultiCellRange(" ".join(block.relative for block in page.merges))
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
         fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
@@ -93,6 +96,18 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
     for validation in page.validations:
         sheet.add_data_validation(_validation(validation))
     _printing(sheet, page)
+
+
+def _columns(widths: Mapping[int, float]) -> Iterator[tuple[int, int, float]]:
+    """First and last of neighbouring columns of one width, and the width.
+
+    >>> list(_columns({1: 4.0, 2: 4.0, 4: 4.0, 3: 9.0}))
+    [(1, 2, 4.0), (3, 3, 9.0), (4, 4, 4.0)]
+    """
+    alike = groupby(enumerate(sorted(widths)), key=lambda pair: (pair[1] - pair[0], widths[pair[1]]))
+    for (_, width), run in alike:
+        columns = [column for _, column in run]
+        yield columns[0], columns[-1], width
 
 
 def _color_scale(scale: Scale) -> Rule:
