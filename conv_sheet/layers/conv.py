@@ -1,6 +1,7 @@
 """The convolution."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,20 +96,21 @@ class _Conv(Kernels):
     def spacing(self) -> tuple[int, int]:
         return self._both("dilation")
 
+    @cached_property
     def _options(self) -> dict[str, Any]:
         _, stride, dilation = self._pairs
         options = {"stride": stride, "padding": self._around(), "dilation": dilation}
         return options | {"groups": self.groups, "padding_mode": self.padding_mode}
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.conv2d(x, params["weight"], params.get("bias"), **self._options())
+        return ops.conv2d(x, params["weight"], params.get("bias"), **self._options)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx, *own = ops.conv2d_backward(grad, x, params["weight"], **self._options())
+        dx, *own = ops.conv2d_backward(grad, x, params["weight"], **self._options)
         return dx, self._own(*own)
 
     def parameters_backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> dict[str, Array]:
-        return self._own(*ops.conv2d_parameters_backward(grad, x, params["weight"], **self._options()))
+        return self._own(*ops.conv2d_parameters_backward(grad, x, params["weight"], **self._options))
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
         copy = {PADDED: self._padded(shape)} if self._copies else {}

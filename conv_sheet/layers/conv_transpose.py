@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,16 +64,17 @@ class _ConvTranspose(Kernels):
         kernels: list[list[int]] = by_output.reshape(self.out_channels, -1).tolist()
         return kernels
 
+    @cached_property
     def _options(self) -> dict[str, Any]:
         _, stride, dilation = self._pairs
         around = {name: self._both(name, least=0) for name in ("padding", "output_padding")}
         return around | {"stride": stride, "dilation": dilation, "groups": self.groups}
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.conv_transpose2d(x, params["weight"], params.get("bias"), **self._options())
+        return ops.conv_transpose2d(x, params["weight"], params.get("bias"), **self._options)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx, *own = ops.conv_transpose2d_backward(grad, x, params["weight"], **self._options())
+        dx, *own = ops.conv_transpose2d_backward(grad, x, params["weight"], **self._options)
         return dx, self._own(*own)
 
     def _numbers(self, shape: Shape) -> NDArray[np.intp]:

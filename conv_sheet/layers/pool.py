@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any, ClassVar
 
@@ -142,6 +143,7 @@ class _Extreme(_Pool):
     def _dilation(self) -> tuple[int, int]:
         return self._both("dilation")
 
+    @cached_property
     def _options(self) -> dict[str, Any]:
         return self._common() | {"dilation": self._dilation, "ceil_mode": self.ceil_mode}
 
@@ -174,10 +176,10 @@ class _MaxPool(_Extreme):
     _worse: ClassVar[str] = "<"
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.max_pool2d(x, **self._options())
+        return ops.max_pool2d(x, **self._options)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return ops.max_pool2d_backward(grad, x, **self._options()), {}
+        return ops.max_pool2d_backward(grad, x, **self._options), {}
 
     def torch(self, shape: Shape) -> str:
         return self._module("-inf")
@@ -222,10 +224,10 @@ class MinPool2d(_Extreme):
     _worse: ClassVar[str] = ">"
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.min_pool2d(x, **self._options())
+        return ops.min_pool2d(x, **self._options)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return ops.min_pool2d_backward(grad, x, **self._options()), {}
+        return ops.min_pool2d_backward(grad, x, **self._options), {}
 
     def torch(self, shape: Shape) -> str:
         return f"lambda x: -{self._module('-inf')}(-x)"
@@ -248,14 +250,15 @@ class _AvgPool(_Pool):
     def _ceil(self) -> bool:
         return self.ceil_mode
 
+    @cached_property
     def _options(self) -> dict[str, Any]:
         return self._common() | {"ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return ops.avg_pool2d(x, **self._options())
+        return ops.avg_pool2d(x, **self._options)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        return ops.avg_pool2d_backward(grad, x, **self._options()), {}
+        return ops.avg_pool2d_backward(grad, x, **self._options), {}
 
     def torch(self, shape: Shape) -> str:
         options, sides = self.options(), self.padding

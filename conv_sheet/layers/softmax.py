@@ -77,11 +77,11 @@ class Softmax(_Scores):
     normalises: ClassVar[bool] = True
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return np.moveaxis(ops.softmax(np.moveaxis(x, 1, -1)), -1, 1)
+        return ops.softmax(x.swapaxes(1, -1)).swapaxes(1, -1)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx = ops.softmax_backward(np.moveaxis(grad, 1, -1), np.moveaxis(y, 1, -1))
-        return np.moveaxis(dx, -1, 1), {}
+        dx = ops.softmax_backward(grad.swapaxes(1, -1), y.swapaxes(1, -1))
+        return dx.swapaxes(1, -1), {}
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
         return {"exp": shape}
@@ -136,11 +136,11 @@ class LogSoftmax(_Scores):
     prefix: ClassVar[str] = "logsoftmax"
 
     def forward(self, x: Array, params: Tensors) -> Array:
-        return np.moveaxis(ops.log_softmax(np.moveaxis(x, 1, -1)), -1, 1)
+        return ops.log_softmax(x.swapaxes(1, -1)).swapaxes(1, -1)
 
     def backward(self, grad: Array, x: Array, y: Array, params: Tensors) -> tuple[Array, dict[str, Array]]:
-        dx = ops.log_softmax_backward(np.moveaxis(grad, 1, -1), np.moveaxis(y, 1, -1))
-        return np.moveaxis(dx, -1, 1), {}
+        dx = ops.log_softmax_backward(grad.swapaxes(1, -1), y.swapaxes(1, -1))
+        return dx.swapaxes(1, -1), {}
 
     def intermediates(self, shape: Shape) -> dict[str, Shape]:
         return {"shifted": shape, "exp": shape}
