@@ -16,7 +16,6 @@ MAX_TEXT = 32_767
 
 _NEEDS_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 _UNITS = "utf-16-le"
@@ -53,6 +52,8 @@ def plain(value: str) -> str:
 
 def escaped(value: str) -> str:
     """The text with what XML cannot hold, and what looks like an escape of it, as ``_xHHHH_``."""
+    if value.isprintable() and "_x" not in value:
+        return value
     return _NEEDS_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", value)
 
 
@@ -62,7 +63,7 @@ def text(value: str) -> str:
     >>> text("a < b"), text("bell \x07"), text("_x0007_")
     ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
     """
-    return escaped(value).translate(_ENTITIES)
+    return escaped(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def decoded(value: str) -> str:
