@@ -99,8 +99,9 @@ def check(path: str | Path) -> Report:
     pages = registry.pages(state)
     standing.require(stored, pages)
     found = [cell for page in pages for cell in formula_cells(page, stored.sheet(page.title))]
-    stale = [difference for block in registry.engine_blocks(state) for difference in _stale(state, stored, *block)]
-    numbers = sum(value.size for _, _, value in registry.engine_blocks(state))
+    owned = registry.engine_blocks(state)
+    stale = [difference for block in owned for difference in _stale(state, stored, *block)]
+    numbers = sum(value.size for _, _, value in owned)
     formulas = [Difference(c.owner, c.address, _held(c), f"={c.formula}") for c in found if not c.same]
     values = [
         Difference(c.owner, c.address, c.stored, c.value, amount)

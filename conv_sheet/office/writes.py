@@ -12,6 +12,7 @@ from conv_sheet.cells.inputs import Input
 from conv_sheet.network.graph import INPUT
 from conv_sheet.sheets import hidden, images, registry
 from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT
+from conv_sheet.sheets.numpy import written
 from conv_sheet.state import Curve, WorkbookState
 from conv_sheet.xlsx.patch import Formula, Typed
 
@@ -20,7 +21,7 @@ Cells = NDArray[Any]
 
 
 def writes(before: WorkbookState, after: WorkbookState) -> Iterator[tuple[Block, Cells]]:
-    """Blocks to write, and their cells."""
+    """Blocks to write, and their cells, where the state `after` is settled."""
     typed = registry.inputs_of(after)
     restored = [item for item in typed if item.restored]
     if after.kept is not None and after.kept is not before.kept:
@@ -39,8 +40,8 @@ def writes(before: WorkbookState, after: WorkbookState) -> Iterator[tuple[Block,
     curve = registry.curve_block(after.layout, after.lesson)
     if curve is not None and after.curve != before.curve:
         yield curve, _curve_cells(after.curve, curve)
-    for _, placed, value in registry.engine_blocks(after):
-        yield from zip(placed.blocks, placed.planes(value), strict=True)
+    for placed in registry.engine_places(after):
+        yield from zip(placed.blocks, placed.planes(written(after, placed)), strict=True)
 
 
 def _same(before: WorkbookState, after: WorkbookState, item: Input) -> bool:

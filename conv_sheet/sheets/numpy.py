@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -15,15 +16,19 @@ from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.network import frame, label_maps, label_vector, scale_of, stage_title, value_style
-from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.sheets.sheet import Owned, Sheet
 from conv_sheet.state import WorkbookState
 
 _AGREES, _DIFFERS = "agrees", "differs: Python has not seen your change yet"
 
 
-def engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
+def engine(state: WorkbookState) -> list[Owned]:
     """The picture and every tensor of formulas on `Network`: its place here, and what the engine makes of it."""
-    return [(placed, value) for stage in state.layout.stages for placed, value in _tensors(state, stage)]
+    return [
+        (placed, partial(np.asarray, value))
+        for stage in state.layout.stages
+        for placed, value in _tensors(state, stage)
+    ]
 
 
 def _tensors(state: WorkbookState, stage: Stage) -> Iterator[tuple[Placed, Array]]:

@@ -177,7 +177,7 @@ def _state(source: Source, spec: Spec, layout: Layout, inputs: Sequence[Input]) 
         formulas={name: cells for name, cells in formulas.items() if cells},
         kept_formulas=_kept_formulas(source) if kept is not None else {},
     )
-    written = {placed.name: _written(source, placed) for _, placed, _ in registry.engine_blocks(state)}
+    written = {placed.name: _written(source, placed) for placed in registry.engine_places(state)}
     return replace(state, written=written)
 
 

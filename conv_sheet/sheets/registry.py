@@ -84,10 +84,15 @@ def curve_block(layout: Layout, lesson: Lesson) -> Block | None:
 def engine_blocks(state: WorkbookState) -> list[tuple[str, Placed, Array]]:
     """The blocks that belong to the engine: title of the sheet, place, and what the engine makes of the state."""
     return [
-        (sheet.title, placed, value)
+        (sheet.title, placed, calculated())
         for sheet in sheets(state.layout, state.lesson)
-        for placed, value in sheet.engine(state)
+        for placed, calculated in sheet.engine(state)
     ]
+
+
+def engine_places(state: WorkbookState) -> list[Placed]:
+    """Where the blocks that belong to the engine stand."""
+    return [placed for sheet in sheets(state.layout, state.lesson) for placed, _ in sheet.engine(state)]
 
 
 def settled(state: WorkbookState) -> WorkbookState:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input
@@ -17,7 +18,11 @@ def no_inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     return ()
 
 
-def no_engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
+Owned: TypeAlias = tuple[Placed, Callable[[], Array]]
+"""A block that belongs to the engine, and what calculates its values, for whoever needs more than its place."""
+
+
+def no_engine(state: WorkbookState) -> list[Owned]:
     """Nothing belongs to the engine."""
     return []
 
@@ -38,6 +43,6 @@ class Sheet:
     page: Callable[[WorkbookState], Page]
     name: str = ""
     inputs: Callable[[Layout, Lesson], tuple[Input, ...]] = no_inputs
-    engine: Callable[[WorkbookState], list[tuple[Placed, Array]]] = no_engine
+    engine: Callable[[WorkbookState], list[Owned]] = no_engine
     curve: Callable[[Layout, Lesson], Block | None] = no_curve
     """Where the losses of a training are listed, the newest last: steps in one column, the losses beside them."""

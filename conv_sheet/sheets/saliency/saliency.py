@@ -1,6 +1,7 @@
 """The sheet `Saliency`: what a classifier looks at in the picture, for a class that the user chooses."""
 
 from collections.abc import Iterable
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -24,7 +25,7 @@ from conv_sheet.sheets.addresses import DISTANCE, TOLERANCE
 from conv_sheet.sheets.network import outputs
 from conv_sheet.sheets.numpy import largest_distance, written
 from conv_sheet.sheets.saliency.blocks import MAPS, SALIENCY, TOP, Blocks, columns
-from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.sheets.sheet import Owned, Sheet
 from conv_sheet.state import WorkbookState
 
 NAME = "saliency"
@@ -75,15 +76,15 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     return (Input.cell(CHOICE, _CHOICE, PREDICTED, limits, listed=Blocks(layout).offered),)
 
 
-def engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
+def engine(state: WorkbookState) -> list[Owned]:
     """Gradient (C, H, W), occlusion (H, W), and of what they were made."""
     blocks, network = Blocks(state.layout), state.network
     basis = np.array([one.value for one in _basis(Page(SALIENCY), state, blocks)], dtype=float)
     number = int(basis[0]) - 1
     return [
-        (blocks.gradient, saliency.gradient(network, state.activations, state.tensors, number)),
-        (blocks.occlusion, saliency.occlusion(network, state.image, state.tensors, number)),
-        (blocks.made, basis),
+        (blocks.gradient, partial(saliency.gradient, network, state.activations, state.tensors, number)),
+        (blocks.occlusion, partial(saliency.occlusion, network, state.image, state.tensors, number)),
+        (blocks.made, partial(np.asarray, basis)),
     ]
 
 
