@@ -64,7 +64,7 @@ tables: $(DEV) ## write the table of the README, docs/layers.md and docs/lessons
 
 generated: workbooks tables pictures ## everything in the repository that follows from lessons and code
 
-bench: $(DEV) ## measure what the documentation says of speed and memory, and write docs/benchmarks.md
+bench: $(DEV) $(PROGRAMS) ## measure what the documentation says of speed and memory, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
 fuzz: $(DEV) ## put faults into files, kill commands, and count what does not hold; more: make fuzz ARGS="--count 2000"
