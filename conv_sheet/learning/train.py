@@ -109,7 +109,7 @@ def fit(
     Both datasets are `prepared` for the network. `progress` is called after each batch. A `checkpoint` is written
     after each epoch; where the file exists, the run goes on from it, to exactly the weights that it would have had
     without a break. With `anew` the run begins at the beginning, and the file stays until an epoch replaces it. Ctrl-C
-    ends the run at the last complete epoch. Layers train as after PyTorch's `train()`, but BatchNorm2d keeps its running
+    ends the run at the last complete epoch. Layers train as after PyTorch's `train()`, but BatchNorm2d keeps its own
     statistics.
 
     Raises SpecError where `freeze` or `loss` is wrong, DataError for a checkpoint of another run.
