@@ -116,10 +116,10 @@ def _within(place: int, last: int) -> int:
 def number(value: float) -> str:
     """A number as formulas write it: with the 15 digits that spreadsheet programs keep.
 
-    >>> number(2.0), number(0.01), number(-3), number(1e-5), number(2 / 3)
-    ('2', '0.01', '-3', '1E-05', '0.666666666666667')
+    >>> number(2.0), number(0.01), number(-3), number(1e-5), number(-0.0), number(2.0**60)
+    ('2', '0.01', '-3', '1E-05', '0', '1.15292150460685E+18')
     """
-    return str(int(value)) if float(value).is_integer() else f"{float(value):.15g}".upper()
+    return f"{float(value) or 0.0:.15g}".upper()
 
 
 def total(terms: Sequence[str]) -> str:

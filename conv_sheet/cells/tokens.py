@@ -18,6 +18,8 @@ _TOKEN = re.compile(
 _TRUTH = ("TRUE", "FALSE")
 _NAMES = dict.fromkeys(("ERF.PRECISE", "_XLFN.ERF.PRECISE"), "ERF")
 """Functions that a program calls otherwise: with one argument they are the same."""
+_LAST_DECIMAL, _WITH_EXPONENT = 1e-20, 1e-14
+"""LibreOffice writes twenty decimals of a number at most; of smaller ones than this the digits and an exponent."""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -50,7 +52,20 @@ def same_formula(one: str, other: str) -> bool:
 
     >>> same_formula("MAX(0,SUM(A1:B2))", "=max(0, sum(A1:B2))"), same_formula("A1*2", "A1*2.5")
     (True, False)
-    >>> same_formula("ERF(A1)", "=_xlfn.ERF.PRECISE(A1)")
-    True
+    >>> same_formula("ERF(A1)", "=_xlfn.ERF.PRECISE(A1)"), same_formula("A1+3.1846598E-14", "A1+0.0000000000000318466")
+    (True, True)
     """
-    return one == other or tokens(one) == tokens(other)
+    if one == other:
+        return True
+    these, those = tokens(one), tokens(other)
+    return these == those or (len(these) == len(those) and all(map(_same, these, those)))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two tokens are the same, or numbers of which a program has left out the last digits."""
+    if one == other:
+        return True
+    if not all(token[0].isdigit() and token[-1].isdigit() for token in (one, other)):
+        return False
+    numbers = float(one), float(other)
+    return min(numbers) >= _WITH_EXPONENT and abs(numbers[0] - numbers[1]) <= _LAST_DECIMAL

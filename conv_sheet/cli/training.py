@@ -114,7 +114,7 @@ def train(
     outputs = Outputs(out or Path(f"{chosen.name}.npz"), plot)
     outputs.check(resume, force)
     with _training_bar(quiet) as progress:
-        trained = recipes.train(chosen.network, data, recipe, progress, outputs.checkpoint)
+        trained = recipes.train(chosen.network, data, recipe, progress, outputs.checkpoint, anew=not resume)
     outputs.write(trained)
     counted = "the pixels of " if trained.redrawn else ""
     score = f"{trained.accuracy:.2%} of {counted}{trained.validated:,} validation pictures"

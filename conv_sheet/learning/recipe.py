@@ -148,11 +148,13 @@ def train(
     recipe: Recipe | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     checkpoint: Path | None = None,
+    anew: bool = False,
 ) -> Trained:
     """Train a network on the pictures of a folder; weights of the last epoch, or of the best one if it was interrupted.
 
     `data` is what `load_parts` reads, `recipe` how to train; `progress` is called after each batch. Where the file
-    `checkpoint` exists, the training goes on from it. Raises ConvSheetError if not one epoch ended.
+    `checkpoint` exists, the training goes on from it, or with `anew` replaces it after the first epoch. Raises
+    ConvSheetError if not one epoch ended.
     """
     recipe = recipe or Recipe()
     pictures, validation = _parts(Path(data), network, recipe.hold_out, recipe.resize)
@@ -161,7 +163,7 @@ def train(
     if validation is None:
         pictures, validation = split(pictures, recipe.validation, _SPLIT_SEED)
     start = network.initial(recipe.seed)
-    run = fit(network, start, pictures, validation, recipe.settings(), progress, checkpoint)
+    run = fit(network, start, pictures, validation, recipe.settings(), progress, checkpoint, anew)
     if not run.history:
         raise ConvSheetError("interrupted before the first epoch ended: nothing is learned yet, and nothing written")
     complete = len(run.history) == recipe.epochs
@@ -221,14 +223,13 @@ class Outputs:
             raise DataError(
                 f"{self.checkpoint} is of an interrupted training: give --resume to go on, --force to start anew"
             )
-        check_free(self.weights, force or resume)
+        for path in (self.weights, self.checkpoint):
+            check_free(path, force or resume)
         if resume and not self.checkpoint.exists():
             raise DataError(f"there is no interrupted training to resume: {self.checkpoint} does not exist")
         if self.plot:
             curves.check(self.plot)
             check_free(self.plot, force or resume)
-        if not resume:
-            self.checkpoint.unlink(missing_ok=True)
 
     def write(self, trained: Trained) -> None:
         """Write weights and curves; a checkpoint stays until the training is complete."""

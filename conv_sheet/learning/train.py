@@ -101,14 +101,16 @@ def fit(
     settings: Settings,
     progress: Callable[[Progress], None] = lambda _: None,
     checkpoint: Path | None = None,
+    anew: bool = False,
 ) -> Run:
     """Train a network from `tensors` on: unless the settings say otherwise, a classifier by the cross-entropy of its
     scores before a last Softmax, an autoencoder by the mean squared error of what it draws.
 
     Both datasets are `prepared` for the network. `progress` is called after each batch. A `checkpoint` is written
     after each epoch; where the file exists, the run goes on from it, to exactly the weights that it would have had
-    without a break. Ctrl-C ends the run at the last complete epoch. Layers train as after PyTorch's `train()`, but
-    BatchNorm2d keeps its running statistics.
+    without a break. With `anew` the run begins at the beginning, and the file stays until an epoch replaces it. Ctrl-C
+    ends the run at the last complete epoch. Layers train as after PyTorch's `train()`, but BatchNorm2d keeps its own
+    statistics.
 
     Raises SpecError where `freeze` or `loss` is wrong, DataError for a checkpoint of another run.
 
@@ -124,7 +126,7 @@ def fit(
     course = _Course(network, names, train, validation, settings, objective, progress)
     run = Run(tensors, settings.optimizer.start({name: tensors[name] for name in names}), tensors)
     identity = _identity(network, tensors, train, validation, settings)
-    if checkpoint is not None and checkpoint.exists():
+    if checkpoint is not None and checkpoint.exists() and not anew:
         run = _load(checkpoint, identity)
     with contextlib.suppress(KeyboardInterrupt), np.errstate(over="ignore", invalid="ignore"):
         while len(run.history) < settings.epochs and not run.loss < settings.enough:

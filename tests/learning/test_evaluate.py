@@ -385,7 +385,10 @@ def test_what_exists_is_kept_unless_forced(folder: Path) -> None:
     assert "curves.png exists" in refused(*TRAIN, "-o", "new.npz", "--plot", "curves.png")
     Path("new.checkpoint.npz").write_bytes(b"an hour of work")
     assert re.search(r"new\.checkpoint\.npz .*--resume.*--force", refused(*TRAIN, "-o", "new.npz"))
+    assert "none does not exist" in refused(*TRAIN[:3], "none", *TRAIN[4:], "-o", "new.npz", "--force")
+    assert Path("new.checkpoint.npz").read_bytes() == b"an hour of work"
     done(*TRAIN, "-o", "new.npz", "--force")
+    assert not Path("new.checkpoint.npz").exists()
     Path("out.xlsx").write_bytes(b"mine")
     evaluation = ("evaluate", "mine.toml", "--weights", "new.npz", "--data", "data", "--workbook", "out.xlsx")
     assert "--force" in refused(*evaluation)
