@@ -31,7 +31,7 @@ types: $(DEV) ## check the types
 web: $(PACKAGE) ## write every lesson as a page for a browser into build/web/
 	@$(BIN)/conv-sheet web build/web --workbooks --force
 
-web-test: web-lint ## check the JavaScript of the pages: types, lint, form, and its tests, in Chromium too
+web-test: web-lint ## check the JavaScript of the pages: types, lint, form, and its tests, in Chromium and Firefox too
 	@$(BIN)/python -m pytest tests/web $(ARGS)
 
 web-lint: $(DEV) $(PROGRAMS)

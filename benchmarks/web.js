@@ -2,7 +2,7 @@
 // Milliseconds of pages in a headless Chromium: web.js JSON, with `files`, `moves`, and `slower`, how many times.
 const { pathToFileURL } = require("node:url");
 const { basename } = require("node:path");
-const { withBrowser, open } = require("../tests/web/chromium.js");
+const { withBrowser, open } = require("../tests/web/browsers.js");
 
 /** Draw with the pointer, and measure from each move to the end of the frame that shows it. @param {number} moves */
 async function strokes(moves) {
@@ -50,7 +50,7 @@ async function strokes(moves) {
 }
 
 async function measured({ files, moves, slower }) {
-  return withBrowser(async (browser) => {
+  return withBrowser("chrome", async (browser) => {
     const seen = {};
     for (const file of files) {
       const ready = [];
@@ -59,8 +59,7 @@ async function measured({ files, moves, slower }) {
         ready.push(await page.evaluate(() => performance.getEntriesByName("ready")[0].startTime));
         if (k === 2) {
           const usual = await page.evaluate(strokes, moves);
-          const session = await context.newCDPSession(page);
-          await session.send("Emulation.setCPUThrottlingRate", { rate: slower });
+          await page.emulateCPUThrottling(slower);
           seen[basename(file)] = { ready, ...usual, slow: await page.evaluate(strokes, moves) };
         }
         await context.close();

@@ -16,6 +16,7 @@ declare -A PACKAGE_OF=(
     [node]=nodejs
     [npm]=npm
     [chromium]=chromium
+    [firefox]=firefox-esr
 )
 
 missing_packages() {

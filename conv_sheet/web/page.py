@@ -21,6 +21,11 @@ _FOLDER = Path(__file__).parent
 _SLOT = re.compile(r"\{\{([a-z-]+)\}\}")
 _TYPE = re.compile(r"/\*\* @[^*]*\*/ ?")
 _STRICT = '"use strict";'
+_SEVEN = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 7 7"><path fill="#fff" d="M0 0h7v7H0z"/>'
+    '<path fill="#1e3a8a" d="M1 1h5v2h-1v1h-1v2h-2v-2h1v-1h1v-1h-3z"/></svg>'
+)
+"""The picture in the tab: without one of its own, Firefox asks for /favicon.ico, which the page forbids itself."""
 _GZIP_HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 255])
 """Of a stream without a name, a time and a system: the same wherever it is written."""
 
@@ -51,7 +56,9 @@ def render(state: WorkbookState, name: str, workbook: str | None = None) -> str:
 
 def filled(name: str, **parts: str) -> str:
     """A template with its slots filled, and the hashes of its style and script in its content security policy."""
-    slots = parts | {f"{kind}-hash": _hash(parts[kind]) for kind in ("style", "script") if kind in parts}
+    icon = "data:image/svg+xml;base64," + base64.b64encode(_SEVEN.encode()).decode("ascii")
+    slots = parts | {"icon": icon}
+    slots |= {f"{kind}-hash": _hash(parts[kind]) for kind in ("style", "script") if kind in parts}
     for kind in ("style", "script"):
         if f"</{kind}" in parts.get(kind, "").lower() or "<!--" in parts.get(kind, ""):
             raise WorkbookError(f"{name}: its {kind} would end too early")

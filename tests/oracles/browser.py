@@ -1,11 +1,11 @@
-"""Chromium, driven by playwright-core; and Node.js, which runs the tests of the page's own modules."""
+"""Chromium and Firefox, driven by puppeteer-core; and Node.js, which runs the tests of the page's own modules."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.oracles import OracleError, run
+from tests.oracles import OracleError, found, run
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "scripts/web/node_modules"
@@ -27,8 +27,9 @@ def node_test(files: Sequence[Path]) -> str:
 
 def require() -> None:
     """Raise OracleError where something of this is not installed."""
-    run("chromium", ["--version"])
-    if not (MODULES / "playwright-core").is_dir():
+    for program in ("chromium", "firefox"):
+        found(program)
+    if not (MODULES / "puppeteer-core").is_dir():
         raise OracleError(f"there is no {MODULES}: scripts/setup-tests.sh installs what the tests ask")
 
 

@@ -3,7 +3,7 @@
 const { pathToFileURL } = require("node:url");
 const { basename, dirname } = require("node:path");
 const { writeFileSync } = require("node:fs");
-const { withBrowser, open, serving } = require("./chromium.js");
+const { withBrowser, open, serving } = require("./browsers.js");
 
 /** Where the middle of a cell is on the screen. @param {any} page @param {string} address */
 function middle(page, address) {
@@ -16,6 +16,17 @@ function middle(page, address) {
     const frame = seen.frame.getBoundingClientRect();
     return { x: frame.left + (box.left + box.right) / 2, y: frame.top + (box.top + box.bottom) / 2 };
   }, address);
+}
+
+/** Press a button that says something. @param {any} page @param {string} within @param {string} text */
+function press(page, within, text) {
+  return page.locator(`${within} button::-p-text(${text})`).click();
+}
+
+/** Type a name into the name box. @param {any} page @param {string} name */
+async function goTo(page, name) {
+  await page.locator("#name").fill(name);
+  await page.keyboard.press("Enter");
 }
 
 /** How many pixels of the screen differ from those of a full redraw. @param {any} page */
@@ -33,8 +44,8 @@ function unlikeRedraw(page) {
 }
 
 /** From a double click, and from a host of static files: complaints, requests, and what does not fit the width. */
-async function opens({ files, widths }) {
-  return withBrowser((browser) =>
+async function opens({ browser: name, files, widths }) {
+  return withBrowser(name, (browser) =>
     serving(dirname(files[0]), {}, async (base, asked) => {
       const seen = [];
       for (const file of files) {
@@ -42,7 +53,7 @@ async function opens({ files, widths }) {
         const [local, hosted] = [await open(browser, pathToFileURL(file).href), await open(browser, url)];
         const overflow = [];
         for (const width of widths) {
-          await local.page.setViewportSize({ width, height: 800 });
+          await local.page.setViewport({ width, height: 800 });
           overflow.push(await local.page.evaluate(() => document.documentElement.scrollWidth - innerWidth));
         }
         const complaints = [...local.complaints, ...hosted.complaints];
@@ -56,27 +67,55 @@ async function opens({ files, widths }) {
   );
 }
 
+/** At some sizes of the window: whether the picture to draw into is in sight as a whole, and the first row. */
+async function fits({ file, sizes }) {
+  return withBrowser("chrome", async (browser) => {
+    const seen = [];
+    for (const [width, height] of sizes) {
+      const { page, context } = await open(browser, pathToFileURL(file).href, { width, height });
+      await page.focus("#view");
+      await page.keyboard.down("Control");
+      await page.keyboard.press("Home");
+      await page.keyboard.up("Control");
+      seen.push(
+        await page.evaluate(() => {
+          const { page: shown } = window.convSheet;
+          const [row, column, rows, columns] = shown.rules.pictures(shown.sheet)[0][0];
+          const { top, left } = shown.view.box(row, column, row, column);
+          const { bottom, right } = shown.view.box(row + rows - 1, 1, row + rows - 1, column + columns - 1);
+          const { clientWidth, clientHeight } = shown.frame;
+          return {
+            whole: top >= 0 && left >= 0 && bottom <= clientHeight && right <= clientWidth,
+            first: shown.cursor.row,
+          };
+        }),
+      );
+      await context.close();
+    }
+    return seen;
+  });
+}
+
 /** A stroke through some cells, by mouse or by finger. */
-async function draws({ file, through, finger, names }) {
-  return withBrowser(async (browser) => {
-    const { page, context, complaints } = await open(browser, pathToFileURL(file).href, { hasTouch: finger });
-    await page.click("#clear");
+async function draws({ browser: name, file, through, finger, names }) {
+  return withBrowser(name, async (browser) => {
+    const hasTouch = finger && name === "chrome"; // Firefox takes touches as it is
+    const { page, complaints } = await open(browser, pathToFileURL(file).href, { hasTouch });
+    await page.locator("#clear").click();
     const at = [];
     for (const address of through) at.push(await middle(page, address));
-    const touch = finger && (await context.newCDPSession(page));
-    const fingerAt = (type, points) => touch.send("Input.dispatchTouchEvent", { type, touchPoints: points });
-    if (touch) await fingerAt("touchStart", [at[0]]);
+    if (finger) await page.touchscreen.touchStart(at[0].x, at[0].y);
     else {
       await page.mouse.move(at[0].x, at[0].y);
       await page.mouse.down();
     }
     const unlike = [];
     for (const point of at.slice(1)) {
-      if (touch) await fingerAt("touchMove", [point]);
+      if (finger) await page.touchscreen.touchMove(point.x, point.y);
       else await page.mouse.move(point.x, point.y, { steps: 6 });
       unlike.push(await unlikeRedraw(page));
     }
-    if (touch) await fingerAt("touchEnd", []);
+    if (finger) await page.touchscreen.touchEnd();
     else await page.mouse.up();
     unlike.push(await unlikeRedraw(page));
     const values = await page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
@@ -87,10 +126,10 @@ async function draws({ file, through, finger, names }) {
 
 /** A button, and what some names hold then. */
 async function presses({ file, sheet, button, names }) {
-  return withBrowser(async (browser) => {
+  return withBrowser("chrome", async (browser) => {
     const { page, complaints } = await open(browser, pathToFileURL(file).href);
-    await page.click(`nav button:text-is("${sheet}")`);
-    await page.click(`#actions button:text-is("${button}")`);
+    await press(page, "nav", sheet);
+    await press(page, "#actions", button);
     const values = await page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
     return { values, complaints };
   });
@@ -98,9 +137,9 @@ async function presses({ file, sheet, button, names }) {
 
 /** The pointer over some cells: the frames that are drawn, and where the cells of the formula are. */
 async function hovers({ file, over }) {
-  return withBrowser(async (browser) => {
+  return withBrowser("chrome", async (browser) => {
     const viewport = { width: 2800, height: 1500 }; // so large that nothing is out of sight
-    const { page, complaints } = await open(browser, pathToFileURL(file).href, { viewport });
+    const { page, complaints } = await open(browser, pathToFileURL(file).href, viewport);
     await page.evaluate(() => {
       const { prototype } = CanvasRenderingContext2D;
       const { strokeRect } = prototype;
@@ -114,7 +153,7 @@ async function hovers({ file, over }) {
     for (const address of over) {
       const point = await middle(page, address);
       await page.mouse.move(point.x, point.y);
-      await page.waitForTimeout(60);
+      await new Promise((resolve) => setTimeout(resolve, 60));
       seen.push(await page.evaluate(framesOf, address));
     }
     return { seen, complaints };
@@ -148,13 +187,13 @@ const ask = (id, convSheet, ...given) => frames[0].postMessage({ convSheet, id, 
 </script>`;
 
 /** The keyboard, refusals, a link that is shared, and another page that embeds the lesson. */
-async function talks({ file }) {
+async function talks({ browser: name, file }) {
   const embedding = EMBEDDING.replace("LESSON", basename(file));
-  return withBrowser((browser) =>
+  return withBrowser(name, (browser) =>
     serving(dirname(file), { "embedding.html": embedding, "favicon.ico": "" }, async (base) => {
-      const { page, context, complaints } = await open(browser, pathToFileURL(file).href);
+      const { page, complaints } = await open(browser, pathToFileURL(file).href);
       const seen = {};
-      const get = (name) => page.evaluate((text) => window.convSheet.get(text), name);
+      const get = (wanted) => page.evaluate((text) => window.convSheet.get(text), wanted);
       const refusal = (...given) =>
         page.evaluate(
           (all) =>
@@ -164,28 +203,27 @@ async function talks({ file }) {
             ),
           given,
         );
-      await page.fill("#name", "conv1_weight_1_1");
-      await page.press("#name", "Enter");
+      await goTo(page, "conv1_weight_1_1");
       for (const typed of ["4", "ink", "=1/9"]) {
         await page.keyboard.type(typed);
         await page.keyboard.press("Enter");
-        if (typed === "ink") seen.says = await page.textContent("#says");
+        if (typed === "ink") seen.says = await page.$eval("#says", (says) => says.textContent);
       }
       seen.typed = (await get("conv1_weight_1_1")).map((row) => row[0]);
       seen.refused = [await refusal("input_1", 2), await refusal("conv1_out_1", 1), await refusal("nothing", 1)];
       await page.evaluate(() => window.convSheet.set("conv1_bias", [[0.5, -1]]));
       seen.bias = await get("conv1_bias");
-      await page.click("#share summary");
-      await page.click("#link");
+      await page.locator("#share summary").click();
+      await page.locator("#link").click();
       await page.waitForFunction(() => location.hash.startsWith("#s="));
       const other = await open(browser, page.url());
       const names = ["conv1_bias", "conv1_weight_1_1"];
-      seen.shared = await other.page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
-      await page.click("#undo");
+      seen.shared = await other.page.evaluate((list) => list.map((one) => window.convSheet.get(one)), names);
+      await page.locator("#undo").click();
       seen.undone = await get("conv1_bias");
       const outer = await open(browser, `${base}/embedding.html`);
-      await outer.page.waitForFunction(() => frames.length && document.querySelector("iframe").contentWindow);
-      await outer.page.frameLocator("iframe").locator("#tabs button").first().waitFor();
+      const inner = await outer.page.waitForFrame((frame) => frame.url().endsWith(basename(file)));
+      await inner.waitForSelector("#tabs button");
       seen.heard = await outer.page.evaluate(async () => {
         ask(1, "ready");
         ask(2, "set", "conv1_bias", [[0.25, 0]]);
@@ -195,14 +233,14 @@ async function talks({ file }) {
         while (answers() < 4) await new Promise((resolve) => setTimeout(resolve, 20));
         return heard;
       });
-      return { ...seen, complaints: [...complaints, ...other.complaints, ...outer.complaints], steps: context && 0 };
+      return { ...seen, complaints: [...complaints, ...other.complaints, ...outer.complaints] };
     }),
   );
 }
 
 /** Edits of several pages through `convSheet.set`, every sixth by typing; then the value of every formula. */
 async function sweeps({ jobs, out }) {
-  const answers = await withBrowser(async (browser) => {
+  const answers = await withBrowser("chrome", async (browser) => {
     const found = [];
     for (const { file, edits } of jobs) {
       const { page, context, complaints } = await open(browser, pathToFileURL(file).href);
@@ -212,7 +250,9 @@ async function sweeps({ jobs, out }) {
           await page.evaluate((text) => window.convSheet.select(text), address);
           await page.focus("#view");
           await page.keyboard.press("F2");
-          await page.keyboard.press("Control+a");
+          await page.keyboard.down("Control");
+          await page.keyboard.press("a");
+          await page.keyboard.up("Control");
           await page.keyboard.type(String(value));
           await page.keyboard.press("Enter");
         } else {
@@ -254,7 +294,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, draws, presses, hovers, talks, sweeps };
+const SCENES = { opens, fits, draws, presses, hovers, talks, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -1,21 +1,28 @@
 "use strict";
-// A headless Chromium with an empty profile of its own, and a page of a lesson in it.
+// A headless browser with an empty profile of its own, and a page of a lesson in it.
 const { execFileSync } = require("node:child_process");
 const http = require("node:http");
 const { readFileSync } = require("node:fs");
 const { basename, join } = require("node:path");
-const { chromium } = require(join(__dirname, "../../scripts/web/node_modules/playwright-core"));
+const puppeteer = require(join(__dirname, "../../scripts/web/node_modules/puppeteer-core"));
 
-const OPTIONS = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-];
+const PROGRAMS = {
+  chrome: {
+    program: "chromium",
+    args: [
+      ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+      ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    ],
+  },
+  firefox: { program: "firefox", args: [] },
+};
 
 /** Run something with a browser, which is closed whatever happens.
- * @param {(browser: any) => Promise<unknown>} use */
-async function withBrowser(use) {
-  const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim();
-  const browser = await chromium.launch({ executablePath, args: OPTIONS });
+ * @param {"chrome" | "firefox"} name @param {(browser: any) => Promise<unknown>} use */
+async function withBrowser(name, use) {
+  const { program, args } = PROGRAMS[name];
+  const executablePath = execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
+  const browser = await puppeteer.launch({ browser: name, executablePath, args });
   try {
     return await use(browser);
   } finally {
@@ -23,16 +30,18 @@ async function withBrowser(use) {
   }
 }
 
-/** Open a page, and keep what it complains of and what it asks for.
- * @param {any} browser @param {string} url @param {object} [options] of the window */
-async function open(browser, url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, ...options });
+/** Open a page, and keep what it complains of and what it asks for beside itself.
+ * @param {any} browser @param {string} url @param {object} [viewport] */
+async function open(browser, url, viewport = {}) {
+  const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  await page.setViewport({ width: 1366, height: 768, ...viewport });
   const [complaints, requests] = [[], []];
   // That a test reads pixels of the canvas again and again is no fault of the page.
   page.on("console", (message) => /willReadFrequently/.test(message.text()) || complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => requests.push(request.url()));
+  const asks = (/** @type {string} */ address) => address !== url && !address.startsWith("data:");
+  page.on("request", (request) => asks(request.url()) && requests.push(request.url()));
   await page.goto(url);
   await page.evaluate(() => window.convSheet?.ready);
   return { page, context, complaints, requests };
