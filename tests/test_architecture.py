@@ -1,5 +1,6 @@
 """Arrows between rooms point one way, and nothing heavy is imported before it is needed."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,17 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         visit(name, ())
 
 
+def pairs(source: str) -> list[int]:
+    """Lines in which a value and its formula are passed one beside the other, and not built by one expression."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return [call.lineno for call in calls if getattr(call.func, "id", getattr(call.func, "attr", "")) == "Expr"]
+
+
+def test_sheets_say_a_value_and_its_formula_once() -> None:
+    found = {name: pairs(path.read_text(encoding="utf-8")) for name, path in MODULES.items() if room(name) == "sheets"}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
 def test_modules_are_short() -> None:
     assert {name: lines(path) for name, path in MODULES.items() if lines(path) > LONGEST} == {}
 
@@ -118,6 +130,8 @@ def test_build_does_not_pay_for_xlwings(tmp_path: Path) -> None:
 
 def test_these_tests_can_fail(tmp_path: Path) -> None:
     assert offenders("from conv_sheet.cells import grid\nimport openpyxl.styles", OUTSIDE) == {"openpyxl.styles"}
+    assert pairs('def f(sheet):\n    sheet.put(1, 1, Expr(2, "A1+1"), LOOK)') == [2]
+    assert pairs('def f(sheet):\n    sheet.put(1, 1, expr.Expr(2, "A1+1"), LOOK)') == [2]
     assert offenders("def f():\n    from xlwings import Book", OUTSIDE) == {"xlwings", "xlwings.Book"}
     package = tmp_path / "conv_sheet"
     (package / "ops").mkdir(parents=True)

@@ -206,6 +206,20 @@ def shown(value: Any) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{float(value):.15g}"
 
 
+def times(*factors: Operand) -> Expr:
+    """The product of some factors.
+
+    >>> times(2, Expr(3, "A1"), 4)
+    Expr(value=24, formula='2*A1*4', level=3, area=False)
+    """
+    return functools.reduce(operator.mul, map(of, factors))
+
+
+def given(formula: str, value: float | bool) -> Expr:
+    """A formula that is given as text: a layer's, beside what the engine makes of it, or the condition of a try."""
+    return Expr(value, formula)
+
+
 # -- functions of ranges -----------------------------------------------------------------------------------------------
 
 
@@ -262,6 +276,12 @@ def average(*ranges: Operand) -> Expr:
     return Expr(plain(value), f"AVERAGE({','.join(o.formula for o in operands)})")
 
 
+def deviations(area: Expr) -> Expr:
+    """`DEVSQ`: the sum of squared distances from the mean; empty cells are none."""
+    values = numbers(area.value)
+    return Expr(float(np.nansum((values - np.nanmean(values)) ** 2)), f"DEVSQ({area.formula})")
+
+
 # -- functions of values -----------------------------------------------------------------------------------------------
 
 
@@ -296,7 +316,12 @@ def rounded(x: Operand, digits: int = 0) -> Expr:
     >>> rounded(Expr(2.5, "A1")).value, rounded(Expr(-0.05, "A1"), 1).value
     (3.0, -0.1)
     """
-    return call("ROUND", lambda v, n: np.sign(v) * np.floor(np.abs(v) * 10.0**n + 0.5) / 10.0**n, x, digits)
+
+    def half_up(value: Any, places: int) -> Any:
+        known = numbers(value) if has_text(value) else value
+        return np.sign(known) * np.floor(np.abs(known) * 10.0**places + 0.5) / 10.0**places
+
+    return call("ROUND", half_up, x, digits)
 
 
 def formatted(x: Operand, pattern: str, show: Callable[[float], str]) -> Expr:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from conv_sheet.cells.drawn import Bars, Button, Line
 from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.formula import checked, mover
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, InputValue
-from conv_sheet.cells.style import RED, Scale, Style
+from conv_sheet.cells.style import Scale, Style
 from conv_sheet.errors import WorkbookError
 
 Value = float | str | bool | None
@@ -98,48 +99,6 @@ class Palette(NamedTuple):
 
     blocks: tuple[Block, ...]
     colours: tuple[str, ...]
-
-
-class Bars(NamedTuple):
-    """A bar chart of values over labels, with its top left corner at a cell; of `shares`, from 0 to 100 %."""
-
-    title: str
-    values: Block
-    labels: Block
-    anchor: str
-    width: float
-    height: float
-    shares: bool
-
-
-class Points(NamedTuple):
-    """Values over numbers, without empty rows, and their line: `solid`, `dashed`, `none`; a legend has the labels."""
-
-    numbers: Block
-    values: Block
-    label: str = ""
-    color: str = RED
-    line: str = "solid"
-
-
-class Line(NamedTuple):
-    """A line chart with its corner at a cell; `title` stands below, between `decades` equal factors are equally far."""
-
-    points: tuple[Points, ...]
-    anchor: str
-    width: float
-    height: float
-    title: str = ""
-    top: float | None = None
-    decades: tuple[int, int] | None = None
-
-
-class Button(NamedTuple):
-    """A button over some cells, and the macro that it runs; only workbooks with macros have it."""
-
-    block: Block
-    caption: str
-    macro: str
 
 
 @dataclass
@@ -319,6 +278,10 @@ class Page:
     def cell(self, block: Block, value: Any) -> Expr:
         """A single cell, the same for all formulas: `$B$2`."""
         return Expr(_scalar(value), self._prefix(block) + block.fixed())
+
+    def named(self, name: str, value: Any) -> Expr:
+        """A single cell by its defined name, for all formulas, also for those that may name no other sheet."""
+        return Expr(_scalar(value), name)
 
     def each(self, block: Block, values: Any) -> Expr:
         """The cell of a block that stands as a formula's own cell does: `B2`, then `C2`, …; values (rows, columns)."""

@@ -6,9 +6,10 @@ from math import prod
 from typing import ClassVar
 
 from conv_sheet import ops
+from conv_sheet.cells.expr import of
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
-from conv_sheet.layers.base import Shape, Site, Tensors
+from conv_sheet.layers.base import Shape, Site, Sizes, Tensors
 from conv_sheet.layers.field import Field, Shares
 from conv_sheet.layers.pool_gradients import Counted, Seen, extreme_gradient, mean_gradient
 from conv_sheet.layers.rows import OneRow, Planar
@@ -73,8 +74,8 @@ class _Adaptive(Planar):
         rows, columns = self._both("output_size")
         return f"{self._value} of {'a whole map' if (rows, columns) == (1, 1) else f'one of {rows}×{columns} windows'}"
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        return cells[0], *map(str, self._both("output_size"))
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
+        return before[0], *map(of, self._both("output_size"))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from conv_sheet.cells.expr import Expr, of, times
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.inputs import Limits
@@ -16,6 +17,8 @@ from conv_sheet.layers.said import Said
 from conv_sheet.ops import Array
 
 Shape = tuple[int, ...]
+Sizes = tuple[Expr, ...]
+"""A shape on a sheet."""
 Tensors = Mapping[str, Array]
 PADDED = "padded"
 """Short name of the copy of its input that a layer reads where it puts other than zeros around it."""
@@ -260,14 +263,14 @@ class Layer:
         """The formula in words, for a learner."""
         raise NotImplementedError
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        """Output shape as formulas over the cells that hold the input shape."""
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
+        """Output shape as expressions over the cells that hold the input shape."""
         after = self.output_shape(shape)
-        return cells if after == shape else tuple(map(str, after))
+        return before if after == shape else tuple(map(of, after))
 
-    def joined_size_formulas(self, shape: Shape, cells: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    def joined_sizes(self, shape: Shape, before: Sequence[Sizes]) -> Sizes:
         """The same over the cells that hold the shape of each input."""
-        return self.size_formulas(shape, cells[0])
+        return self.sizes(shape, before[0])
 
     def products(self, shape: Shape) -> tuple[int, ...]:
         """Factors of the multiply-adds of one output value; empty where nothing is multiplied by a weight."""
@@ -278,10 +281,10 @@ class Layer:
         factors = self.products(shape)
         return prod(self.output_shape(shape)) * prod(factors) if factors else 0
 
-    def multiply_adds_formula(self, shape: Shape, before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    def work(self, shape: Shape, before: Sizes, after: Sizes) -> Expr:
         """The same over the cells that hold the input shape and the output shape."""
         factors = self.products(shape)
-        return "*".join((*after, *map(str, factors))) if factors else "0"
+        return times(*after, *factors) if factors else of(0)
 
     # -- options ---------------------------------------------------------------------------------------------------
 

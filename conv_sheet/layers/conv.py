@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet import ops
+from conv_sheet.cells.expr import of
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import PADDED, Border, Shape, Site, Tensors
+from conv_sheet.layers.base import PADDED, Border, Shape, Site, Sizes, Tensors
 from conv_sheet.layers.field import Field
 from conv_sheet.layers.kernels import Kernels, Meetings, Terms
 from conv_sheet.layers.rows import OneRow, without_row
@@ -191,11 +192,11 @@ class _Conv(Kernels):
     def words(self, shape: Shape) -> str:
         return self._words("window × kernel", "", shape)
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
         border = self._padding()
         padding = border.top + border.bottom, border.left + border.right
-        axes = zip(cells[1:], self.fields(shape), padding, strict=True)
-        return (str(self.out_channels), *(field.count_formula(cell, around) for cell, field, around in axes))
+        axes = zip(before[1:], self.fields(shape), padding, strict=True)
+        return (of(self.out_channels), *(field.count(size, around) for size, field, around in axes))
 
     def products(self, shape: Shape) -> tuple[int, ...]:
         return self.parameters(shape)["weight"][1:]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet import ops
+from conv_sheet.cells.expr import Expr, of, times
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Shape, Site, Tensors
+from conv_sheet.layers.base import Shape, Site, Sizes, Tensors
 from conv_sheet.layers.field import Field
 from conv_sheet.layers.kernels import Kernels, Meetings, Terms
 from conv_sheet.layers.rows import OneRow, without_row
@@ -120,16 +121,17 @@ class _ConvTranspose(Kernels):
     def words(self, shape: Shape) -> str:
         return self._words("value × kernel", "all values that reach here", shape)
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
         crop, extra = self._both("padding", least=0), self._both("output_padding", least=0)
-        axes = zip(cells[1:], *self._pairs, crop, extra, strict=True)
-        return (str(self.out_channels), *(f"({n}-1)*{s}-2*{p}+{d}*({k}-1)+{e}+1" for n, k, s, d, p, e in axes))
+        axes = zip(before[1:], *self._pairs, crop, extra, strict=True)
+        counts = ((n - 1) * s - of(2) * p + of(d) * (of(k) - 1) + e + 1 for n, k, s, d, p, e in axes)
+        return (of(self.out_channels), *counts)
 
     def multiply_adds(self, shape: Shape) -> int:
         return int(np.prod((*shape, *self.parameters(shape)["weight"][1:])))
 
-    def multiply_adds_formula(self, shape: Shape, before: tuple[str, ...], after: tuple[str, ...]) -> str:
-        return "*".join((*before, *map(str, self.parameters(shape)["weight"][1:])))
+    def work(self, shape: Shape, before: Sizes, after: Sizes) -> Expr:
+        return times(*before, *self.parameters(shape)["weight"][1:])
 
 
 @dataclass(frozen=True)

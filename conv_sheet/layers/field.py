@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from conv_sheet.cells.expr import Expr, integer, of, where
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -38,16 +40,18 @@ class Field:
             if not between:
                 yield number, index
 
-    def count_formula(self, cell: str, around: int, ceil_mode: bool = False) -> str:
-        """How many outputs there are, as a formula over the cell with the input's size; `around` is all padding.
+    def count(self, size: Expr, around: int, ceil_mode: bool = False) -> Expr:
+        """How many outputs there are for the input's size; `around` is all padding.
 
-        >>> Field(3, stride=2).count_formula("D4", around=2)
-        'INT((D4+2-1*(3-1)-1)/2)+1'
+        >>> made = Field(3, stride=2).count(Expr(28, "D4"), around=2)
+        >>> made.value, made.formula
+        (14.0, 'INT((D4+2-1*(3-1)-1)/2)+1')
         """
-        steps = f"({cell}+{around}-{self.dilation}*({self.size}-1)-1)/{self.stride}"
+        steps = (size + around - of(self.dilation) * (of(self.size) - 1) - 1) / self.stride
         if not ceil_mode:
-            return f"INT({steps})+1"
-        return f"-INT(-{steps})+1-IF(-INT(-{steps})*{self.stride}>={cell}+{around // 2},1,0)"
+            return integer(steps) + 1
+        outside = -integer(-steps) * self.stride >= size + around // 2
+        return -integer(-steps) + 1 - where(outside, 1, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from conv_sheet.cells.expr import largest
 from conv_sheet.cells.formula import Formula, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Layer, Shape, Site, Tensors
+from conv_sheet.layers.base import Layer, Shape, Site, Sizes, Tensors
 from conv_sheet.ops import Array
 
 
@@ -150,9 +151,9 @@ class Mul(_Join):
     def words(self, shape: Shape) -> str:
         return "product of the values at the same position of each input"
 
-    def joined_size_formulas(self, shape: Shape, cells: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-        axes = ([of_input[axis] for of_input in cells if len(of_input) > axis] for axis in range(len(shape)))
-        return tuple(f"MAX({','.join(axis)})" for axis in axes)
+    def joined_sizes(self, shape: Shape, before: Sequence[Sizes]) -> Sizes:
+        axes = ([sizes[axis] for sizes in before if len(sizes) > axis] for axis in range(len(shape)))
+        return tuple(largest(*axis) for axis in axes)
 
 
 def _spread(x: Array, rank: int) -> Array:
@@ -241,8 +242,9 @@ class Concat(_Join):
     def words(self, shape: Shape) -> str:
         return "all inputs, one after the other"
 
-    def joined_size_formulas(self, shape: Shape, cells: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-        return "+".join(first for first, *_ in cells), *cells[0][1:]
+    def joined_sizes(self, shape: Shape, before: Sequence[Sizes]) -> Sizes:
+        (first, *_), *others = before
+        return sum((channels for channels, *_ in others), start=first), *before[0][1:]
 
 
 def _behind(placed: Placed, start: int) -> Formula:

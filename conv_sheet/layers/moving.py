@@ -8,10 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from conv_sheet import ops
+from conv_sheet.cells.expr import times
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Layer, Shape, Site, Tensors, maps, vector
+from conv_sheet.layers.base import Layer, Shape, Site, Sizes, Tensors, maps, vector
 from conv_sheet.layers.field import Field
 from conv_sheet.layers.said import Said, only
 from conv_sheet.ops import Array
@@ -99,8 +100,8 @@ class Flatten(Layer):
     def words(self, shape: Shape) -> str:
         return "all maps in one column, row by row"
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        return ("*".join(cells),)
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
+        return (times(*before),)
 
 
 @dataclass(frozen=True)
@@ -354,9 +355,9 @@ class PixelShuffle(Layer):
     def words(self, shape: Shape) -> str:
         return f"value of one of {self.upscale_factor**2} maps, which take turns"
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        factor = self.upscale_factor
-        return f"{cells[0]}/{factor**2}", f"{cells[1]}*{factor}", f"{cells[2]}*{factor}"
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
+        factor, (channels, height, width) = self.upscale_factor, before
+        return channels / factor**2, height * factor, width * factor
 
 
 KINDS = (Identity, Flatten, Unflatten, Slice, PixelShuffle)

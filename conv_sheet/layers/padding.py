@@ -11,7 +11,7 @@ from conv_sheet import ops
 from conv_sheet.cells.formula import Formula, number, total
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Layer, Shape, Site, Tensors, maps
+from conv_sheet.layers.base import Layer, Shape, Site, Sizes, Tensors, maps
 from conv_sheet.layers.field import Field
 from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
@@ -111,9 +111,9 @@ class _Pad(Layer):
         around = {"constant": number(self._value), "reflect": "its mirror image", "edge": "the outermost values"}
         return f"value; around the maps {around.get(self._mode, 'what stands on the other side')}"
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        pairs = zip(cells, map(sum, self.pairs()), strict=True)
-        return tuple(f"{cell}+{more}" if more else cell for cell, more in pairs)
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
+        pairs = zip(before, map(sum, self.pairs()), strict=True)
+        return tuple(size + more if more else size for size, more in pairs)
 
 
 @dataclass(frozen=True)

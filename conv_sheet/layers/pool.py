@@ -10,7 +10,7 @@ from conv_sheet import ops
 from conv_sheet.cells.formula import Formula, nested
 from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import ShapeError, SpecError
-from conv_sheet.layers.base import Border, Shape, Site, Tensors, arguments
+from conv_sheet.layers.base import Border, Shape, Site, Sizes, Tensors, arguments
 from conv_sheet.layers.field import Field
 from conv_sheet.layers.pool_gradients import extreme_gradient, mean_gradient
 from conv_sheet.layers.rows import OneRow, Planar
@@ -116,9 +116,9 @@ class _Pool(Planar):
         rows, columns = self.fields(shape)
         return f"{self._value} of each {rows.size}×{columns.size} window"
 
-    def size_formulas(self, shape: Shape, cells: tuple[str, ...]) -> tuple[str, ...]:
-        axes = zip(cells[1:], self.fields(shape), self._totals(), strict=True)
-        return (cells[0], *(field.count_formula(cell, pad, self._ceil) for cell, field, pad in axes))
+    def sizes(self, shape: Shape, before: Sizes) -> Sizes:
+        axes = zip(before[1:], self.fields(shape), self._totals(), strict=True)
+        return (before[0], *(field.count(size, pad, self._ceil) for size, field, pad in axes))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from conv_sheet.cells.drawn import Button
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.page import Button, Page
+from conv_sheet.cells.page import Page
 from conv_sheet.network.lesson import Lesson
 
 CAPTIONS = {"Recompute": "Recompute", "Reset": "Reset", "RandomKernels": "Random kernels"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import Expr, average, repeated, rounded, sumproduct, text
-from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale
@@ -59,12 +59,12 @@ def lists(state: WorkbookState) -> tuple[Expr, Expr, Expr]:
 
 def places(state: WorkbookState) -> list[Expr]:
     """The place of each class among all, by the outputs on `Start`."""
-    start, (_, outputs, _), letters = Page(START), lists(state), column_letters(OUTPUT_COLUMN)
+    start, (_, outputs, _) = Page(START), lists(state)
 
     def place(number: int) -> Expr:
         own = start.near(Block(START, CLASSES_ROW + number, OUTPUT_COLUMN, 1, 1), state.output[number])
-        so_far = f"{letters}${CLASSES_ROW}:{letters}{CLASSES_ROW + number}"
-        above = Expr(state.output[: number + 1, np.newaxis], so_far, area=True)
+        so_far = Block(START, CLASSES_ROW, OUTPUT_COLUMN, number + 1, 1)
+        above = start.range(so_far, state.output[: number + 1])
         return sumproduct((outputs > own) * 1) + sumproduct((above == own) * 1)
 
     return [place(number) for number in range(len(state.network.classes))]

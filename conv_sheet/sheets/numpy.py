@@ -9,7 +9,7 @@ import numpy as np
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import Expr, root, sumproduct, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.cells.page import Page, Verdict
 from conv_sheet.network.layout import NETWORK, NUMPY, SCALE_ROW, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Stage
 from conv_sheet.ops import Array
@@ -56,6 +56,16 @@ def largest_distance(state: WorkbookState) -> float:
     return max(distance(state, stage) for stage in state.layout.stages)
 
 
+def distances(sheet: Page, state: WorkbookState) -> Expr:
+    """All of these distances, for another sheet: one row, in which nothing else stands."""
+    stages = state.layout.stages
+    row = around(tuple(map(distance_cell, stages)))
+    values = np.full(row.shape, "", dtype=object)
+    for stage in stages:
+        values[0, distance_cell(stage).column - row.column] = distance(state, stage)
+    return sheet.range(row, values)
+
+
 def written(state: WorkbookState, placed: Placed) -> Array:
     """What stands in blocks that belong to the engine."""
     assert state.written is not None, "pages are made of settled states"
@@ -91,7 +101,7 @@ def _heading(sheet: Page, state: WorkbookState, stage: Stage) -> None:
     apart = root(_squares(sheet, state, stage))
     sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE)
     sheet.names[f"{stage.name}_distance"] = cell
-    agrees = Expr(apart.value, cell.cell()) <= TOLERANCE
+    agrees = sheet.each(cell, apart.value) <= TOLERANCE
     sheet.span(WORDS_ROW, first, last, where(agrees, _AGREES, _DIFFERS), style.STAGE_WORDS)
     area = Block(NUMPY, TORCH_ROW, first, 1, last - first + 1)
     sheet.verdicts.append(Verdict(area, (sheet.cell(cell, apart.value) <= TOLERANCE).formula))

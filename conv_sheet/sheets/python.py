@@ -1,8 +1,7 @@
 """The sheet `Python`: what Python did last, whether the formulas agree with it, and the seed of random kernels."""
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, is_number, none_of, where
-from conv_sheet.cells.grid import around
+from conv_sheet.cells.expr import is_number, largest, none_of, where
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.cells.words import Words
@@ -10,7 +9,7 @@ from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import buttons
 from conv_sheet.sheets.addresses import DISTANCE, PYTHON, SEED, STATUS, STATUS_LABEL, TOLERANCE
-from conv_sheet.sheets.numpy import distance_cell, largest_distance
+from conv_sheet.sheets.numpy import distances
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -54,8 +53,7 @@ def page(state: WorkbookState) -> Page:
 def _distance(sheet: Page, state: WorkbookState) -> None:
     """The largest distance: green where there is none, amber where the formulas have moved, red where one is broken."""
     sheet.put(DISTANCE.row, 2, "largest distance", style.LINE)
-    cells = around(tuple(map(distance_cell, state.layout.stages)))
-    apart = Expr(largest_distance(state), f"MAX({cells.reference})")
+    apart = largest(distances(sheet, state))
     sheet.put(DISTANCE.row, 3, apart, style.DISTANCE)
     cell = sheet.cell(DISTANCE, apart.value)
     agree, known = cell <= TOLERANCE, is_number(cell)

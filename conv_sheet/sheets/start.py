@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, text, where
+from conv_sheet.cells.drawn import Bars
+from conv_sheet.cells.expr import Expr, given, text, where
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
-from conv_sheet.cells.page import Bars, Mark, Page
+from conv_sheet.cells.page import Mark, Page
 from conv_sheet.layers import Border
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, Stage
@@ -216,9 +217,9 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
     sheet.heights[row] = 18
     done = Block(START, row, RIGHT, 1, 1)
     if one.check:
-        happened = f'IF({one.then},"{_DONE}","{_OTHERWISE}")' if one.then else f'"{_DONE}"'
+        happened = where(given(one.then, False), _DONE, _OTHERWISE) if one.then else _DONE
         sheet.judged.add((row, RIGHT))
-        sheet.put(row, RIGHT, Expr(_TO_DO, f'IF({one.check},{happened},"{_TO_DO}")'), style.DONE)
+        sheet.put(row, RIGHT, where(given(one.check, False), happened, _TO_DO), style.DONE)
         sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
     if one.ask or one.see:
         row += 1

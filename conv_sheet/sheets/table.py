@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from conv_sheet.cells import style
-from conv_sheet.cells.expr import Expr
-from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.expr import Expr, largest, of, times, total
+from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
 from conv_sheet.layers import Field
+from conv_sheet.layers.base import Sizes
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.summary import Row, seen, summary
 from conv_sheet.sheets.addresses import START
@@ -23,14 +24,26 @@ _HEADS = ("channels", "height", "width", "parameters", "multiply–adds", "step"
 
 @dataclass(frozen=True)
 class _Line:
-    """Addresses of one row of the table."""
+    """The cells of one row of the table."""
 
+    sheet: Page
     row: int
     item: Row
 
     @property
-    def shape(self) -> tuple[str, ...]:
-        return tuple(f"{column_letters(CHANNELS + n)}{self.row}" for n in range(len(self.item.shape)))
+    def shape(self) -> Sizes:
+        return tuple(self._cell(CHANNELS + n, size) for n, size in enumerate(self.item.shape))
+
+    @property
+    def step(self) -> Expr:
+        return self._cell(STEP, float(self.item.step[0]))
+
+    @property
+    def sees(self) -> Expr:
+        return self._cell(SEES, self.item.field[0])
+
+    def _cell(self, column: int, value: float) -> Expr:
+        return self.sheet.near(Block(START, self.row, column, 1, 1), value)
 
 
 def add(sheet: Page, network: Network, row: int) -> None:
@@ -44,17 +57,17 @@ def add(sheet: Page, network: Network, row: int) -> None:
     for column, head in enumerate(_HEADS, CHANNELS):
         sheet.put(row + 1, column, head, style.HEAD_LEFT if column == TORCH else style.HEAD)
     top = row + 2
-    lines = {item.name: _Line(row, item) for row, item in enumerate(rows, top)}
+    lines = {item.name: _Line(sheet, row, item) for row, item in enumerate(rows, top)}
     for item in rows:
         _table_row(sheet, lines, item, square)
     bottom = top + len(rows)
     sheet.put(bottom, LEFT, "total", style.HEAD_LEFT)
     for column in (*range(LEFT + 1, PARAMETERS), *range(STEP, RIGHT + 1)):
         sheet.put(bottom, column, None, style.HEAD)
-    totals = (PARAMETERS, sum(r.parameters for r in rows)), (WORK, sum(r.multiply_adds for r in rows))
-    for column, count in totals:
+    totals = (PARAMETERS, [r.parameters for r in rows]), (WORK, [r.multiply_adds for r in rows])
+    for column, counts in totals:
         block = Block(START, top, column, len(rows), 1)
-        sheet.put(bottom, column, Expr(count, f"SUM({block.relative})"), style.TOTAL)
+        sheet.put(bottom, column, total(sheet.near(block, counts)), style.TOTAL)
     notes = (
         "parameters: numbers that training may change · multiply–adds: products of value and weight for one picture",
         "sees: how many pixels of the input, along rows and columns, one value depends on"
@@ -76,21 +89,19 @@ def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool)
             sheet.put(row, column, 1 if square else "1×1", style.NUMBER)
         return
     node, read = item.node, [lines[name] for name in item.node.inputs]
-    sizes = node.layer.joined_size_formulas(node.in_shape, [source.shape for source in read])
-    for column, (size, formula) in enumerate(zip(item.shape, sizes, strict=True), CHANNELS):
-        sheet.put(row, column, Expr(size, formula), style.NUMBER)
-    shapes = [s for short, s in node.parameters.items() if short not in node.layer.buffers]
-    counted = "+".join("*".join(map(str, shape)) for shape in shapes) or "0"
-    sheet.put(row, PARAMETERS, Expr(item.parameters, counted), style.NUMBER)
-    work = node.layer.multiply_adds_formula(node.in_shape, read[0].shape, line.shape)
-    sheet.put(row, WORK, Expr(item.multiply_adds, work), style.NUMBER)
+    sizes = node.layer.joined_sizes(node.in_shape, [source.shape for source in read])
+    for column, counted in enumerate(sizes, CHANNELS):
+        sheet.put(row, column, counted, style.NUMBER)
+    counts = [times(*s) for short, s in node.parameters.items() if short not in node.layer.buffers] or [of(0)]
+    sheet.put(row, PARAMETERS, sum(counts[1:], start=counts[0]), style.NUMBER)
+    sheet.put(row, WORK, node.layer.work(node.in_shape, read[0].shape, line.shape), style.NUMBER)
     fields = node.layer.fields(node.in_shape)
     if not square:
         sheet.put(row, STEP, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
         sheet.put(row, SEES, "×".join(map(str, item.field)), style.NUMBER)
     elif fields is None or item.sees_all:
         sheet.put(row, STEP, "all", style.NUMBER)
-        sheet.put(row, SEES, Expr(item.field[0], lines[INPUT].shape[1]), style.NUMBER)
+        sheet.put(row, SEES, lines[INPUT].shape[1], style.NUMBER)
     else:
         _field(sheet, item, fields[0], row, read)
     sheet.put(row, TORCH, node.torch, style.CODE)
@@ -101,15 +112,15 @@ def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line
 
     What joins several layers sees as much as the one of them that sees most, unless they see different places.
     """
-    step, look = item.step[0], style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
-    apart = f"/{window.spread}" if window.spread > 1 else ""
-    steps, fields = ([f"{column}{line.row}" for line in read] for column in map(column_letters, (STEP, SEES)))
+    look = style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
+    first = read[0]
     if len(read) > 1:
-        sheet.put(row, STEP, Expr(float(step), f"MAX({','.join(steps)})"), look)
-        most = max(line.item.field[0] for line in read) == item.field[0]
-        widest = Expr(item.field[0], f"MAX({','.join(fields)})")
-        sheet.put(row, SEES, widest if most else item.field[0], style.NUMBER)
-        return
-    sheet.put(row, STEP, Expr(float(step), f"{steps[0]}*{window.stride}{apart}"), look)
-    extent = Expr(item.field[0], f"{fields[0]}+({seen([window])}-1)*{steps[0]}")
-    sheet.put(row, SEES, item.field[0] if item.upsampled else extent, style.NUMBER)
+        step, widest = largest(*(line.step for line in read)), largest(*(line.sees for line in read))
+        follows = widest.value == item.field[0]
+    else:
+        step = first.step * window.stride
+        step = step / window.spread if window.spread > 1 else step
+        widest = first.sees + (of(seen([window])) - 1) * first.step
+        follows = not item.upsampled
+    sheet.put(row, STEP, step, look)
+    sheet.put(row, SEES, widest if follows else item.field[0], style.NUMBER)

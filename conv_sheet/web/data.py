@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from conv_sheet.cells.drawn import Points
 from conv_sheet.cells.grid import Block, column_number
 from conv_sheet.cells.inputs import Input
-from conv_sheet.cells.page import Mark, Page, Points
+from conv_sheet.cells.page import Mark, Page
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.cells.widgets import pixel_limits
 from conv_sheet.cells.words import in_browser

@@ -17,8 +17,9 @@ from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.drawing.line import LineProperties
 
 from conv_sheet.cells import style
+from conv_sheet.cells.drawn import Bars, Line, Points
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.page import Bars, Line, Page, Points, Value
+from conv_sheet.cells.page import Page, Value
 from conv_sheet.xlsx import encode
 
 Pages = Mapping[str, Page]

@@ -23,8 +23,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from conv_sheet.cells import style
+from conv_sheet.cells.drawn import Bars, Line
 from conv_sheet.cells.grid import Block, column_letters
-from conv_sheet.cells.page import Bars, Line, Page
+from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Style
 from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.rows import Strings, rows

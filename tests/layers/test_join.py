@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.errors import ShapeError, SpecError
 from conv_sheet.layers import Shape, Site
@@ -84,5 +85,7 @@ def test_sums_of_many_inputs_and_the_size_of_what_is_behind_each_other() -> None
     network = graph((1, 2, 2), *tables, layer("Add", *(table["name"] for table in tables), name="sum"))
     x = np.ones((1, 1, 2, 2))
     np.testing.assert_allclose(network.forward(x, {})["sum"], 30 * np.tanh(x))
-    sizes = Concat().joined_size_formulas((5, 6, 6), [("D4", "E4", "F4"), ("D7", "E7", "F7")])
-    assert sizes == ("D4+D7", "E4", "F4")
+    first = Expr(2, "D4"), Expr(6, "E4"), Expr(6, "F4")
+    second = Expr(3, "D7"), Expr(6, "E7"), Expr(6, "F7")
+    sizes = Concat().joined_sizes((5, 6, 6), [first, second])
+    assert [(size.value, size.formula) for size in sizes] == [(5, "D4+D7"), (6, "E4"), (6, "F4")]

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from conv_sheet.cells import style
+from conv_sheet.cells.drawn import Line, Points
 from conv_sheet.cells.expr import Expr, average, largest, none_of, smallest, where
 from conv_sheet.cells.grid import Block
-from conv_sheet.cells.page import Line, Points
 from conv_sheet.sheets.backprop.ahead import Grid, Row
 from conv_sheet.sheets.backprop.layout import (
     ALL,

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style
+from conv_sheet.cells.drawn import Line, Points
 from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, logarithm, rounded, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
-from conv_sheet.cells.page import Line, Page, Points
+from conv_sheet.cells.page import Page
 from conv_sheet.cells.words import Words
 from conv_sheet.network.layout import NETWORK
 from conv_sheet.sheets import buttons

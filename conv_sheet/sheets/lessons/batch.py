@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, average, count, root, where
+from conv_sheet.cells.expr import Expr, average, count, deviations, root, where
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Content, Mark, Page
@@ -200,11 +200,6 @@ def _header(sheet: Page, row: int, label: str, *channels: Content) -> None:
         sheet.put(row, _LABELS + 1 + c, channels[c] if channels else None, style.HEAD)
 
 
-def _deviations(area: Expr) -> Expr:
-    """The sum of squared distances from the mean; empty cells are none."""
-    return Expr(float(np.nansum((area.value - np.nanmean(area.value)) ** 2)), f"DEVSQ({area.formula})")
-
-
 def _statistics(sheet: Page, state: WorkbookState, now: _Now) -> _Statistics:
     """The batch's own, and the running averages; returns what the batch is normalised with."""
     _header(sheet, _COUNT.row - 1, "statistics", *(f"channel {c + 1}" for c in range(CHANNELS)))
@@ -213,7 +208,7 @@ def _statistics(sheet: Page, state: WorkbookState, now: _Now) -> _Statistics:
     n = _each(sheet, _COUNT, "numbers, n", [count(area) for area in areas], _WHOLE)
     sizes = [sheet.cell(_COUNT.part(0, c, 1, 1), n.value[0, c]) for c in range(CHANNELS)]
     mean = _each(sheet, _MEAN, "mean of the batch", [average(area) for area in areas])
-    variances = [_deviations(area) / size for area, size in zip(areas, sizes, strict=True)]
+    variances = [deviations(area) / size for area, size in zip(areas, sizes, strict=True)]
     variance = _each(sheet, _VARIANCE, "variance of the batch", variances)
     kept = (1 - now.momentum) ** now.seen
     unbiased = variance * n / (n - 1)
@@ -269,7 +264,7 @@ def _normalised(sheet: Page, state: WorkbookState, used: _Statistics) -> None:
     _header(sheet, _AFTER_MEAN.row - 1, "what comes out")
     _each(sheet, _AFTER_MEAN, "its mean", [average(area) for area in bands])
     numbers = [count(area) for area in bands]
-    _each(sheet, _AFTER_VARIANCE, "its variance", [_deviations(a) / n for a, n in zip(bands, numbers, strict=True)])
+    _each(sheet, _AFTER_VARIANCE, "its variance", [deviations(a) / n for a, n in zip(bands, numbers, strict=True)])
     sheet.names |= {"batch_after": _AFTER_MEAN.part(0, 0, 2, CHANNELS)}
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, all_of, average, root, sumproduct, text, where
+from conv_sheet.cells.expr import Expr, all_of, average, of, root, sumproduct, text, where
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Mark, Page
@@ -128,7 +128,7 @@ def _among(now: _Now, n: int, c: int) -> Expr:
     """Whether a map shares its mean with the chosen one."""
     same_picture, same_channel = now.picture == n + 1, now.channel == c + 1
     size = CHANNELS / now.groups
-    grouped = all_of(same_picture, (now.channel - 1) // size == Expr(c, str(c)) // size)
+    grouped = all_of(same_picture, (now.channel - 1) // size == of(c) // size)
     return now.cut(same_channel, same_picture, all_of(same_picture, same_channel), grouped)
 
 
@@ -163,7 +163,7 @@ def _used(sheet: Page, now: _Now, means: Array, squares: Array) -> tuple[Array, 
         numbers = sheet.range(block.part(0, -1, CHANNELS, 1), np.arange(float(CHANNELS)))
         size = CHANNELS / now.groups
         down = sheet.range(column, values[:, n])
-        first = Expr(c, str(c)) // size * size
+        first = of(c) // size * size
         grouped = sumproduct(down * (numbers >= first) * (numbers < first + size)) / size
         return now.cut(average(sheet.range(row, values[c])), average(down), own, grouped)
 

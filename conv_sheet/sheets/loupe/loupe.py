@@ -15,6 +15,7 @@ from conv_sheet.cells.expr import (
     any_of,
     call,
     count,
+    given,
     largest,
     rounded,
     smallest,
@@ -129,15 +130,15 @@ class _Loupe:
         cells = [frame.step(1 + n) for n in range(facts.owned)]
         now = self._now()
         ways = [
-            Expr(
-                now,
+            given(
                 reach.formula([frame.screen(0, p) for p in frame.zones[zone][: reach.panels]], frame.step(0), cells),
+                now,
             )
             for (zone, _), reach in facts.ways.items()
         ]
         self._step(frame.value, self.of("words"), where(self.ok, choose(self.of("formula"), *ways), NONE))
         then = self._now(after=True)
-        folds = [Expr(then, fold(reach, frame.value.cell())) for reach in facts.activations.values()]
+        folds = [given(fold(reach, frame.value.cell()), then) for reach in facts.activations.values()]
         self._step(frame.result, self.of("then"), where(self.ok, choose(self.of("activation"), *folds), NONE), _ANSWER)
 
     def _now(self, after: bool = False) -> float:
@@ -189,13 +190,13 @@ class _Loupe:
         for y, x in list(np.ndindex(*panel.shape))[:_WRITTEN]:
             seen, weight, product = (self._at(block, y, x) for block in (window, weights, products))
             sign = " + " if pieces else ""
-            one = text(f"{sign}(", rounded(_number(seen), 2), "·", rounded(_number(weight), 2), ")")
+            one = text(f"{sign}(", rounded(seen, 2), "·", rounded(weight, 2), ")")
             pieces.append(where(count(product) == 1, one, ""))
         shown = count(self._together([frame.screen(2, one) for one in frame.zones[0]]))
         more = where(shown > len(pieces), " + …", "")
         total_, result = (sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.result))
-        said = text(*pieces, more, " = ", rounded(_number(total_), 3))
-        ended = text(said, "; after bias and activation ", rounded(_number(result), 3))
+        said = text(*pieces, more, " = ", rounded(total_, 3))
+        ended = text(said, "; after bias and activation ", rounded(result, 3))
         at = frame.there.row + 2
         sheet.span(at, LABEL, LAST, where(all_of(self.ok, self.of("weighted") == 1), ended, NONE), style.TEXT)
         sheet.heights[at] = 2 * style.LEGIBLE * 100 / sheet.zoom * style.LINE_SPACING
@@ -300,11 +301,6 @@ class _Loupe:
         dark = f"{picture[0].cell()}>{style.INK_SCALE.dark}"
         sheet.marks.append(Mark(picture, f"IF({dark},{_framed()},FALSE)", line=style.FRAME, color=style.WHITE))
         sheet.marks += [Mark(blocks, _framed(), line=style.FRAME) for blocks in (*maps, (below,))]
-
-
-def _number(cell: Expr) -> Expr:
-    """A cell in which a number is read only where it holds one."""
-    return cell if isinstance(cell.value, int | float) else Expr(0.0, cell.formula)
 
 
 _TILE = (("rows", "from row"), ("columns", "from column"))

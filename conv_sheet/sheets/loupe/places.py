@@ -105,7 +105,7 @@ class Numbers:
         """An input of the loupe."""
         item = next(one for one in inputs(self.state.layout, self.state.lesson) if one.name == name)
         value = self.state.text(item) if item.is_text else self.state.number(item)
-        return Expr(value, name)
+        return self.page.named(name, value)
 
 
 @lru_cache(maxsize=2)

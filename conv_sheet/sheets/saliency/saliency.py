@@ -7,12 +7,13 @@ from math import prod
 import numpy as np
 
 from conv_sheet.cells import style, widgets
+from conv_sheet.cells.drawn import Button
 from conv_sheet.cells.expr import Expr, absolute, all_of, exact, largest, root, sumproduct, text, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
-from conv_sheet.cells.page import Button, Content, Page, Verdict
+from conv_sheet.cells.page import Content, Page, Verdict
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 from conv_sheet.learning import saliency
@@ -211,7 +212,7 @@ def _status(sheet: Page, state: WorkbookState, blocks: Blocks) -> Expr:
     line = Block(SALIENCY, _STATUS_ROW, 2, 1, blocks.last_column - 1)
     said = where(same(sheet.cell(DISTANCE, moved)), fresh, where(was == is_, changed, other))
     sheet.merged(line, said, style.STATUS)
-    sheet.verdicts.append(Verdict(line, same(Expr(moved, "distance")).formula))
+    sheet.verdicts.append(Verdict(line, same(sheet.named("distance", moved)).formula))
     return then
 
 
