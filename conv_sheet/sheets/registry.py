@@ -139,6 +139,7 @@ def _linked(made: list[Page]) -> list[Page]:
             if target not in names:
                 raise SpecError(f"[[try]]: see = {target!r}: there is no such cell{did_you_mean(target, names)}")
             block = names[target]
-            value = titles[block.sheet].value(block.row, block.column)
-            page.replace(*at, value=value, formula=block.other())
+            values = np.array([titles[block.sheet].value(*one) for one in block.positions()], dtype=object)
+            shown = start.result(block, values.reshape(block.shape))
+            page.replace(*at, value=shown.value, formula=shown.formula)
     return made

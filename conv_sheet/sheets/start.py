@@ -1,12 +1,14 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.drawn import Bars
-from conv_sheet.cells.expr import Expr, given, text, where
+from conv_sheet.cells.expr import Expr, Operand, given, is_number, largest, rounded, text, where
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index, match
@@ -38,6 +40,8 @@ _MOST_OUTPUTS = 10
 _TO_DO, _DONE, _OTHERWISE, _FOLDED = "○", "✓ done", "done, otherwise", "…"
 """What stands for something that has not been done, that has, that has with another result than the answer says, and
 for an answer that is not shown."""
+_FEW, _DIGITS = 6, 3
+"""Numbers of a place that are all shown where a try reads it, and the decimals of each."""
 _QUOTED = 255
 """Characters of a text in a formula at most."""
 
@@ -238,6 +242,28 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
             shown_right = f'AND({shown.formula},{done.absolute}="{_DONE}")'
             sheet.marks.append(Mark(block, shown_right, style.GOOD, color=style.GOOD_TEXT))
     return row + 1
+
+
+def result(block: Block, values: NDArray[Any]) -> Expr:
+    """What there is to read of the cells that a try names: one value, a few of them row by row, of many the largest.
+
+    >>> result(Block("S", 2, 2, 1, 2), np.array([[0.5, -2.0]])).value
+    '0.5 · -2'
+    >>> result(Block("S", 2, 2, 3, 3), np.eye(3)).value
+    'largest of 3×3: 1'
+    """
+    start = Page(START)
+    if block.height * block.width > _FEW:
+        most = largest(start.range(block, values))
+        return text(f"largest of {block.height}×{block.width}: ", rounded(most, _DIGITS))
+    cells = [start.cell(block.part(y, x, 1, 1), value) for (y, x), value in np.ndenumerate(values)]
+    if len(cells) == 1:
+        return cells[0]
+    pieces: list[Operand] = []
+    for number, cell in enumerate(cells):
+        pieces += [" / " if number % block.width == 0 else " · "] if number else []
+        pieces.append(where(is_number(cell), rounded(cell, _DIGITS), cell))
+    return text(*pieces)
 
 
 def tries_of(state: WorkbookState) -> tuple[Try, ...]:

@@ -1,5 +1,6 @@
 """Everything that a lesson proposes to try is done in LibreOffice: what it promises happens, and `Start` says so."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from conv_sheet import lessons
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.sheets.start import SHOW
+from conv_sheet.sheets.table import TORCH
 from tests.conftest import Once
 from tests.lessons import built, put, state_of
 from tests.oracles import libreoffice
@@ -21,6 +23,17 @@ def cells_of(book: Any, where: str) -> Any:
         sheet, _, address = where.partition("!")
         return book.sheets[sheet].range(address)
     return book.names[where].refers_to_range
+
+
+def assert_tells(read: Any, cells: Any) -> None:
+    """What `Start` reads of cells is their value; of a few each, to three decimals; of many size and largest."""
+    values = np.array(cells.options(ndim=2).value, dtype=object)
+    if values.size == 1:
+        assert read == values.item()
+        return
+    told = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", read)]
+    expected = values.ravel().tolist() if values.size <= 6 else [*values.shape, values.max()]
+    np.testing.assert_allclose(told, expected, rtol=0, atol=0.0005, err_msg=read)
 
 
 def start(book: Any) -> list[set[str]]:
@@ -44,8 +57,11 @@ def test_what_a_lesson_promises_happens(name: str, once: Once, tmp_path: Path) -
             for where, value in one.do.items():
                 area = cells_of(book, where)
                 area.value = np.full(area.shape, value, dtype=object).tolist()
-            (row,) = (row for row in start(book) if one.text in row)
+            ((number, row),) = ((n, row) for n, row in enumerate(start(book), 1) if one.text in row)
             assert "✓ done" in row, one.text
+            if one.see:
+                read = book.sheets["Start"].range((number + 1, TORCH)).value
+                assert_tells(read, cells_of(book, one.see))
             if one.answer:
                 assert not says(book, one.answer)
                 put(book, **{SHOW: "yes"})
@@ -61,4 +77,5 @@ def test_what_says_that_it_has_happened_can_be_calculated_everywhere(name: str) 
     for one in state_of(name).lesson.tries:
         assert functions_in(f"{one.check}+{one.then}") <= FUNCTIONS
         assert bool(one.then) <= bool(one.check), one.text
+        assert bool(one.answer and one.check) <= bool(one.then), one.text
         assert not one.choices or one.ask, one.text

@@ -219,6 +219,9 @@ def _statistics(sheet: Page, state: WorkbookState, now: _Now) -> _Statistics:
     moved = (1 - m) * running_variance + m * unbiased
     _row(sheet, _NEXT_VARIANCE, "variance behind it", where(moving, moved, running_variance))
     _header(sheet, _USED_MEAN.row - 1, "what each number goes through")
+    for c in range(CHANNELS):
+        running, behind = (row.part(0, c, 1, 1) for row in (_RUNNING_MEAN, _NEXT_MEAN))
+        sheet.names |= {f"batch_running_mean_{c + 1}": running, f"batch_next_mean_{c + 1}": behind}
     sheet.names |= {
         **{"batch_mean": _MEAN, "batch_variance": _VARIANCE, "batch_used_mean": _USED_MEAN},
         **{"batch_running_mean": _RUNNING_MEAN, "batch_running_variance": _RUNNING_VARIANCE},
@@ -266,6 +269,7 @@ def _normalised(sheet: Page, state: WorkbookState, used: _Statistics) -> None:
     numbers = [count(area) for area in bands]
     _each(sheet, _AFTER_VARIANCE, "its variance", [deviations(a) / n for a, n in zip(bands, numbers, strict=True)])
     sheet.names |= {"batch_after": _AFTER_MEAN.part(0, 0, 2, CHANNELS)}
+    sheet.names |= {f"batch_after_{c + 1}": _AFTER_MEAN.part(0, c, 2, 1) for c in range(CHANNELS)}
 
 
 def _follow(sheet: Page, now: _Now, means: Expr) -> None:
