@@ -8,6 +8,7 @@ import numpy as np
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Limits
+from conv_sheet.learning.objective import Objective
 from conv_sheet.learning.step import forward_pass, updated
 from conv_sheet.network.graph import INPUT
 from conv_sheet.ops import Array
@@ -85,17 +86,17 @@ def train(state: WorkbookState, steps: int) -> WorkbookState:
     block = registry.curve_block(state.layout, state.lesson)
     if block is None:
         raise WorkbookError("the workbook does not show how the network learns: build it again with backpropagation")
-    network, chosen = state.network, settings(state)
-    now = forward_pass(network, state.image, state.tensors, chosen.target)
+    objective, chosen = Objective.of(state.network, state.lesson.loss), settings(state)
+    now = forward_pass(objective, state.image, state.tensors, chosen.target)
     first, curve = now.loss, list(state.curve or [(0, now.loss)])
     for _ in range(steps):
-        weights = updated(network, now, chosen.rate)
+        weights = updated(now, chosen.rate)
         if any(np.abs(value).max() > MAX_WEIGHT for value in weights.values()):
             raise WorkbookError(
                 f"step {curve[-1][0] + 1} at learning rate {chosen.rate:g} would make weights larger than "
                 f"{MAX_WEIGHT:,.0f}: choose a smaller learning rate, and Reset brings the lesson's weights back"
             )
-        now = forward_pass(network, state.image, weights, chosen.target)
+        now = forward_pass(objective, state.image, weights, chosen.target)
         curve.append((curve[-1][0] + 1, now.loss))
     done = "one step" if steps == 1 else f"{steps:,} steps"
     changed = {name: value for name, value in now.tensors.items() if value is not state.tensors[name]}

@@ -20,6 +20,7 @@ from tests.networks import changed, small, written
 from tests.networks import state_of as random_state
 from tests.oracles import OracleError, ironcalc
 from tests.oracles.ironcalc import Answer
+from tests.sheets.test_backprop import network_state
 from tests.test_oracles import TRUTH, liar, replace
 
 __all__ = ["liar"]
@@ -63,6 +64,12 @@ def test_every_formula_of_every_kind(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     image = rng.standard_normal(EVERY_KIND.input_shape)
     state = WorkbookState.of(EVERY_KIND, image, values_for(EVERY_KIND, rng))
+    assert differences(ironcalc.recalculated(written(tmp_path, state)), state) == []
+
+
+@pytest.mark.parametrize("name", ["hinge joined", "mse", "bce joined"])
+def test_every_formula_of_a_loss(name: str, tmp_path: Path) -> None:
+    state = network_state(name)
     assert differences(ironcalc.recalculated(written(tmp_path, state)), state) == []
 
 

@@ -56,7 +56,7 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
     "--loss",
     type=click.Choice(["cross-entropy", "hinge", "mse", "bce"]),
     help="What is made small: cross-entropy of softmax, hinge of an SVM, mean squared error, or binary cross-entropy. "
-    "[default: cross-entropy, or mse for a network that draws its picture again]",
+    "[default: the lesson's; else cross-entropy, or mse for a network that draws its picture again]",
 )
 @click.option("--freeze", metavar="LAYER", multiple=True, help="Keep this layer's weights; can be given repeatedly.")
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move, resize and slant pictures.")
@@ -101,6 +101,7 @@ def train(
     from conv_sheet.learning.recipe import Outputs, Recipe
 
     chosen = lessons.load(lesson)
+    options |= {"loss": options["loss"] or chosen.lesson.loss or None}
     recipe = Recipe(epochs=epochs or (500 if overfit else Recipe.epochs), **options)
     if overfit:
         if out or plot or resume:

@@ -8,14 +8,9 @@ from numpy.typing import NDArray
 from conv_sheet.errors import SpecError
 from conv_sheet.layers import Array
 from conv_sheet.network.graph import Network
-from conv_sheet.ops.losses import binary_cross_entropy_with_logits, cross_entropy, hinge, mse
+from conv_sheet.ops.losses import LOSSES, OF_LABELS, OF_TARGETS
 
 Labels = NDArray[np.int64]
-
-_OF_LABELS = {"cross-entropy": cross_entropy, "hinge": hinge}
-_OF_TARGETS = {"mse": mse, "bce": binary_cross_entropy_with_logits}
-LOSSES = (*_OF_LABELS, *_OF_TARGETS)
-"""What the losses are called; the first two are for classes alone."""
 
 
 def redraws(network: Network) -> bool:
@@ -46,7 +41,7 @@ class Objective:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise SpecError(f"there is no loss {self.loss!r}: take one of {', '.join(LOSSES)}")
-        if redraws(self.network) and self.loss in _OF_LABELS:
+        if redraws(self.network) and self.loss in OF_LABELS:
             raise SpecError(f"the loss {self.loss} is for classes, and this network draws pictures: take mse or bce")
         if redraws(self.network) and self.loss == "bce" and not self._sigmoid:
             raise SpecError("the loss bce of a network that draws pictures wants a Sigmoid as its last layer: take mse")
@@ -65,10 +60,10 @@ class Objective:
 
     def __call__(self, scores: Array, images: Array, labels: Labels) -> tuple[float, Array]:
         """Loss of a batch and its gradient by what `layer` gives."""
-        if self.loss in _OF_LABELS:
-            return _OF_LABELS[self.loss](scores, labels)
+        if self.loss in OF_LABELS:
+            return OF_LABELS[self.loss](scores, labels)
         target = images if redraws(self.network) else np.eye(scores.shape[1])[labels]
-        return _OF_TARGETS[self.loss](scores, target)
+        return OF_TARGETS[self.loss](scores, target)
 
     def right(self, scores: Array, images: Array, labels: Labels) -> float:
         """How many pictures of a batch come out right; of one that is drawn again the share of pixels, black or white.

@@ -7,8 +7,9 @@ from typing import Any
 
 from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
+from conv_sheet.ops.losses import LOSSES
 
-KEYS = ("title", "question", "description", "picture", "backprop", "sheets", "answer", "source_names", "try")
+KEYS = ("title", "question", "description", "picture", "loss", "backprop", "sheets", "answer", "source_names", "try")
 """What of a spec is the lesson's."""
 
 
@@ -62,6 +63,8 @@ class Lesson:
     """Names of the sheets that a workbook has beside those of every network (see `registry`)."""
     picture: str = ""
     """Name of what the input shows at first (see `drawings`); empty for a digit."""
+    loss: str = ""
+    """What `train` and the sheet `Backprop` make small, one of `LOSSES`; empty for that which suits the network."""
     backprop: bool = False
     """Whether a workbook shows how the network learns, too."""
     answer: str = ""
@@ -75,6 +78,9 @@ class Lesson:
         backprop = spec.get("backprop", False)
         if not isinstance(backprop, bool):
             raise SpecError(f"backprop = {backprop!r} is neither true nor false")
+        loss = _text("loss", spec.get("loss", ""))
+        if loss and loss not in LOSSES:
+            raise SpecError(f"there is no loss {loss!r}: take one of {', '.join(LOSSES)}")
         return cls(
             title=_text("title", spec.get("title", cls.title)),
             question=_text("question", spec.get("question", "")),
@@ -82,6 +88,7 @@ class Lesson:
             tries=_tries(spec.get("try", [])),
             sheets=texts("sheets", spec.get("sheets", [])),
             picture=_text("picture", spec.get("picture", "")),
+            loss=loss,
             backprop=backprop,
             answer=_text("answer", spec.get("answer", "")),
             source_names=_source_names(spec.get("source_names", {})),
@@ -92,8 +99,8 @@ class Lesson:
         tries = [item.spec() for item in self.tries]
         sheets = list(self.sheets)
         says = (
-            *(self.title, self.question, self.description, self.picture, self.backprop, sheets, self.answer),
-            *(dict(self.source_names), tries),
+            *(self.title, self.question, self.description, self.picture, self.loss, self.backprop, sheets),
+            *(self.answer, dict(self.source_names), tries),
         )
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 

@@ -96,3 +96,11 @@ def _alike(loss: str, what: str, pred: Array, target: Array) -> tuple[Array, Arr
     if pred.shape != target.shape:
         raise ShapeError(f"{loss}: {what} {pred.shape} and target {target.shape} must have one shape")
     return pred, target
+
+
+OF_LABELS = {"cross-entropy": cross_entropy, "hinge": hinge}
+"""Losses of scores (N, classes) and the class of each picture (N,), by name."""
+OF_TARGETS = {"mse": mse, "bce": binary_cross_entropy_with_logits}
+"""Losses of predictions and targets of one shape, by name."""
+LOSSES = (*OF_LABELS, *OF_TARGETS)
+"""What the losses are called, in a spec and by `train`."""

@@ -56,7 +56,7 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     ]
     asked = [_known(name) for name in dict.fromkeys((*lesson.sheets, *unasked))]
     learning = [gradients.SHEET, *copies.COPIES] if lesson.backprop else []
-    if learning and backprop_layout(layout).looks_ahead:
+    if learning and backprop_layout(layout, lesson).looks_ahead:
         learning += ahead.SHEETS
     helpers = [loupe.HELPER] if loupe.SHEET in asked else []
     own = [sheet for sheet in asked if sheet.name in lesson.sheets and sheet not in (images.SHEET, worksheet.SHEET)]

@@ -15,11 +15,12 @@ from conv_sheet.errors import ShapeError, SpecError
 from conv_sheet.layers import Array
 from conv_sheet.learning.data import Dataset
 from conv_sheet.learning.evaluate import Redrawing, prepared, score
-from conv_sheet.learning.objective import LOSSES, Objective, redraws
+from conv_sheet.learning.objective import Objective, redraws
 from conv_sheet.learning.train import Settings, fit
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
 from conv_sheet.network.spec import parse
+from conv_sheet.ops.losses import LOSSES
 from conv_sheet.ops.optim import SGD, Adam
 from tests.learning.test_data import idx, write_pair
 
@@ -170,6 +171,22 @@ def run(*arguments: str) -> Result:
 
 def test_the_command_offers_every_loss() -> None:
     assert f"--loss [{'|'.join(LOSSES)}]" in run("train", "--help").output
+
+
+def test_the_command_takes_the_loss_of_the_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plain.toml").write_text(SPEC, encoding="utf-8")
+    Path("bce.toml").write_text(f'loss = "bce"\n{SPEC}', encoding="utf-8")
+    Path("data").mkdir()
+    images = (bars()[:, 0] * 255).astype(np.uint8)
+    write_pair(Path("data"), images=idx(images), labels=idx(np.arange(PICTURES, dtype=np.uint8) % 2))
+    often = ("--data", "data", "--epochs", "2", "--optimizer", "sgd", "--no-augment", "--quiet", "-o")
+    run("train", "bce.toml", *often, "spec.npz")
+    run("train", "plain.toml", "--loss", "bce", *often, "said.npz")
+    run("train", "bce.toml", "--loss", "mse", *often, "other.npz")
+    spec, said, other = (weights.load(Path(f"{name}.npz"))["up.weight"] for name in ("spec", "said", "other"))
+    np.testing.assert_array_equal(spec, said)
+    assert np.abs(spec - other).max() > 1e-4
 
 
 def test_the_commands_train_it_and_say_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

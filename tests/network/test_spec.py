@@ -117,6 +117,7 @@ def test_signals_are_maps_of_one_row() -> None:
         (spec(CONV, title=3), "title = 3 is not a text"),
         (spec(CONV, sheets="images"), "sheets = 'images' is not a list of texts"),
         (spec(CONV, backprop="yes"), "backprop = 'yes' is neither true nor false"),
+        (spec(CONV, loss="L1"), "there is no loss 'L1': take one of cross-entropy, hinge, mse, bce"),
         (spec(CONV) | {"try": {"text": "Look."}}, r"try = .* is not a list of \[\[try\]\] tables"),
         (spec(CONV) | {"try": [{"text": "Look."}]}, r"\[\[try\]\] takes the keys text and at"),
         (spec(CONV) | {"try": [{"text": "a", "at": "b", "look": "c"}]}, r"\[\[try\]\] takes the keys text and at"),

@@ -51,7 +51,7 @@ from tests.sheets import agreement
 
 
 def layout_of(state: WorkbookState) -> BackpropLayout:
-    return backprop_layout(state.layout)
+    return backprop_layout(state.layout, state.lesson)
 
 
 # PyTorch
@@ -63,6 +63,8 @@ class Torch:
 
     network: Network
     tensors: dict[str, Tensor]
+    name: str
+    """Of the loss."""
 
     @classmethod
     def of(cls, state: WorkbookState) -> "Torch":
@@ -70,6 +72,7 @@ class Torch:
         return cls(
             state.network,
             {name: torch.tensor(value, requires_grad=name in trainable) for name, value in state.tensors.items()},
+            state.lesson.loss or "cross-entropy",
         )
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -94,7 +97,22 @@ class Torch:
         return torch.func.functional_call(module.double().eval(), shaped, (x,))  # type: ignore[no-any-return]
 
     def loss(self, image: Tensor, target: int) -> Tensor:
-        return F.cross_entropy(self.forward(image)[self.network.logits], torch.tensor([target]))
+        return self.loss_of(self.forward(image), target)
+
+    def loss_of(self, values: dict[str, Tensor], target: int) -> Tensor:
+        """The loss as PyTorch has it, of what each layer gives."""
+        output = self.network.output
+        kind = output.layer.kind
+        before = kind == "Softmax" or (kind == "Sigmoid" and self.name == "bce")
+        scores = values[output.inputs[0] if before else output.name]
+        number, count = torch.tensor([target]), scores.shape[1]
+        one_hot = F.one_hot(number, count).double()
+        return {
+            "cross-entropy": lambda: F.cross_entropy(scores, number),
+            "hinge": lambda: count * F.multi_margin_loss(scores, number),
+            "mse": lambda: F.mse_loss(scores, one_hot),
+            "bce": lambda: F.binary_cross_entropy_with_logits(scores, one_hot),
+        }[self.name]()
 
 
 def autograd(state: WorkbookState) -> tuple[float, dict[str, Array]]:
@@ -103,7 +121,7 @@ def autograd(state: WorkbookState) -> tuple[float, dict[str, Array]]:
     values = model.forward(image)
     for value in values.values():
         value.retain_grad()
-    loss = F.cross_entropy(values[state.network.logits], torch.tensor([settings(state).target]))
+    loss = model.loss_of(values, settings(state).target)
     torch.autograd.backward(loss)
     grads = {name: value.grad[0].numpy() for name, value in values.items() if value.grad is not None}
     return loss.item(), grads | {n: t.grad.numpy() for n, t in model.tensors.items() if t.grad is not None}
@@ -124,25 +142,25 @@ def trained(state: WorkbookState, steps: int) -> tuple[dict[str, Array], list[fl
     return {name: tensor.detach().numpy() for name, tensor in model.tensors.items()}, losses
 
 
-def examples(state: WorkbookState) -> list[tuple[Tensor, Tensor]]:
+def examples(state: WorkbookState) -> list[tuple[Tensor, int]]:
     """What is learned together: the pictures that classes are named after, or the one on `Network`."""
     together = [(state.image, settings(state).target)]
     if "images" in state.lesson.sheets:
         names, shape = state.network.classes, state.network.input_shape
         pictures = (np.asarray(state.typed.get(f"image_{name}", draw(name, shape)), dtype=float) for name in names)
         together = [(picture, number) for number, picture in enumerate(pictures)]
-    return [(torch.tensor(image), torch.tensor([target])) for image, target in together]
+    return [(torch.tensor(image), target) for image, target in together]
 
 
 def descended(
-    state: WorkbookState, some: list[tuple[Tensor, Tensor]], lr: float, momentum: float, steps: int
+    state: WorkbookState, some: list[tuple[Tensor, int]], lr: float, momentum: float, steps: int
 ) -> list[float]:
     """Mean losses of some pictures before each step of PyTorch's SGD, and after the last."""
-    model, scores, losses = Torch.of(state), state.network.logits, []
+    model, losses = Torch.of(state), []
     optimizer = torch.optim.SGD([t for t in model.tensors.values() if t.requires_grad], lr=lr, momentum=momentum)
     for _ in range(steps + 1):
         optimizer.zero_grad()
-        loss = torch.stack([F.cross_entropy(model.forward(image)[scores], target) for image, target in some]).mean()
+        loss = torch.stack([model.loss(image, target) for image, target in some]).mean()
         losses.append(loss.item())
         torch.autograd.backward(loss)
         optimizer.step()
@@ -163,6 +181,15 @@ def conv(kind: str = "Conv2d", **options: Any) -> dict[str, Any]:
 
 def layer(kind: str, **options: Any) -> dict[str, Any]:
     return {"kind": kind} | options
+
+
+def _joined(loss: str) -> dict[str, Any]:
+    """Scores of two layers that end in nothing behind them."""
+    row, heads = {"kind": "Flatten", "name": "row"}, ("one", "other")
+    sizes = zip(heads, (2, 3), strict=True)
+    linears = [{"kind": "Linear", "name": name, "out_features": n, "inputs": ["row"]} for name, n in sizes]
+    both = {"kind": "Concat", "name": "both", "inputs": [*heads]}
+    return {"input": [1, 2, 3], "layers": [row, *linears, both], "loss": loss, "backprop": True}
 
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -213,6 +240,27 @@ NETWORKS: dict[str, dict[str, Any]] = {
         layer("Linear", out_features=4),
         layer("Softmax"),
     ),
+    **{f"{loss} joined": _joined(loss) for loss in ("hinge", "bce")},
+    "hinge": {
+        "input": [1, 3, 4],
+        "classes": ["left", "right", "both"],
+        "layers": [layer("Flatten"), {"kind": "Linear", "name": "fc", "out_features": 3}],
+        "loss": "hinge",
+        "backprop": True,
+    },
+    "mse": spec([1, 4, 5], conv(), layer("ReLU"), loss="mse"),
+    "bce": {
+        "input": [1, 5, 4],
+        "layers": [
+            conv(),
+            layer("Tanh"),
+            layer("Flatten"),
+            {"kind": "Linear", "name": "fc", "out_features": 3},
+            layer("Sigmoid"),
+        ],
+        "loss": "bce",
+        "backprop": True,
+    },
     "wide": spec([1, 6, 6], conv(out_channels=9), layer("Dropout", p=0.3), layer("MaxPool2d", kernel_size=2)),
 }
 
@@ -287,7 +335,7 @@ def shown(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> d
     after, paths = {}, []
     for number, name in enumerate(ALL):
         state = network_state(name, seed=number)
-        after[name], typed = edited(state, target=number % 3, rate=0.05 * (number + 1))
+        after[name], typed = edited(state, target=number % 3, rate=0.05 * (number % 8 + 1))
         paths.append(agreement.put(built[name], folder / f"{name}.xlsx", typed))
     answers = libreoffice.recalculate(paths, folder / "out")
     return {name: shown_in(after[name], answer) for name, answer in zip(ALL, answers, strict=True)}
@@ -349,12 +397,13 @@ def test_the_numerical_gradient_agrees_and_is_a_central_difference(shown: dict[s
     np.testing.assert_allclose([high, low], losses, rtol=0, atol=1e-10)
     assert numerical == pytest.approx((losses[0] - losses[1]) / (2 * chosen.h), abs=1e-8)
     assert formula == pytest.approx(numerical, abs=1e-6)
-    relative = abs(numerical - formula) / max(abs(numerical), abs(formula))
-    assert answer.value(made.value(CHECK, 8)) == pytest.approx(relative, abs=1e-8 / abs(formula))
+    larger = max(abs(numerical), abs(formula)) or 1.0
+    relative = abs(numerical - formula) / larger
+    assert answer.value(made.value(CHECK, 8)) == pytest.approx(relative, abs=1e-8 / larger)
     assert "the two agree" in answer.text
 
 
-SMALL_ONES = ["lesson", "replicated"]
+SMALL_ONES = ["lesson", "replicated", "hinge joined", "bce joined", "hinge", "mse", "bce"]
 """Those of which there are many steps at once."""
 
 
@@ -369,7 +418,7 @@ def test_losses_after_a_step_at_twelve_learning_rates_are_pytorchs(shown: dict[s
     state, made = answer.state, layout_of(answer.state)
     rates = answer.values(made.ahead("rate"))
     assert len(rates) == len(set(rates)) == 12
-    own = torch.tensor(state.image), torch.tensor([settings(state).target])
+    own = torch.tensor(state.image), settings(state).target
     runs = {"all pictures": examples(state)} | ({"this picture": [own]} if name == "lesson" else {})
     for what, some in runs.items():
         expected = [descended(state, some, rate, 0.0, 1)[-1] for rate in rates]
@@ -378,7 +427,8 @@ def test_losses_after_a_step_at_twelve_learning_rates_are_pytorchs(shown: dict[s
     said = [answer.value(made.value(RATES, line)) for line in (0, 1)]
     np.testing.assert_allclose(said, [now, after], rtol=0, atol=1e-9)
     mark = [answer.value(made.marked), answer.value(made.marked.part(0, 4, 1, 1))]
-    np.testing.assert_allclose(mark, [settings(state).rate, after], rtol=0, atol=1e-9)
+    top = next(line.top for line in agreement.page(state, BACKPROP).lines if line.top)
+    np.testing.assert_allclose(mark, [settings(state).rate, min(after, top)], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", SMALL_ONES)
@@ -390,7 +440,8 @@ def test_ten_steps_with_momentum_and_without_are_those_of_pytorchs_sgd(shown: di
     for what, momentum in {"SGD": 0.0, "momentum": 0.9}.items():
         expected = descended(state, examples(state), settings(state).rate, momentum, 10)
         np.testing.assert_allclose(lists[what], expected, rtol=0, atol=1e-9)
-    assert abs(lists["SGD"][-1] - lists["momentum"][-1]) > 1e-3
+    apart = max(abs(one - other) for one, other in zip(lists["SGD"], lists["momentum"], strict=True))
+    assert apart > 1e-3 or ("hinge" in name and lists["SGD"][1] == 0)
     assert [answer.value(made.value(DESCENT, line)) for line in (0, 1)] == [lists["SGD"][-1], lists["momentum"][-1]]
 
 
@@ -417,7 +468,7 @@ def test_gradients_are_the_slopes_of_the_loss(shown: dict[str, Shown]) -> None:
 
 
 def test_gnumeric_agrees(shown: dict[str, Shown], tmp_path: Path) -> None:
-    for name in ("lesson", "strided", "transposed"):
+    for name in ("lesson", "strided", "transposed", "hinge", "mse", "bce"):
         assert_right(gnumeric.recalculate(shown[name].path, tmp_path / f"{name}.xlsx"))
 
 
@@ -556,7 +607,7 @@ def test_a_loss_beyond_what_a_probability_can_say(special: dict[str, Shown]) -> 
     answer = special["extreme"]
     loss, grads = autograd(answer.state)
     assert loss > 800
-    assert learning(answer.state).now.probability == 0.0
+    assert answer.state.output[settings(answer.state).target] == 0.0
     assert answer.value(layout_of(answer.state).loss) == pytest.approx(loss, rel=1e-12)
     np.testing.assert_allclose(answer.tensor(layout_of(answer.state).gradients["fc"]), grads["fc"], rtol=0, atol=1e-8)
 
@@ -610,7 +661,7 @@ def test_nothing_of_the_lesson_starts_saturated_or_dead() -> None:
     state = lessons.state_of("backprop")
     for image, target in examples(state):
         model = Torch.of(state)
-        loss = F.cross_entropy(model.forward(image)[state.network.logits], target)
+        loss = model.loss(image, target)
         assert loss.item() == pytest.approx(np.log(3), abs=0.2)
         torch.autograd.backward(loss)
         for name, tensor in model.tensors.items():
@@ -700,7 +751,7 @@ def test_a_step_by_hand_is_a_step_of_pytorch(lesson: tuple[WorkbookState, Path],
 def test_areas_to_copy_hold_weights_alone() -> None:
     for name in ALL:
         layout = network_state(name).layout
-        made = backprop_layout(layout)
+        made = layout_of(network_state(name))
         others = {
             at
             for stage in layout.stages
@@ -855,6 +906,10 @@ def test_everything_to_try_leads_somewhere(built: dict[str, Path]) -> None:
 REFUSED = [
     ({"input": [1, 2, 2], "layers": [layer("Flatten"), layer("Softmax")]}, "has no weights that training could change"),
     (SMALL | {"layers": SMALL["layers"][:-1]}, r"starts at probabilities, and the last layer 'fc' is a Linear"),
+    (
+        {"input": [1, 2, 2], "layers": [conv(kernel_size=1), layer("Sigmoid")], "loss": "mse"},
+        "wants one number for each class, and the last layer 'sigmoid1' is a Sigmoid of maps",
+    ),
     (SMALL | {"input": [2, 80, 80]}, r"[\d,]+ activations and parameters, and .* ends at 20,000"),
 ]
 

@@ -1,9 +1,10 @@
-"""The page's engine over every kind of layer: the formulas of all sheets, against what Python says of them."""
+"""The page's engine over every kind of layer and every loss, against what Python says of their formulas."""
 
 import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
@@ -12,6 +13,7 @@ from tests.books import values_for
 from tests.layers.test_layers import EVERY_KIND
 from tests.oracles import run
 from tests.sheets.agreement import same
+from tests.sheets.test_backprop import network_state
 
 VALUES = Path(__file__).with_name("values.js")
 
@@ -19,7 +21,15 @@ VALUES = Path(__file__).with_name("values.js")
 def test_every_formula_of_every_kind(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     image = rng.standard_normal(EVERY_KIND.input_shape)
-    state = WorkbookState.of(EVERY_KIND, image, values_for(EVERY_KIND, rng))
+    assert_agrees(WorkbookState.of(EVERY_KIND, image, values_for(EVERY_KIND, rng)), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["hinge joined", "mse", "bce joined"])
+def test_every_formula_of_a_loss(name: str, tmp_path: Path) -> None:
+    assert_agrees(network_state(name), tmp_path)
+
+
+def assert_agrees(state: WorkbookState, tmp_path: Path) -> None:
     held = data(state, "every")
     (tmp_path / "data.json").write_text(json.dumps(held), encoding="utf-8")
     shown = json.loads(run("node", [VALUES, tmp_path / "data.json"]).out)

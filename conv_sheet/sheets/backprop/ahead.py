@@ -6,7 +6,7 @@ alone. The pictures of a row share its weights.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Grid:
         """The grid of a workbook whose network is small enough for one."""
         numbers = learning(state)
         assert numbers.ahead is not None
-        return cls(backprop_layout(state.layout), numbers.ahead, numbers.settings.rate, shown(state))
+        return cls(backprop_layout(state.layout, state.lesson), numbers.ahead, numbers.settings.rate, shown(state))
 
     def plain(self) -> list[Row]:
         """Before each step of SGD, and after the last."""
@@ -104,7 +104,7 @@ class Grid:
         weights = self._layout(row.number, row.column)
         columns = range(row.column, row.column + len(row.pictures))
         layouts = (self._layout(row.number, column).sharing(weights, self._layout(0, column)) for column in columns)
-        return [BackpropLayout(layout, AHEAD_GRADIENTS, len(row.pictures)) for layout in layouts]
+        return [self._gradients(layout, len(row.pictures)) for layout in layouts]
 
     def loss(self, row: Row) -> Block:
         """The losses of a row's pictures, side by side."""
@@ -113,14 +113,17 @@ class Grid:
 
     def goal(self, row: Row, number: int) -> Block:
         """Where the target of one of a row's pictures stands, at the top of the grid."""
-        return BackpropLayout(self._layout(0, row.column + number), AHEAD_GRADIENTS).goal
+        return self._gradients(self._layout(0, row.column + number)).goal
+
+    def _gradients(self, layout: Layout, pictures: int = 1) -> BackpropLayout:
+        return replace(self.base, layout=layout, sheet=AHEAD_GRADIENTS, pictures=pictures)
 
     @property
     def _size(self) -> tuple[int, int]:
         """Rows and columns of a copy."""
-        layout = self.base.layout
-        bottom = layout.last_row + max(stage.border.bottom for stage in layout.stages)
-        return bottom - SCALE_ROW + 2, layout.last_column + 2
+        layout, goal = self.base.layout, self.base.goal
+        bottom = max(layout.last_row + max(stage.border.bottom for stage in layout.stages), goal.last_row)
+        return bottom - SCALE_ROW + 2, max(layout.last_column, goal.last_column) + 2
 
     def _layout(self, number: int, column: int) -> Layout:
         down, right = self._size
@@ -179,7 +182,7 @@ def _weights(sheet: Page, grid: Grid, row: Row, state: WorkbookState) -> None:
         placed = dict(grid.copies(at)[0].layout.parameters())[name]
         return sheet.each(placed.blocks[index], placed.planes(at.made.tensors[name])[index])
 
-    found = batch_gradients(state.network, row.before.made)[1] if row.before else {}
+    found = batch_gradients(row.before.made)[1] if row.before else {}
     for name, placed in places.items():
         for index, block in enumerate(placed.blocks):
             value = sheet.each(now[name].blocks[index], placed.planes(state.tensors[name])[index])
@@ -200,7 +203,7 @@ def backward_page(state: WorkbookState) -> Page:
     sheet.put(1, 1, "Gradients of what stands in the same places of the sheet Ahead", style.NOTE)
     for row in grid.descending():
         copies = grid.copies(row)
-        found, sums = batch_gradients(state.network, row.made)
+        found, sums = batch_gradients(row.made)
         for copy, picture, grads in zip(copies, row.pictures, found, strict=True):
             _goal(sheet, grid, copy, picture)
             for stage in copy.layout.stages:

@@ -7,14 +7,18 @@ from conv_sheet.cells.grid import Placed
 from conv_sheet.errors import SpecError
 from conv_sheet.network.layout import Stage
 from conv_sheet.sheets.backprop.layout import BackpropLayout
+from conv_sheet.sheets.backprop.losses import slope
 
 
-def readers(made: BackpropLayout, name: str) -> Iterator[tuple[Stage, Formula]]:
+def readers(made: BackpropLayout, name: str) -> Iterator[tuple[Stage | None, Formula]]:
     """Every stage that reads the output of a layer, also through views, and the formula of the gradient that it gives.
 
-    The formula is that of the layer's own values, where a view joins them with those of others.
+    The formula is that of the layer's own values, where a view joins them with those of others. None stands for the
+    loss, which also takes the place of a Softmax or a Sigmoid behind its scores.
     """
     layout, network = made.layout, made.network
+    if name == made.objective.layer:
+        yield None, slope(made)
     for reader in {node.name: node for node in network.readers(name)}.values():
         for number, source in enumerate(reader.inputs):
             if source != name:
@@ -23,9 +27,7 @@ def readers(made: BackpropLayout, name: str) -> Iterator[tuple[Stage, Formula]]:
                 before = [layout.placed[other] for other in reader.inputs[:number]]
                 for stage, formula in readers(made, reader.name):
                     yield stage, _behind(formula, before, layout.placed[name])
-            elif layout.by_name[reader.name] is made.last:
-                yield made.last, _fused(made)
-            else:
+            elif layout.by_name[reader.name] is not made.last:
                 yield layout.by_name[reader.name], stage_formulas(made, layout.by_name[reader.name])[0][number]
 
 
@@ -53,14 +55,3 @@ def stage_formulas(made: BackpropLayout, stage: Stage) -> tuple[tuple[Formula, .
         return stage.layer.joined_gradient_formulas(site, upstream), stage.layer.gradient_formulas(site, upstream)
     except SpecError as error:
         raise SpecError(f"layer {stage.name!r}: {error}") from None
-
-
-def _fused(made: BackpropLayout) -> Formula:
-    """Softmax and cross-entropy at once: the probability, less 1 where the target is; a share of it in a mean."""
-    shares, each = made.last.out.blocks[0], f"/{made.pictures}" if made.pictures > 1 else ""
-
-    def formula(plane: int, y: int, x: int) -> str:
-        apart = f"{shares.other(y, x)}-{made.goal.cell(y, x)}"
-        return f"({apart}){each}" if each else apart
-
-    return Formula(formula, shared=True)

@@ -82,7 +82,7 @@ def _change(copy: _Copy, name: str, index: int, original: Expr) -> Expr | None:
 def _sheet(title: str, note: str, made_with: Callable[[Learning], ForwardPass], weight: _Weight) -> Sheet:
     def page(state: WorkbookState) -> Page:
         numbers, layout = learning(state), state.layout.on(title)
-        copy = _Copy(frame(title, state.layout), state, backprop_layout(state.layout), numbers)
+        copy = _Copy(frame(title, state.layout), state, backprop_layout(state.layout, state.lesson), numbers)
 
         def put(name: str, placed: Placed, values: Array) -> None:
             current = state.tensors.get(name, state.image)

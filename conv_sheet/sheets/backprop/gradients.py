@@ -19,6 +19,7 @@ from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop import panels
 from conv_sheet.sheets.backprop.chain import added, readers, stage_formulas
 from conv_sheet.sheets.backprop.layout import BACKPROP, BackpropLayout, backprop_layout
+from conv_sheet.sheets.backprop.losses import words
 from conv_sheet.sheets.backprop.settings import Learning, inputs, learning
 from conv_sheet.sheets.network import compute, frame, head, scale, shape_text
 from conv_sheet.sheets.sheet import Sheet
@@ -27,7 +28,7 @@ from conv_sheet.state import WorkbookState
 
 def page(state: WorkbookState) -> Page:
     """The sheet, with the engine's numbers as the values of its formulas."""
-    made, numbers = backprop_layout(state.layout), learning(state)
+    made, numbers = backprop_layout(state.layout, state.lesson), learning(state)
     sheet = frame(BACKPROP, state.layout)
     sheet.heights[WORDS_ROW] = 54
     sheet.names |= dict(made.names())
@@ -44,13 +45,13 @@ def _stage(sheet: Page, made: BackpropLayout, stage: Stage, numbers: Learning) -
     """Gradients of what a stage makes and of its parameters."""
     found = list(readers(made, stage.name))
     formulas = {"out": added([formula for _, formula in found])}
-    words = {"out": "; plus ".join(dict.fromkeys(_words(made, reader) for reader, _ in found))}
+    said = {"out": "; plus ".join(dict.fromkeys(_words(made, reader) for reader, _ in found))}
     own = {
         short: name for name, _ in stage.parameters() if (short := name.rpartition(".")[2]) and name in made.gradients
     }
     if own:
         formulas |= stage_formulas(made, stage)[1]
-        words |= {short: stage.layer.gradient_words()[short] for short in own}
+        said |= {short: stage.layer.gradient_words()[short] for short in own}
     for short, name in (own | {"out": stage.name}).items():
         placed, values = made.gradients[name], numbers.gradients[name]
         values = values[0] if short == "out" else values
@@ -58,13 +59,19 @@ def _stage(sheet: Page, made: BackpropLayout, stage: Stage, numbers: Learning) -
         _label(sheet, made, stage, short, placed)
         scale(sheet, placed, values, None)
     names = [f"{name}.grad" for name in own.values()] or [f"{stage.out.name if stage.nodes else 'x'}.grad"]
-    shapes = f"gradients {shape_text(stage.out.shape)} ← {', '.join(dict.fromkeys(r.name for r, _ in found))}"
-    text = "; ".join(f"{short}: {said}" if own else said for short, said in words.items())
+    shapes = f"gradients {shape_text(stage.out.shape)} ← {', '.join(dict.fromkeys(_behind(made, r) for r, _ in found))}"
+    text = "; ".join(f"{short}: {one}" if own else one for short, one in said.items())
     head(sheet, stage.columns, (stage.name, shapes, ", ".join(names), text))
 
 
-def _words(made: BackpropLayout, reader: Stage) -> str:
-    return "probability − target" if reader is made.last else reader.layer.gradient_words()["input"]
+def _behind(made: BackpropLayout, reader: Stage | None) -> str:
+    """The name of a reader; in place of the loss that of the layer behind the scores."""
+    last = reader or made.last
+    return last.name if last else "loss"
+
+
+def _words(made: BackpropLayout, reader: Stage | None) -> str:
+    return reader.layer.gradient_words()["input"] if reader else words(made.objective).slope
 
 
 def _label(sheet: Page, made: BackpropLayout, stage: Stage, short: str, placed: Placed) -> None:
@@ -87,25 +94,22 @@ def _label(sheet: Page, made: BackpropLayout, stage: Stage, short: str, placed: 
 
 
 def _goal(sheet: Page, made: BackpropLayout, state: WorkbookState) -> None:
-    """1 for the target, 0 for the others, where the probabilities stand on `Network`."""
-    goal, last = made.goal, made.last
+    """1 for the target, 0 for the others."""
+    goal, beside = made.goal, made.beside_goal
     target = next(item for item in inputs(state.layout, state.lesson) if item.name == TARGET)
-    texts = "target", shape_text(last.out.shape), "F.one_hot(target)", "1 for the target, 0 for the other classes"
-    head(sheet, last.columns, texts)
+    texts = "target", shape_text(made.scores.shape), "F.one_hot(target)", "1 for the target, 0 for the other classes"
+    head(sheet, made.goal_columns, texts)
     sheet.put(goal.row - 1, goal.column, "target", style.LABEL)
-    beside, names = (
-        Block(BACKPROP, goal.row, last.label_column(), len(made.labels), 1),
-        np.array([made.labels], dtype=object),
-    )
-    sheet.fill(beside, names.T, style.CLASS_BESIDE)
-    same = exact(sheet.each(beside, names.T), sheet.cell(target.at, state.text(target)))
-    sheet.fill(goal, where(same, 1.0, 0.0), style.GRADIENT, last.name)
+    names = np.array([made.labels], dtype=object).T
+    sheet.fill(beside, names, style.CLASS_BESIDE)
+    same = exact(sheet.each(beside, names), sheet.cell(target.at, state.text(target)))
+    sheet.fill(goal, where(same, 1.0, 0.0), style.GRADIENT, made.network.output.name)
     sheet.scales.append(((goal,), style.PROBABILITY_SCALE))
 
 
 def curve(layout: Layout, lesson: Lesson) -> Block:
     """Where the losses of a training are listed."""
-    return backprop_layout(layout).curve
+    return backprop_layout(layout, lesson).curve
 
 
 SHEET = Sheet(BACKPROP, page, inputs=inputs, curve=curve)

@@ -11,8 +11,10 @@ from math import prod
 
 from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.errors import SpecError
+from conv_sheet.learning.objective import Objective
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout, Stage
+from conv_sheet.network.lesson import Lesson
 
 BACKPROP = "Backprop"
 UPDATED = "Updated"
@@ -39,6 +41,8 @@ LOSS, STEP, RATES, DESCENT, CURVE, CHECK, HAND = range(7)
 PANEL_WIDTH = 14
 _NAME_WIDTH = 8
 _PANEL_GAP = 2
+_BEYOND, _GOAL_WIDTH = 6, 10
+"""Columns from the last value to a goal that stands behind it, past the names of classes; columns of its head."""
 _LABEL_WIDTH = 9
 _HEAD_ROWS = 5
 
@@ -58,6 +62,7 @@ class BackpropLayout:
     """Addresses of the sheet `Backprop`, or of gradients on another `sheet`, of the mean loss of some pictures."""
 
     layout: Layout
+    objective: Objective
     sheet: str = BACKPROP
     pictures: int = 1
 
@@ -66,14 +71,20 @@ class BackpropLayout:
         return self.layout.network
 
     @property
-    def last(self) -> Stage:
-        """The stage of the probabilities."""
-        return self.layout.by_name[self.network.output.name]
+    def last(self) -> Stage | None:
+        """The stage behind the scores that the loss reads, a Softmax or a Sigmoid; None where they are the output."""
+        output = self.network.output.name
+        return None if self.objective.layer == output else self.layout.by_name[output]
+
+    @property
+    def scores(self) -> Placed:
+        """Where what the loss reads stands."""
+        return self.layout.placed[self.objective.layer]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, or their numbers from 1."""
-        return self.network.classes or tuple(str(number + 1) for number in range(self.last.out.shape[0]))
+        return self.network.classes or tuple(str(number + 1) for number in range(self.scores.shape[0]))
 
     # -- gradients -------------------------------------------------------------------------------------------------
 
@@ -90,8 +101,22 @@ class BackpropLayout:
 
     @property
     def goal(self) -> Block:
-        """1 for the target and 0 for the other classes, where the probabilities stand on `Network`."""
-        return self.last.out.blocks[0].on(self.sheet)
+        """1 for the target and 0 for the others: in the place of the last stage, or right of scores that end all."""
+        if self.last:
+            return self.last.out.blocks[0].on(self.sheet)
+        blocks = [block for stage in self.layout.stages for placed in stage.own.values() for block in placed.blocks]
+        column = max(block.last_column for block in blocks) + _BEYOND
+        return Block(self.sheet, self.scores.blocks[0].row, column, self.scores.shape[0], 1)
+
+    @property
+    def beside_goal(self) -> Block:
+        """The names of the classes beside it."""
+        return self.goal.part(0, 1, self.goal.height, 1)
+
+    @property
+    def goal_columns(self) -> tuple[int, int]:
+        """First and last column of the goal's head."""
+        return self.last.columns if self.last else (self.goal.column, self.goal.column + _GOAL_WIDTH - 1)
 
     @cached_property
     def weight_blocks(self) -> tuple[WeightBlock, ...]:
@@ -108,7 +133,7 @@ class BackpropLayout:
     @property
     def top(self) -> int:
         """First row of the panels."""
-        return self.layout.last_row + 3
+        return max(self.layout.last_row, self.goal.last_row) + 3
 
     @property
     def first_line(self) -> int:
@@ -211,17 +236,22 @@ class BackpropLayout:
             yield from ((tensor, area.on(UPDATED)) for area in areas)
 
 
-def backprop_layout(layout: Layout) -> BackpropLayout:
+def backprop_layout(layout: Layout, lesson: Lesson) -> BackpropLayout:
     """The addresses of the sheet `Backprop` of a network.
 
-    Raises SpecError where the network has no Softmax at its end or no weights, or is too large.
+    Raises SpecError where the loss does not suit the network or gives no score for each class, where there are no
+    weights, and where the network is too large.
     """
-    network, made = layout.network, BackpropLayout(layout)
-    if not network.output.layer.normalises:
+    network = layout.network
+    made = BackpropLayout(layout, Objective.of(network, lesson.loss))
+    output = f"the last layer {network.output.name!r} is a {network.output.layer.kind}"
+    if made.objective.loss == "cross-entropy" and not network.output.layer.normalises:
         raise SpecError(
-            f"backpropagation starts at probabilities, and the last layer {network.output.name!r} is a "
-            f"{network.output.layer.kind}: add a Softmax behind it, or leave out backprop"
+            f"the loss cross-entropy starts at probabilities, and {output}: add a Softmax behind it, choose another "
+            "loss, or leave out backprop"
         )
+    if len(made.scores.shape) != 1:
+        raise SpecError(f"backpropagation wants one number for each class, and {output} of maps: leave out backprop")
     if not made.weight_blocks:
         raise SpecError("the network has no weights that training could change: leave out backprop")
     if made.numbers > MAX_NUMBERS:

@@ -21,6 +21,7 @@ from conv_sheet.sheets.backprop.layout import (
     STEPS,
     TRIED,
 )
+from conv_sheet.sheets.backprop.losses import guess, words
 from conv_sheet.sheets.backprop.panel import AGREE, CHART_WIDTH_CM, Panel
 from conv_sheet.sheets.backprop.settings import RATE
 
@@ -36,7 +37,7 @@ def rates(panel: Panel) -> None:
     panel.head(
         "How far?",
         f"the loss of {who} after one step, at {len(RATE_LIST)} learning rates",
-        "loss = F.cross_entropy(scores, targets)\noptimizer.step()",
+        f"loss = {words(made.objective).torch}\noptimizer.step()",
         "a short step goes down; one that is too long lands beyond the valley, higher than it began",
     )
     now = panel.result(0, f"loss of {who}", _mean(panel, grid, grid.plain()[0]))
@@ -102,7 +103,7 @@ def _mean(panel: Panel, grid: Grid, row: Row) -> Expr:
 
 def _top(panel: Panel) -> float:
     """The largest loss that charts show: twice that of a mere guess."""
-    return math.ceil(4 * math.log(len(panel.made.labels))) / 2
+    return math.ceil(4 * float(guess(panel.made.objective).value)) / 2
 
 
 def _chart(panel: Panel, lines: tuple[Points, ...], title: str, decades: tuple[int, int] | None = None) -> None:

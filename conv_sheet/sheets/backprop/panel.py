@@ -13,7 +13,7 @@ from conv_sheet.cells.page import Page, Verdict
 from conv_sheet.cells.words import Words, in_browser
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.sheets.backprop.layout import BACKPROP, BackpropLayout
-from conv_sheet.sheets.backprop.losses import loss, share
+from conv_sheet.sheets.backprop.losses import answer, loss
 from conv_sheet.sheets.backprop.settings import Learning
 from conv_sheet.sheets.network import head
 from conv_sheet.state import WorkbookState
@@ -75,12 +75,14 @@ class Panel:
         self.sheet.span(cell.row, self.made.columns(self.number)[0], cell.column - 1, text, style.LINE)
         return cell
 
-    def share(self, title: str, made: ForwardPass) -> Expr:
-        """The probability that the network on a sheet gives the target."""
-        return share(self.sheet, self.made.layout.on(title), self.made.goal, made)
+    def answer(self, title: str, made: ForwardPass) -> Expr:
+        """The probability that the network on a sheet gives the target, or its score."""
+        return answer(self.sheet, self.made.layout.on(title), self.made.goal, made)
 
     def loss(self, title: str, made: ForwardPass, likely: Expr) -> Expr:
-        """-ln(probability of the target), also where that probability is too small for a cell."""
+        """The loss; cross-entropy as -ln(probability of the target) but where that is too small for a cell."""
         rare = loss(self.sheet, self.made.layout.on(title), self.made.goal, made)
+        if made.objective.loss != "cross-entropy":
+            return rare
         with np.errstate(divide="ignore"):
             return where(likely > _UNDERFLOW, -logarithm(likely), rare)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.drawn import Line, Points
-from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, logarithm, rounded, where
+from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, rounded, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Page
@@ -33,6 +33,7 @@ from conv_sheet.sheets.backprop.layout import (
     UPDATED,
     BackpropLayout,
 )
+from conv_sheet.sheets.backprop.losses import guess, knows_shares, words
 from conv_sheet.sheets.backprop.panel import AGREE, CHART_HEIGHT_CM, CHART_WIDTH_CM, Panel
 from conv_sheet.sheets.backprop.settings import BLOCK, COLUMN, RATE, ROW, H, Learning, chosen_value, inputs
 from conv_sheet.state import Curve, WorkbookState
@@ -41,6 +42,8 @@ _LEARNED = 1e-4
 """A loss below which a picture has nothing left to teach."""
 _DIGITS = 8
 """Digits of a difference of gradients that are no rounding."""
+_TORCH_LINE = 32
+"""Characters of a call of PyTorch that has room in one line behind `loss =`."""
 _CHART_ROWS = 8
 """Rows that charts reach below the last line."""
 
@@ -49,7 +52,8 @@ def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learni
     """Put all panels on the sheet `Backprop`."""
     last = (made.ahead(MOVING) if made.looks_ahead else made.listed(FACTS[-1])).column + 1
     sheet.widths |= dict.fromkeys(range(made.layout.last_column + 1, last), style.CELL_WIDTH)
-    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 40, made.top + 3: 54}
+    long = len(words(made.objective).torch) > _TORCH_LINE
+    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 54 if long else 40, made.top + 3: 54}
     by_name = {item.name: item for item in inputs(state.layout, state.lesson)}
 
     def panel(number: int) -> Panel:
@@ -71,18 +75,26 @@ def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learni
 
 
 def _loss(panel: Panel) -> None:
+    said = words(panel.made.objective)
     panel.head(
         "How wrong is it?",
-        "the loss: cross-entropy of one picture",
-        "loss = F.cross_entropy(scores, target)\nloss.backward()",
-        "loss = −ln(probability of the target); every gradient above says how the loss rises with that number",
+        f"the loss: {said.name} of one picture",
+        f"loss = {said.torch}\nloss.backward()",
+        f"loss = {said.formula}; every gradient above says how the loss rises with that number",
     )
     panel.input(0, "target", TARGET)
     now = panel.numbers.now
-    likely = panel.result(1, "probability of the target", panel.share(NETWORK, now), style.PERCENT)
+    likely = panel.result(1, f"{_what(panel)} of the target", panel.answer(NETWORK, now), _look(panel))
     panel.result(2, "loss", panel.loss(NETWORK, now, likely))
-    count = len(panel.made.labels)
-    panel.result(3, f"loss of a mere guess, ln({count})", logarithm(count))
+    panel.result(3, said.guess, guess(panel.made.objective))
+
+
+def _what(panel: Panel) -> str:
+    return "probability" if knows_shares(panel.made.objective) else "score"
+
+
+def _look(panel: Panel) -> style.Style:
+    return style.PERCENT if knows_shares(panel.made.objective) else style.LOSS
 
 
 def _step(panel: Panel) -> None:
@@ -94,7 +106,7 @@ def _step(panel: Panel) -> None:
         "each new weight = weight − learning rate × its gradient",
     )
     panel.input(0, "learning rate", RATE)
-    likely = panel.result(1, "probability after the step", panel.share(UPDATED, numbers.after), style.PERCENT)
+    likely = panel.result(1, f"{_what(panel)} after the step", panel.answer(UPDATED, numbers.after), _look(panel))
     then = panel.result(2, "loss after the step", panel.loss(UPDATED, numbers.after, likely))
     now = panel.sheet.cell(made.loss, numbers.now.loss)
     little = now < _LEARNED
@@ -160,7 +172,7 @@ def _check(panel: Panel) -> None:
     pairs = ((PLUS, numbers.plus, "+"), (MINUS, numbers.minus, "−"))
     high, low = (
         panel.result(
-            line, f"loss with weight {sign} h", panel.loss(title, made, panel.share(title, made)), style.LONG_LOSS
+            line, f"loss with weight {sign} h", panel.loss(title, made, panel.answer(title, made)), style.LONG_LOSS
         )
         for line, (title, made, sign) in enumerate(pairs, 4)
     )

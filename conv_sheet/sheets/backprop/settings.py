@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.inputs import Input, Limits
+from conv_sheet.learning.objective import Objective
 from conv_sheet.learning.step import (
     BatchPass,
     Example,
@@ -23,7 +24,6 @@ from conv_sheet.ops import Array
 from conv_sheet.sheets import images
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop.layout import (
-    BACKPROP,
     CHECK,
     LOSS,
     MAX_NUMBERS,
@@ -106,7 +106,7 @@ class Learning:
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """Target, learning rate, and the weight whose gradient is checked: at first the middle one of the first block."""
-    made = backprop_layout(layout)
+    made = backprop_layout(layout, lesson)
     blocks, (height, width) = tuple(one.name for one in made.weight_blocks), made.weight_blocks[0].block.shape
     shown = lesson.picture or "7"
     first = shown if shown in made.labels else made.labels[0]
@@ -118,9 +118,8 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     )
     small = Limits(_SMALLEST_H, _LARGEST_H, hint=f"A number from {_SMALLEST_H:g} to {_LARGEST_H:g}.")
     block = Limits(choices=blocks, hint="Choose one from the list.")
-    classes = Block(BACKPROP, made.goal.row, made.last.label_column(), len(made.labels), 1)
     return (
-        Input.cell(TARGET, made.value(LOSS, 0), first, target, classes),
+        Input.cell(TARGET, made.value(LOSS, 0), first, target, made.beside_goal),
         Input.cell(RATE, made.value(STEP, 0), 0.1, rate),
         Input.cell(BLOCK, made.value(CHECK, 0), blocks[0], block, made.listed("block")),
         Input.cell(ROW, made.value(CHECK, 1), float((height + 1) // 2), place),
@@ -131,7 +130,7 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 
 def settings(state: WorkbookState) -> StepSettings:
     """What the user has chosen."""
-    made = backprop_layout(state.layout)
+    made = backprop_layout(state.layout, state.lesson)
     target, rate, block, row, column, h = inputs(state.layout, state.lesson)
     names = [one.name for one in made.weight_blocks]
     return StepSettings(
@@ -147,19 +146,20 @@ def settings(state: WorkbookState) -> StepSettings:
 @lru_cache(maxsize=2)
 def learning(state: WorkbookState) -> Learning:
     """Everything that the sheets show of a state."""
-    made, chosen, network = backprop_layout(state.layout), settings(state), state.network
+    made, chosen = backprop_layout(state.layout, state.lesson), settings(state)
+    objective = made.objective
     block = made.weight_blocks[chosen.block].block
     inside = chosen.row <= block.height and chosen.column <= block.width
 
     def with_change(h: float) -> ForwardPass:
         tensors = _changed(made, state.tensors, chosen, h) if inside else state.tensors
-        return forward_pass(network, state.image, tensors, chosen.target)
+        return forward_pass(objective, state.image, tensors, chosen.target)
 
-    now = forward_pass(network, state.image, state.tensors, chosen.target)
-    after = forward_pass(network, state.image, updated(network, now, chosen.rate), chosen.target)
+    now = forward_pass(objective, state.image, state.tensors, chosen.target)
+    after = forward_pass(objective, state.image, updated(now, chosen.rate), chosen.target)
     plus, minus = with_change(chosen.h), with_change(-chosen.h)
-    ahead = _ahead(state, chosen) if made.looks_ahead else None
-    return Learning(chosen, now, gradients(network, now), after, plus, minus, inside, ahead)
+    ahead = _ahead(state, objective, chosen) if made.looks_ahead else None
+    return Learning(chosen, now, gradients(now), after, plus, minus, inside, ahead)
 
 
 def shown(state: WorkbookState) -> Picture:
@@ -171,26 +171,26 @@ def pictures(state: WorkbookState) -> tuple[Picture, ...]:
     """What is learned together: the pictures on `Images` that classes are named after, or else the one on `Network`."""
     layout, lesson = state.layout, state.lesson
     gallery = images.gallery(layout, lesson) if images.NAME in lesson.sheets else {}
-    named = enumerate(backprop_layout(layout).labels)
+    named = enumerate(backprop_layout(layout, lesson).labels)
     found = ((gallery[label], number) for number, label in named if label in gallery)
     return tuple(Picture(item.placed, state.array(item), number) for item, number in found) or (shown(state),)
 
 
-def _ahead(state: WorkbookState, chosen: StepSettings) -> Ahead:
-    network, together = state.network, pictures(state)
+def _ahead(state: WorkbookState, objective: Objective, chosen: StepSettings) -> Ahead:
+    together = pictures(state)
     examples = [picture.example for picture in together]
 
     def steps(momentum: float) -> tuple[BatchPass, ...]:
-        run = descent(network, examples, state.tensors, chosen.rate, momentum, MAX_WEIGHT)
+        run = descent(objective, examples, state.tensors, chosen.rate, momentum, MAX_WEIGHT)
         return tuple(islice(run, STEPS + 1))
 
     def at_rates(some: list[Example]) -> tuple[BatchPass, ...]:
-        runs = (descent(network, some, state.tensors, rate, most=MAX_WEIGHT) for rate in (*RATE_LIST, chosen.rate))
+        runs = (descent(objective, some, state.tensors, rate, most=MAX_WEIGHT) for rate in (*RATE_LIST, chosen.rate))
         return tuple(made for _, made in (islice(run, 2) for run in runs))
 
     own = shown(state)
     alone = together[0].source != own.source
-    start = batch_pass(network, [own.example], state.tensors)
+    start = batch_pass(objective, [own.example], state.tensors)
     singles = (start, *at_rates([own.example])) if alone else ()
     return Ahead(together, steps(0.0), steps(MOMENTUM), at_rates(examples), singles)
 
