@@ -13,7 +13,7 @@ from conv_sheet.network.lesson import Lesson
 
 _ORDER = (
     *("title", "question", "description", "input", "normalize", "picture", "classes", "backprop", "sheets", "answer"),
-    *("layers", "source_names", "try"),
+    *("weights", "layers", "source_names", "try"),
 )
 """All keys of a spec, in the order in which one is written."""
 
