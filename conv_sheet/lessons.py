@@ -84,10 +84,8 @@ def load(lesson: str) -> Source:
     where its file cannot be read.
     """
     if lesson in names():
-        path = folder() / f"{lesson}.toml"
-        trained = path.with_suffix(".npz")
-        spec = _spec(path)
-        return Source(lesson, spec.network, spec.lesson, trained if trained.exists() else None)
+        spec = _spec(folder() / f"{lesson}.toml")
+        return Source(lesson, spec.network, spec.lesson, _named(spec.lesson.weights) or _trained(lesson))
     path = Path(lesson)
     if is_model(path):
         model = read_model(path)
@@ -95,9 +93,24 @@ def load(lesson: str) -> Source:
         return Source(path.stem, spec.network, spec.lesson, model=model)
     if path.is_file():
         spec = _spec(path)
-        return Source(path.stem, spec.network, spec.lesson)
+        return Source(path.stem, spec.network, spec.lesson, _named(spec.lesson.weights))
     near = did_you_mean(lesson, names())
     raise SpecError(f"there is no lesson {lesson!r} and no such file{near}; the lessons are {', '.join(names())}")
+
+
+def _trained(lesson: str) -> Path | None:
+    """The weights that come with a lesson; None where none do."""
+    path = folder() / f"{lesson}.npz"
+    return path if path.exists() else None
+
+
+def _named(lesson: str) -> Path | None:
+    """The weights that the key `weights` of a spec names; None where it names none."""
+    if lesson and (lesson not in names() or _trained(lesson) is None):
+        trained = [name for name in names() if _trained(name)]
+        near = did_you_mean(lesson, trained)
+        raise SpecError(f"weights = {lesson!r}: no lesson of that name has weights{near}; {', '.join(trained)} have")
+    return _trained(lesson) if lesson else None
 
 
 def _spec(path: Path) -> Spec:

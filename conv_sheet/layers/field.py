@@ -40,6 +40,15 @@ class Field:
             if not between:
                 yield number, index
 
+    def through(self, before: "Field") -> "Field":
+        """What an output reads of the input of the layer before, in one window without gaps.
+
+        >>> Field(3).through(Field(3)).size, Field(3).through(Field(2, stride=2, before=1))
+        (5, Field(size=6, dilation=1, stride=2, before=1, spread=1))
+        """
+        size = (self.extent - 1) * before.stride + before.extent
+        return Field(size, 1, self.stride * before.stride, self.before * before.stride + before.before)
+
     def count(self, size: Expr, around: int, ceil_mode: bool = False) -> Expr:
         """How many outputs there are for the input's size; `around` is all padding.
 

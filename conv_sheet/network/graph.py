@@ -1,6 +1,6 @@
 """A network: a graph of named layers over an input shape; what it computes, and what follows from that backwards."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,8 @@ from conv_sheet.network.normalize import NORMALIZE, taken_off, with_normalize
 __all__ = ["INPUT", "Network", "Node"]
 
 _KEYS = {"input", "normalize", "classes", "layers"}
+Hook = Callable[[Node, Array, Array], Array]
+"""What a layer passes back, of the layer, the gradient of its output and that of its input."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,14 @@ class Network:
         *,
         start: str | None = None,
         wanted: Collection[str] = (),
+        hook: Hook | None = None,
     ) -> dict[str, Array]:
         """Gradients of all activations (by layer name, and `input`) and parameters (by full name).
 
         `grad` is the gradient of the output of layer `start`, the last one unless another is named; `values` is what
         `forward` gave. That of an activation which several layers read is the sum of what comes back from each. With
         `wanted`, full names of parameters, the way back ends where nothing before a layer has one of them: what stands
-        there gets no gradients.
+        there gets no gradients. With a `hook`, each layer passes back what this makes of its gradients.
         """
         useful = self._leading_to(wanted) if wanted else {INPUT, *(n.name for n in self.nodes)}
         grads = {start or self.output.name: grad}
@@ -141,7 +144,8 @@ class Network:
                 grads |= n.full(n.layer.parameters_backward(grad, values[n.inputs[0]], y, params))
                 continue
             dxs, own = n.layer.joined_backward(grad, [values[source] for source in n.inputs], y, params)
-            for source, dx in zip(n.inputs, dxs, strict=True):
+            for source, own_dx in zip(n.inputs, dxs, strict=True):
+                dx = own_dx if hook is None else hook(n, grad, own_dx)
                 if source in useful:
                     grads[source] = grads[source] + dx if source in grads else dx
             grads |= n.full(own)

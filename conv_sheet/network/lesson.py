@@ -9,7 +9,8 @@ from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 from conv_sheet.ops.losses import LOSSES
 
-KEYS = ("title", "question", "description", "picture", "loss", "backprop", "sheets", "answer", "source_names", "try")
+KEYS = ("title", "question", "description", "picture", "loss", "backprop", "sheets", "answer", "weights",
+        "source_names", "try")  # fmt: skip
 """What of a spec is the lesson's."""
 
 
@@ -69,6 +70,8 @@ class Lesson:
     """Whether a workbook shows how the network learns, too."""
     answer: str = ""
     """Defined name of the cells that a page in a browser keeps in sight, where the network names no classes."""
+    weights: str = ""
+    """Name of the lesson whose trained weights it begins with; empty where it has its own, or none."""
     source_names: Mapping[str, str] = field(default_factory=dict)
     """What tensors are called in the model that the network was read from, where that is something else."""
 
@@ -91,6 +94,7 @@ class Lesson:
             loss=loss,
             backprop=backprop,
             answer=_text("answer", spec.get("answer", "")),
+            weights=_text("weights", spec.get("weights", "")),
             source_names=_source_names(spec.get("source_names", {})),
         )
 
@@ -100,7 +104,7 @@ class Lesson:
         sheets = list(self.sheets)
         says = (
             *(self.title, self.question, self.description, self.picture, self.loss, self.backprop, sheets),
-            *(self.answer, dict(self.source_names), tries),
+            *(self.answer, self.weights, dict(self.source_names), tries),
         )
         return {key: value for key, value in zip(KEYS, says, strict=True) if value or key == "title"}
 

@@ -13,7 +13,7 @@ from conv_sheet.network.lesson import Lesson
 
 _ORDER = (
     *("title", "question", "description", "input", "normalize", "picture", "classes", "loss", "backprop", "sheets"),
-    *("answer", "layers", "source_names", "try"),
+    *("answer", "weights", "layers", "source_names", "try"),
 )
 """All keys of a spec, in the order in which one is written."""
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 
-from conv_sheet.errors import DataError
+from conv_sheet import lessons
+from conv_sheet.errors import DataError, SpecError
 from conv_sheet.network.weights import MOST_BYTES, as_written, checked, load, save
-from tests.networks import small
+from tests.networks import SMALL, fastai, small
 
 
 def array(value: np.ndarray[tuple[int, ...], np.dtype[np.generic]], pickled: bool = False) -> bytes:
@@ -123,3 +125,27 @@ def test_double_precision_stays() -> None:
     given = small().initial(0)
     found = checked(small(), given)
     assert all((found[name] == value).all() for name, value in given.items())
+
+
+def spec_with(folder: Path, weights: str, **network: Any) -> Path:
+    """A spec that begins with the weights of a lesson."""
+    path = folder / "mine.toml"
+    path.write_text(tomli_w.dumps(network | {"weights": weights}), encoding="utf-8")
+    return path
+
+
+def test_a_spec_begins_with_the_weights_of_a_lesson(tmp_path: Path) -> None:
+    mine = lessons.load(str(spec_with(tmp_path, "fastai", **fastai().network.spec())))
+    assert mine.trained
+    assert mine.lesson.weights == "fastai"
+    for name, value in mine.tensors().items():
+        np.testing.assert_array_equal(value, fastai().tensors[name])
+    assert any((mine.tensors(seed=1)[name] != value).any() for name, value in mine.tensors().items())
+
+
+def test_a_spec_names_a_lesson_that_has_weights_and_they_must_fit(tmp_path: Path) -> None:
+    for name, said in (("fastia", "did you mean 'fastai'"), ("kernels", "no lesson of that name has weights")):
+        with pytest.raises(SpecError, match=said):
+            lessons.load(str(spec_with(tmp_path, name, **SMALL)))
+    with pytest.raises(DataError, match="fastai"):
+        lessons.load(str(spec_with(tmp_path, "fastai", **SMALL))).tensors()
