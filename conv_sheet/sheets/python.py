@@ -2,6 +2,7 @@
 
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import Expr, is_number, none_of, where
+from conv_sheet.cells.formula import nested
 from conv_sheet.cells.grid import around
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Mark, Page
@@ -54,8 +55,9 @@ def page(state: WorkbookState) -> Page:
 def _distance(sheet: Page, state: WorkbookState) -> None:
     """The largest distance: green where there is none, amber where the formulas have moved, red where one is broken."""
     sheet.put(DISTANCE.row, 2, "largest distance", style.LINE)
-    cells = around(tuple(map(distance_cell, state.layout.stages)))
-    apart = Expr(largest_distance(state), f"MAX({cells.reference})")
+    sheets = (around(tuple(map(distance_cell, part.stages))).reference for part in state.layout.parts)
+    largest = [f"MAX({cells})" for cells in sheets]
+    apart = Expr(largest_distance(state), nested("MAX", largest) if len(largest) > 1 else largest[0])
     sheet.put(DISTANCE.row, 3, apart, style.DISTANCE)
     cell = sheet.cell(DISTANCE, apart.value)
     agree, known = cell <= TOLERANCE, is_number(cell)
