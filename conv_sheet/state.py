@@ -15,7 +15,7 @@ from conv_sheet.cells.words import Words
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.network import html
 from conv_sheet.network.graph import INPUT, Network
-from conv_sheet.network.layout import Layout, plan
+from conv_sheet.network.layout import Layout, plan_for
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 
@@ -70,7 +70,7 @@ class WorkbookState:
 
     def _repr_html_(self) -> str:
         """The picture and what each layer makes of it, coloured as on the sheets, for notebooks."""
-        names = (stage.nodes[-1].name if stage.nodes else INPUT for stage in self.layout.stages)
+        names = (stage.shows for stage in self.layout.stages)
         shown = {name: self.activations[name][0] for name in names}
         network = self.network
         return "".join(html.activations(self.lesson.title, network.nodes, shown, network.non_negative, network.classes))
@@ -118,7 +118,7 @@ class WorkbookState:
 
     @cached_property
     def layout(self) -> Layout:
-        return plan(self.network, fold=not self.lesson.backprop)
+        return plan_for(self.network, self.lesson)
 
     @cached_property
     def activations(self) -> dict[str, Array]:

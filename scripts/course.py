@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conv_sheet import lessons
-from conv_sheet.network.layout import plan
+from conv_sheet.network.layout import plan_for
 from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.sheets import registry
 
@@ -69,7 +69,7 @@ def elsewhere() -> list[Elsewhere]:
 def sheets(name: str) -> list[str]:
     """Titles of the visible sheets of a lesson's workbook."""
     source = lessons.load(name)
-    layout = plan(source.network, fold=not source.lesson.backprop)
+    layout = plan_for(source.network, source.lesson)
     return [sheet.title for sheet in registry.sheets(layout, source.lesson)]
 
 

@@ -1,20 +1,22 @@
 """Where every block of a network stands on the sheet `Network`, from left to right, and who owns it.
 
-Pure: the same network gives the same layout, so a workbook needs to carry only the spec.
+A network that is too wide goes on on `Network 2`, `Network 3` and so on, each of which begins with what it reads of the
+sheets before it. Pure: the same network gives the same layout, so a workbook needs to carry only the spec.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
-from math import prod
 
 from conv_sheet.cells.grid import MAX_COLUMNS, MAX_ROWS, Block, Placed
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Array, Border, Layer, Shape, Site
-from conv_sheet.layers.base import PADDED
+from conv_sheet.layers.carried import Carried
+from conv_sheet.network.cuts import crossing, runs
 from conv_sheet.network.graph import INPUT, Network, Node
 from conv_sheet.network.groups import Group, grouped, views
+from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.placing import BELOW, GAP, SIDE_BY_SIDE, Arrangement, Placing
 
 NETWORK = "Network"
 NUMPY = "NumPy"
@@ -26,14 +28,27 @@ TITLE_ROW, SHAPE_ROW, TORCH_ROW, WORDS_ROW, SCALE_ROW = range(COCKPIT_ROWS + 1, 
 BAND_ROW = SCALE_ROW + 1
 """First row of the biases and other vectors that stand above the maps."""
 
+WIDEST = 2_000
+"""Columns of the flow from left to right on one sheet, about."""
 _FIRST_COLUMN = 2
-_GAP = 2
-_MIN_WIDTH = 10
-_TILES_IN_COLUMN = 8
-_TALLEST = 72
-"""Rows that the weights of a fully connected layer may take, where the maps do not take more anyway, before they go on
-in the next column."""
-_LABEL_WIDTH = 3
+
+
+def sheet_title(base: str, number: int) -> str:
+    """The title of one of several sheets that are alike.
+
+    >>> sheet_title(NETWORK, 1), sheet_title(NETWORK, 2)
+    ('Network', 'Network 2')
+    """
+    return base if number == 1 else f"{base} {number}"
+
+
+def sheet_number(title: str) -> int:
+    """The way back, of a sheet with stages of the network.
+
+    >>> sheet_number("Network"), sheet_number("Network 12")
+    (1, 12)
+    """
+    return int(title.removeprefix(NETWORK) or 1)
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ class Stage:
     """What makes one set of blocks: a layer, the one folded into its formulas, and its tensors on the sheet.
 
     `inputs` names what it reads, as its first layer does. `own` has the parameters, the intermediates and `out` by
-    short name. The input is a stage without layers.
+    short name. The input is a stage without layers; one that is `carried` only repeats what it reads of another sheet.
     """
 
     name: str
@@ -54,6 +69,23 @@ class Stage:
     @property
     def out(self) -> Placed:
         return self.own["out"]
+
+    @property
+    def sheet(self) -> str:
+        """Title of the sheet on which it stands."""
+        return self.out.blocks[0].sheet
+
+    @property
+    def carried(self) -> str:
+        """Title of the other sheet whose values it only repeats; empty for a stage that has its own."""
+        return self.layer.sheet if self.nodes and isinstance(self.layer, Carried) else ""
+
+    @property
+    def shows(self) -> str:
+        """Name of the layer whose output it shows, or `input`."""
+        if self.carried:
+            return self.inputs[0]
+        return self.nodes[-1].name if self.nodes else INPUT
 
     @property
     def layer(self) -> Layer:
@@ -113,6 +145,19 @@ class Layout:
         """What the network gives."""
         return self.placed[self.network.output.name]
 
+    @cached_property
+    def parts(self) -> tuple["Layout", ...]:
+        """A layout for each sheet, of the stages that stand there."""
+        titles = dict.fromkeys(stage.sheet for stage in self.stages)
+        if len(titles) == 1:
+            return (self,)
+        return tuple(replace(self, stages=tuple(s for s in self.stages if s.sheet == title)) for title in titles)
+
+    @property
+    def sheet(self) -> str:
+        """Title of the sheet, of a layout with one."""
+        return self.stages[0].sheet
+
     def on(self, sheet: str, down: int = 0, right: int = 0) -> "Layout":
         """The same addresses on another sheet, or those so many rows and columns from them."""
         own = ({short: placed.on(sheet, down, right) for short, placed in s.own.items()} for s in self.stages)
@@ -132,9 +177,25 @@ class Layout:
         stages = [replace(stage, own=own(stage)) for stage in self.stages]
         return replace(self, stages=tuple(stages), placed=_outputs(self.network, stages))
 
+    @cached_property
+    def _carried(self) -> dict[tuple[str, Block], Block]:
+        """Blocks by the sheet on which they stand and the block of another sheet that they repeat."""
+        return {
+            (stage.sheet, source): block
+            for stage in self.stages
+            if stage.carried
+            for source, block in zip(self.placed[stage.shows].blocks, stage.out.blocks, strict=True)
+        }
+
     def site(self, stage: Stage) -> Site:
-        """Where a stage stands and what it reads."""
-        return Site(tuple(self.placed[name] for name in stage.inputs), stage.own)
+        """Where a stage stands and what it reads, which is on the same sheet unless the stage is carried."""
+        sources = [self.placed[name] for name in stage.inputs]
+        if self._carried and not stage.carried:
+            sources = [
+                replace(source, blocks=tuple(self._carried.get((stage.sheet, block), block) for block in source.blocks))
+                for source in sources
+            ]
+        return Site(tuple(sources), stage.own)
 
     def values(self, stage: Stage, activations: Mapping[str, Array], tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Values of a stage's computed tensors by short name, without the batch axis; the batch is one image."""
@@ -142,7 +203,7 @@ class Layout:
             return {"out": activations[INPUT][0]}
         node = stage.nodes[0]
         between = node.layer.intermediate_values(activations[node.inputs[0]], node.own(tensors))
-        return {short: value[0] for short, value in between.items()} | {"out": activations[stage.nodes[-1].name][0]}
+        return {short: value[0] for short, value in between.items()} | {"out": activations[stage.shows][0]}
 
     def parameters(self) -> Iterator[tuple[str, Placed]]:
         """Full name of every parameter, and where it stands."""
@@ -166,11 +227,15 @@ class Layout:
 
     @property
     def last_column(self) -> int:
+        """The last column of the sheet, of a layout with one."""
         return self.stages[-1].columns[1]
 
 
-def plan(network: Network, fold: bool = True) -> Layout:
+def plan(network: Network, fold: bool = True, widest: int = WIDEST) -> Layout:
     """Place a network; with `fold`, activations stand in the formulas of the layers before them, where they can.
+
+    Where it would take more than `widest` columns, it goes on on further sheets. Raises WorkbookError where a sheet has
+    no room for one layer.
 
     >>> conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 3}
     >>> layout = plan(Network.from_spec({"input": [1, 6, 6], "layers": [conv]}))
@@ -178,217 +243,91 @@ def plan(network: Network, fold: bool = True) -> Layout:
     ('B18:G23', 'S18:V21')
     """
     groups = grouped(network, fold)
-    top = BAND_ROW + 2 * max(map(_band_rows, groups))
-    top += 1 if top > BAND_ROW else 0
-    pitches = _pitches(groups)
-    tallest = max(
-        [_TALLEST, *(min(g.out_shape[0], _TILES_IN_COLUMN) * p for g, p in zip(groups, pitches, strict=True))]
-    )
     try:
-        stages = _side_by_side(groups, pitches, tallest, top)
+        stages = _flow(groups, SIDE_BY_SIDE, NETWORK, widest)
     except WorkbookError:
-        raise _no_room(groups, pitches, tallest, top) from None
+        stages = _on_sheets(network, groups, widest)
     return Layout(network, tuple(stages), _outputs(network, stages))
 
 
-def _side_by_side(groups: list[Group], pitches: list[int], tallest: int, top: int) -> list[Stage]:
+def plan_for(network: Network, lesson: Lesson) -> Layout:
+    """The layout of a workbook; one that shows how a network learns has all of it on one sheet."""
+    if not lesson.backprop:
+        return plan(network)
+    layout = plan(network, fold=False, widest=MAX_COLUMNS)
+    if len(layout.parts) > 1:
+        raise WorkbookError(
+            f"a workbook that shows backpropagation has the network on one sheet of {MAX_COLUMNS:,} columns, and this "
+            f"one would take {len(layout.parts)} sheets: use fewer layers, or leave out backprop"
+        )
+    return layout
+
+
+def _flow(groups: Sequence[Group], arrangement: Arrangement, sheet: str, widest: int) -> list[Stage]:
+    """The stages of some groups side by side on a sheet.
+
+    Raises WorkbookError where they would take more columns than `widest`, or more rows than there are.
+    """
+    rows = Placing.of(groups, arrangement, BAND_ROW, sheet)
     stages: list[Stage] = []
     column = _FIRST_COLUMN
-    for group, pitch in zip(groups, pitches, strict=True):
-        if len(group.out_shape) == 3:
-            own, last = _place_maps(group, pitch, top, column)
-        else:
-            own, last = _place_vector(group, tallest, top, column)
-        last = max(last, column + _MIN_WIDTH - 1)
+    for number, group in enumerate(groups):
+        try:
+            own, last = rows.place(group, number, column)
+        except WorkbookError:
+            last = MAX_COLUMNS + 1
+        if last > widest:
+            raise WorkbookError(
+                f"{group.name!r} has no room on a sheet of {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns: "
+                "use a smaller input, or fewer channels or features there"
+            )
         stages.append(Stage(group.name, group.nodes, group.inputs, own, group.border, (column, last)))
-        column = last + 1 + _GAP
+        column = last + 1 + GAP
     return stages
 
 
-def _no_room(groups: list[Group], pitches: list[int], tallest: int, top: int) -> WorkbookError:
-    """What to say of groups that no sheet has room for: which one is too large alone, or what all take together."""
-    widths: dict[str, int] = {}
-    for group, pitch in zip(groups, pitches, strict=True):
-        try:
-            (stage,) = _side_by_side([group], [pitch], tallest, top)
-        except WorkbookError:
-            return WorkbookError(
-                f"{group.name!r} alone has no room on a sheet of {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns: "
-                "use a smaller input, or fewer channels or features there"
-            )
-        widths[group.name] = stage.columns[1] - stage.columns[0] + 1 + _GAP
-    widest, most = max(widths.items(), key=lambda pair: pair[1])
-    few = f"use fewer channels in {widest!r} and its like" if most > MAX_COLUMNS // 8 else "use fewer layers"
-    return WorkbookError(
-        f"the network's {len(widths)} blocks side by side need {sum(widths.values()):,} columns, the widest of them, "
-        f"{widest!r}, {most:,}, and a sheet has {MAX_COLUMNS:,}: {few}, or a smaller input"
-    )
+def _width(group: Group) -> int:
+    """Columns of a group, and those that stay free behind it."""
+    ((first, last),) = (stage.columns for stage in _flow([group], BELOW, NETWORK, MAX_COLUMNS))
+    return last - first + 1 + GAP
 
 
-def _outputs(network: Network, stages: list[Stage]) -> dict[str, Placed]:
+def _on_sheets(network: Network, groups: Sequence[Group], widest: int) -> list[Stage]:
+    """The stages of a network on several sheets, each of which begins with what it reads of others."""
+    reads, widths = _reads(network, groups), list(map(_width, groups))
+    parts = runs([group.out_shape for group in groups], reads, widths, widest)
+    titles = [sheet_title(NETWORK, number) for number in range(1, len(parts) + 1)]
+    homes = {n: title for title, part in zip(titles, parts, strict=True) for n in part}
+    made: list[Stage] = []
+    for number, (title, part) in enumerate(zip(titles, parts, strict=True), 1):
+        carried = [_carried(groups[n], homes[n], number, network) for n in crossing(range(part.start), part, reads)]
+        made += _flow([*carried, *(groups[n] for n in part)], BELOW, title, MAX_COLUMNS)
+    return made
+
+
+def _carried(group: Group, sheet: str, number: int, network: Network) -> Group:
+    """A group that repeats the output of another one, which stands on some sheet, on the one with this number."""
+    name = f"{group.output}_on_{number}"
+    while any(node.name == name for node in network.nodes):
+        name += "_"
+    node = Node(name, Carried(sheet), (group.output,), (group.out_shape,))
+    return Group((node,), group.out_shape, group.border)
+
+
+def _reads(network: Network, groups: Sequence[Group]) -> list[set[int]]:
+    """Numbers of the groups whose output each one reads, also through views."""
+    numbers = {name: {n} for n, group in enumerate(groups) for name in (group.name, group.output)}
+    for name in views(network):
+        numbers[name] = set().union(*(numbers[source] for source in network.node(name).inputs))
+    return [set().union(*(numbers[source] for source in group.inputs)) for group in groups]
+
+
+def _outputs(network: Network, stages: Sequence[Stage]) -> dict[str, Placed]:
     """Where the output of each layer stands, and the picture; of a view, the blocks of what it reads."""
-    placed = {node.name: stage.out for stage in stages for node in stage.nodes} | {INPUT: stages[0].out}
+    own = [stage for stage in stages if not stage.carried]
+    placed = {node.name: stage.out for stage in own for node in stage.nodes} | {INPUT: own[0].out}
     for name in views(network):
         node = network.node(name)
         blocks = tuple(block for source in node.inputs for block in placed[source].blocks)
         placed[name] = Placed(name, node.out_shape, blocks)
     return placed
-
-
-def _band_rows(group: Group) -> int:
-    if not group.nodes or len(group.out_shape) != 3:
-        return 0
-    node = group.nodes[0]
-    own = node.parameters | node.layer.intermediates(node.in_shape)
-    return sum(len(shape) < 2 for shape in own.values())
-
-
-def _kernels(group: Group) -> list[list[int]]:
-    """Kernels of each map, as planes of the weight."""
-    return group.nodes[0].layer.kernels(group.nodes[0].in_shape) if group.nodes else []
-
-
-def _span(node: Node) -> tuple[int, int]:
-    """Cells that a kernel covers: more than its size where its values stand apart."""
-    height, width = node.parameters["weight"][2:]
-    down, right = node.layer.spacing()
-    return (height - 1) * down + 1, (width - 1) * right + 1
-
-
-def _kernel_grid(group: Group) -> tuple[int, int, int]:
-    """Kernels of one map: how many, how many above each other, and how many columns of kernels."""
-    kernels = _kernels(group)
-    if not kernels:
-        return 0, 1, 0
-    height = group.out_shape[1] + group.border.top + group.border.bottom
-    rows = max(1, (height + 1) // (_span(group.nodes[0])[0] + 1))
-    return len(kernels[0]), rows, -(-len(kernels[0]) // rows)
-
-
-def _tile_height(group: Group) -> int:
-    """Rows of one map with its label, its border, its kernels, and a free row."""
-    kernels, rows, _ = _kernel_grid(group)
-    stack = min(rows, kernels) * (_span(group.nodes[0])[0] + 1) - 1 if kernels else 0
-    return 2 + max(group.out_shape[1] + group.border.top + group.border.bottom, stack)
-
-
-def _pitches(groups: list[Group]) -> list[int]:
-    """Rows from one map to the next; neighbours with the same number of maps share it, so that maps stay in line."""
-    pitches: list[int] = []
-    for count, run in groupby(groups, key=lambda group: group.out_shape[0] if len(group.out_shape) == 3 else 0):
-        members = list(run)
-        pitches += [max(map(_tile_height, members)) if count else 0] * len(members)
-    return pitches
-
-
-def _place_maps(group: Group, pitch: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
-    channels, height, width = group.out_shape
-    node, border, kernels = group.nodes[0] if group.nodes else None, group.border, _kernels(group)
-    _, stack, kernel_columns = _kernel_grid(group)
-    kernel_width = kernel_columns * (_span(node)[1] + 1) + 1 if node and kernels else 0
-    between = node.layer.intermediates(node.in_shape) if node else {}
-    for_each = {s: shape for s, shape in ((node.parameters if node else {}) | between).items() if len(shape) == 3}
-    blocks: dict[str, list[Block]] = {short: [] for short in (*for_each, "out")}
-    first = left
-    if PADDED in between:
-        blocks[PADDED], first = _place_copy(for_each.pop(PADDED), top, left)
-    extra_width = sum(shape[0] // channels * (shape[2] + 1) for shape in for_each.values())
-    tile_width = kernel_width + extra_width + border.left + width + border.right
-    weight: dict[int, Block] = {}
-    for channel in range(channels):
-        row = top + 1 + channel % _TILES_IN_COLUMN * pitch
-        column = first + channel // _TILES_IN_COLUMN * (tile_width + _GAP)
-        if node and kernels:
-            weight |= _place_kernels(node, kernels[channel], stack, row, column)
-        column += kernel_width
-        for short, (maps, down, across) in for_each.items():
-            for _ in range(maps // channels):
-                blocks[short].append(Block(NETWORK, row + border.top, column, down, across))
-                column += across + 1
-        blocks["out"].append(Block(NETWORK, row + border.top, column + border.left, height, width))
-    shapes = (node.parameters if node else {}) | between | {"out": group.out_shape}
-    if weight:
-        blocks["weight"] = [block for _, block in sorted(weight.items())]
-    own = {s: Placed(_name(group, s), shapes[s], tuple(b)) for s, b in blocks.items()}
-    last = first + -(-channels // _TILES_IN_COLUMN) * (tile_width + _GAP) - _GAP - 1
-    band = [(s, shape) for s, shape in shapes.items() if len(shape) < 2]
-    for number, (short, shape) in enumerate(band):
-        block = Block(NETWORK, BAND_ROW + 1 + 2 * number, left, 1, prod(shape))
-        own[short] = Placed(_name(group, short), shape, (block,))
-        last = max(last, block.last_column)
-    return own, last
-
-
-def _place_copy(shape: Shape, top: int, left: int) -> tuple[list[Block], int]:
-    """The maps of a copy of the input, and the first column behind them."""
-    channels, height, width = shape
-    blocks = [
-        Block(
-            NETWORK,
-            top + 1 + channel % _TILES_IN_COLUMN * (height + 2),
-            left + channel // _TILES_IN_COLUMN * (width + _GAP),
-            height,
-            width,
-        )
-        for channel in range(channels)
-    ]
-    return blocks, blocks[-1].last_column + 1 + _GAP
-
-
-def _place_kernels(node: Node, planes: list[int], stack: int, top: int, left: int) -> dict[int, Block]:
-    """Kernels of one map by plane of the weight, `stack` below each other, then on in the next column."""
-    height, width = node.parameters["weight"][2:]
-    down, right = (size + 1 for size in _span(node))
-    return {
-        plane: Block(NETWORK, top + k % stack * down, left + k // stack * right, height, width, node.layer.spacing())
-        for k, plane in enumerate(planes)
-    }
-
-
-def _place_vector(group: Group, tallest: int, top: int, left: int) -> tuple[dict[str, Placed], int]:
-    node = group.nodes[0]
-    own: dict[str, Placed] = {}
-    column = left
-    shapes = node.parameters
-    if len(shapes.get("weight", ())) == 2:
-        if group.tiles:
-            weight, last = _place_tiles(group, group.tiles, tallest, top, column)
-        else:
-            outputs, inputs = shapes["weight"]
-            block = Block(NETWORK, top + 1, column, inputs, outputs)
-            weight, last = (
-                Placed(_name(group, "weight"), shapes["weight"], (block,), transposed=True),
-                block.last_column,
-            )
-        own["weight"] = weight
-        column = last + 2
-    columns = {s: shape for s, shape in shapes.items() if s not in own} | node.layer.intermediates(node.in_shape)
-    for short, shape in (columns | {"out": group.out_shape}).items():
-        own[short] = Placed(_name(group, short), shape, (Block(NETWORK, top + 1, column, prod(shape), 1),))
-        column += 2
-    return own, column - 2 + _LABEL_WIDTH
-
-
-def _place_tiles(group: Group, maps: Shape, tallest: int, top: int, left: int) -> tuple[Placed, int]:
-    """Weights in the shape of the maps that they weigh: maps of one output side by side, outputs below each other."""
-    channels, height, width = maps
-    outputs = group.nodes[0].parameters["weight"][0]
-    pitch, tile_width = height + 2, channels * (width + 1) - 1
-    in_column = max(1, min(outputs, tallest // pitch))
-    blocks = [
-        Block(
-            NETWORK,
-            top + 1 + output % in_column * pitch,
-            left + output // in_column * (tile_width + _GAP) + channel * (width + 1),
-            height,
-            width,
-        )
-        for output in range(outputs)
-        for channel in range(channels)
-    ]
-    placed = Placed(_name(group, "weight"), group.nodes[0].parameters["weight"], tuple(blocks))
-    return placed, max(block.last_column for block in blocks)
-
-
-def _name(group: Group, short: str) -> str:
-    return f"{group.name}_{short}" if group.nodes else group.name

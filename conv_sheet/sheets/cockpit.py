@@ -112,12 +112,12 @@ def strip(sheet: Page, state: WorkbookState, columns: Sequence[tuple[int, int]],
         sheet.span(row + number, left, right, sheet.cell(at, line.value), style.BEST)
 
 
-def boards(sheet: Page, state: WorkbookState, beside_picture: bool = True) -> None:
+def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bool = True) -> None:
     """Show the lines beside a small picture, over the first stage and those with weights, wherever there is room.
 
     Where the first stage is the picture itself, there is no small one over it.
     """
-    columns = list(_columns(state.layout))
+    columns = list(_columns(layout))
     blocks = state.layout.input.blocks
     pixels = _pixels(sheet, blocks, state.image)
     shown = columns[1:] if beside_picture else columns

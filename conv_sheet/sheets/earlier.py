@@ -9,7 +9,7 @@ from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.errors import WorkbookError
 from conv_sheet.network.graph import INPUT
-from conv_sheet.network.layout import Layout, plan
+from conv_sheet.network.layout import Layout, plan_for
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import images, registry
 from conv_sheet.sheets.entries import value_of
@@ -28,7 +28,7 @@ def state_of(source: Source) -> WorkbookState:
     Raises WorkbookError where a name is gone or a cell holds what it may not.
     """
     spec = spec_of(source)
-    layout = plan(spec.network, fold=not spec.lesson.backprop)
+    layout = plan_for(spec.network, spec.lesson)
     inputs = registry.inputs(layout, spec.lesson)
     typed: dict[str, InputValue] = dict(_gallery(source, layout, spec.lesson))
     for item in sorted(inputs, key=lambda item: item.name == INPUT):  # the picture may follow another input

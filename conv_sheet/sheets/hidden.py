@@ -12,6 +12,7 @@ from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block, Placed, column_letters, column_number
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
+from conv_sheet.network.layout import sheet_number
 from conv_sheet.network.spec import Spec
 from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, ORIGINAL, SPEC
 from conv_sheet.state import Formulas, WorkbookState
@@ -37,15 +38,18 @@ def spec_page(state: WorkbookState) -> Page:
 def restored(inputs: Sequence[Input]) -> dict[str, Placed]:
     """Where the inputs that Reset brings back stand on the hidden sheets, by name.
 
-    Those of `Network` stand in their own places; an input of one text or number elsewhere stands in the third row.
+    Those of `Network` stand in their own places, those of its further sheets in the same columns below; an input of one
+    text elsewhere stands in the third row.
     """
     own, singles = {}, 0
+    arrays = [item.placed for item in inputs if item.restored and not item.is_text]
+    height = max(placed.area.last_row for placed in arrays)
     for item in inputs:
         if item.restored and item.placed.shape == () and item.is_text:
             own[item.name] = Placed(item.name, (), (Block(item.at.sheet, 3, 1 + singles, 1, 1),))
             singles += 1
         elif item.restored:
-            own[item.name] = item.placed
+            own[item.name] = item.placed.on(item.at.sheet, down=(sheet_number(item.at.sheet) - 1) * height)
     return own
 
 

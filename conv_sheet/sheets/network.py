@@ -1,6 +1,10 @@
-"""The sheet `Network`: the whole calculation from left to right, every activation a live formula."""
+"""The sheet `Network`: the whole calculation from left to right, every activation a live formula.
+
+Where it is too wide for one sheet, it goes on on further ones, and links lead from each to those before and behind it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +32,7 @@ from conv_sheet.network.layout import (
     Stage,
 )
 from conv_sheet.network.lesson import Lesson
+from conv_sheet.network.placing import GAP
 from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, cockpit, images
 from conv_sheet.sheets.sheet import Sheet
@@ -46,11 +51,24 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     return (picture, *parameters)
 
 
-def page(state: WorkbookState) -> Page:
-    """The sheet, with the engine's activations as the values of its formulas."""
-    layout = state.layout
-    sheet = frame(NETWORK, layout)
-    buttons.add(sheet, SCALE_ROW, ((2, 5), (6, 8), (9, 12)))
+def sheets(layout: Layout) -> list[Sheet]:
+    """The sheets with the stages of a network."""
+
+    def sheet(number: int) -> Sheet:
+        def own(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
+            return tuple(item for item in inputs(layout, lesson) if item.at.sheet == layout.parts[number].sheet)
+
+        return Sheet(layout.parts[number].sheet, lambda state: page(state, number), inputs=own)
+
+    return [sheet(number) for number in range(len(layout.parts))]
+
+
+def page(state: WorkbookState, number: int = 0) -> Page:
+    """One of the sheets, with the engine's activations as the values of its formulas."""
+    layout = state.layout.parts[number]
+    sheet = frame(layout.sheet, layout)
+    if number == 0:
+        buttons.add(sheet, SCALE_ROW, ((2, 5), (6, 8), (9, 12)))
     typed = {item.name: item for item in inputs(layout, state.lesson)}
     follows, chosen = images.followed(state), images.input_formula(layout, state.lesson)
 
@@ -64,9 +82,26 @@ def page(state: WorkbookState) -> Page:
             sheet.input(typed[name], values, style.WEIGHT if placed.shape else style.SETTING)
 
     calculation(sheet, layout, state.activations, state.tensors, put)
-    cockpit.boards(sheet, state)
+    cockpit.boards(sheet, state, layout, beside_picture=number == 0)
+    _onward(sheet, state.layout, number)
     sheet.names |= dict(layout.names())
     return sheet
+
+
+def _onward(sheet: Page, layout: Layout, number: int) -> None:
+    """Links from what is carried to where it comes from, and from the right end to the next sheet."""
+    part = layout.parts[number]
+    for stage in part.stages:
+        if stage.carried:
+            source = layout.placed[stage.shows].blocks[0]
+            sheet.replace(TITLE_ROW, stage.columns[0], style=_LEADS.legible(sheet.zoom))
+            sheet.links[TITLE_ROW, stage.columns[0]] = source.other()
+    for behind in layout.parts[number + 1 : number + 2]:
+        first = part.last_column + 1 + GAP
+        last = first + _ONWARD - 1
+        sheet.widths |= dict.fromkeys(range(part.last_column + 1, last + 1), style.CELL_WIDTH)
+        sheet.span(TITLE_ROW, first, last, f"goes on on {behind.sheet} →", _LEADS)
+        sheet.links[TITLE_ROW, first] = Block(behind.sheet, TITLE_ROW, behind.stages[0].columns[0], 1, 1).other()
 
 
 def calculation(
@@ -103,6 +138,11 @@ def calculation(
             scale(sheet, stage.out, values["out"], scale_of(layout, stage))
 
 
+_LEADS = replace(style.STAGE_TITLE, color=style.EDIT, underline=True)
+_ONWARD = 12
+"""Columns of the link to the next sheet."""
+
+
 def frame(title: str, layout: Layout) -> Page:
     """An empty sheet of square cells, large enough for the layout, with its headings frozen."""
     sheet = Page(
@@ -121,6 +161,8 @@ def frame(title: str, layout: Layout) -> Page:
 
 def stage_title(stage: Stage) -> str:
     """What a stage is called: `conv1 + relu1`."""
+    if stage.carried:
+        return f"{stage.shows} from {stage.carried}"
     return " + ".join(node.name for node in stage.nodes) or "input"
 
 
@@ -131,8 +173,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     """The colour scale of a stage's output; None where values may be negative and the scale needs a bound."""
-    shown = stage.nodes[-1].name if stage.nodes else INPUT
-    return style.scale_of(stage.last_layer.probabilities, shown in layout.network.non_negative)
+    return style.scale_of(stage.last_layer.probabilities, stage.shows in layout.network.non_negative)
 
 
 _NAMED = 24
@@ -150,6 +191,8 @@ def stage_texts(layout: Layout, stage: Stage, editable: bool) -> tuple[str, str,
         words = _EDIT if editable else "the picture of Network"
         return stage_title(stage), shape, f"x.shape == (1, {sizes})", words
     start, end = stage.nodes[0], stage.nodes[-1]
+    if stage.carried:
+        return stage_title(stage), shape_text(stage.out.shape), stage.shows, f"each cell = {start.layer.words(())}"
     shapes = f"{_read(layout, stage)}{shape_text(start.in_shape)} → {shape_text(end.out_shape)}"
     code = ", ".join(node.torch for node in stage.nodes)
     inner = start.layer.words(start.in_shape)
@@ -255,7 +298,7 @@ def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
         for y, x in outside:
             sheet.put(*block.position(y, x), 0.0, style.PADDING)
     if width >= _NAMED and (stage.nodes or channels != len(style.LIGHTS)):
-        readers = [other.name for other in layout.stages if other.nodes and stage.name in other.inputs]
+        readers = [other.name for other in layout.stages if other.nodes and stage.shows in other.inputs]
         first = placed.blocks[0]
         text = f"the border is read by {', '.join(readers)} only"
         sheet.put(first.row - border.top - 1, first.last_column + border.right, text, style.CHANNEL)
@@ -293,6 +336,3 @@ def outputs(sheet: Page, block: Block, state: WorkbookState, look: Style) -> Non
             shown = sheet.each(source.part(0, 0, count, 1), values)
             sheet.fill(block.part(done, 0, count, 1), shown, look, state.network.output.name)
             done += count
-
-
-SHEET = Sheet(NETWORK, page, inputs=inputs)

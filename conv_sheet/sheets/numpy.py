@@ -1,6 +1,9 @@
-"""The sheet `NumPy`: what the engine last made of a network, where `Network` has it too, and how far both are apart."""
+"""The sheet `NumPy`: what the engine last made of a network, where `Network` has it too, and how far both are apart.
 
-from collections.abc import Iterator
+There is one for each sheet of the network.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +14,18 @@ from conv_sheet.cells.expr import Expr, root, sumproduct, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.cells.page import Page, Verdict
-from conv_sheet.network.layout import NETWORK, NUMPY, SCALE_ROW, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Stage
+from conv_sheet.network.layout import (
+    NUMPY,
+    SCALE_ROW,
+    SHAPE_ROW,
+    TITLE_ROW,
+    TORCH_ROW,
+    WORDS_ROW,
+    Layout,
+    Stage,
+    sheet_number,
+    sheet_title,
+)
 from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
@@ -22,24 +36,35 @@ from conv_sheet.state import WorkbookState
 _AGREES, _DIFFERS = "agrees", "differs: Python has not seen your change yet"
 
 
-def engine(state: WorkbookState) -> list[Owned]:
-    """The picture and every tensor of formulas on `Network`: its place here, and what the engine makes of it."""
-    return [
-        (placed, partial(np.asarray, value))
-        for stage in state.layout.stages
-        for placed, value in _tensors(state, stage)
-    ]
+def sheets(layout: Layout) -> list[Sheet]:
+    """One for each sheet of the network."""
+
+    def sheet(number: int) -> Sheet:
+        def own(state: WorkbookState) -> list[Owned]:
+            stages = state.layout.parts[number].stages
+            return [
+                (placed, partial(np.asarray, value)) for stage in stages for placed, value in _tensors(state, stage)
+            ]
+
+        return Sheet(_title(layout.parts[number].sheet), lambda state: page(state, number), engine=own)
+
+    return [sheet(number) for number in range(len(layout.parts))]
+
+
+def _title(sheet: str) -> str:
+    """The title of the sheet beside one with stages of the network."""
+    return sheet_title(NUMPY, sheet_number(sheet))
 
 
 def _tensors(state: WorkbookState, stage: Stage) -> Iterator[tuple[Placed, Array]]:
     values = state.layout.values(stage, state.activations, state.tensors)
     for short, value in values.items():
-        yield stage.own[short].on(NUMPY), value
+        yield stage.own[short].on(_title(stage.sheet)), value
 
 
 def distance_cell(stage: Stage) -> Block:
     """The cell with the distance of a stage, named `<stage>_distance`."""
-    return Block(NUMPY, TORCH_ROW, stage.columns[0], 1, 1)
+    return Block(_title(stage.sheet), TORCH_ROW, stage.columns[0], 1, 1)
 
 
 def distance(state: WorkbookState, stage: Stage) -> float:
@@ -56,9 +81,12 @@ def largest_distance(state: WorkbookState) -> float:
     return max(distance(state, stage) for stage in state.layout.stages)
 
 
-def distances(sheet: Page, state: WorkbookState) -> Expr:
-    """All of these distances, for another sheet: one row, in which nothing else stands."""
-    stages = state.layout.stages
+def distances(sheet: Page, state: WorkbookState) -> list[Expr]:
+    """All of these distances, for another sheet: one row of each sheet of ours, in which nothing else stands."""
+    return [_row(sheet, state, part.stages) for part in state.layout.parts]
+
+
+def _row(sheet: Page, state: WorkbookState, stages: Sequence[Stage]) -> Expr:
     row = around(tuple(map(distance_cell, stages)))
     values = np.full(row.shape, "", dtype=object)
     for stage in stages:
@@ -72,23 +100,24 @@ def written(state: WorkbookState, placed: Placed) -> Array:
     return state.written[placed.name]
 
 
-def page(state: WorkbookState) -> Page:
-    """The sheet: what stands in the engine's blocks, and its distance from `Network`."""
-    sheet = frame(NUMPY, state.layout)
-    for stage in state.layout.stages:
+def page(state: WorkbookState, number: int = 0) -> Page:
+    """One of the sheets: what stands in the engine's blocks, and its distance from `Network`."""
+    layout = state.layout.parts[number]
+    sheet = frame(_title(layout.sheet), layout)
+    for stage in layout.stages:
         _heading(sheet, state, stage)
         for placed, _ in _tensors(state, stage):
-            look = replace(value_style(stage, placed.on(NETWORK)), italic=True)
+            look = replace(value_style(stage, placed.on(stage.sheet)), italic=True)
             for block, plane in zip(placed.blocks, placed.planes(written(state, placed)), strict=True):
                 sheet.fill(block, plane, look)
             sheet.names |= {f"numpy_{name}": block for name, block in placed.names()}
         label_maps(sheet, stage)
         label_vector(sheet, stage, state.network.classes)
         if not stage.nodes:
-            widgets.shades(sheet, stage.out.on(NUMPY).blocks, stage.border.top)
-        elif scale := scale_of(state.layout, stage):
-            sheet.scales.append((stage.out.on(NUMPY).blocks, scale))
-    cockpit.boards(sheet, state)
+            widgets.shades(sheet, stage.out.on(sheet.title).blocks, stage.border.top)
+        elif scale := scale_of(layout, stage):
+            sheet.scales.append((stage.out.on(sheet.title).blocks, scale))
+    cockpit.boards(sheet, state, layout, beside_picture=number == 0)
     return sheet
 
 
@@ -97,13 +126,13 @@ def _heading(sheet: Page, state: WorkbookState, stage: Stage) -> None:
     first, last = stage.columns
     cell = distance_cell(stage)
     sheet.span(TITLE_ROW, first, last, stage_title(stage), style.STAGE_TITLE)
-    sheet.span(SHAPE_ROW, first, last, "distance from Network:", style.STAGE_SHAPE)
+    sheet.span(SHAPE_ROW, first, last, f"distance from {stage.sheet}:", style.STAGE_SHAPE)
     apart = root(_squares(sheet, state, stage))
     sheet.span(TORCH_ROW, first, last, apart, style.DISTANCE)
     sheet.names[f"{stage.name}_distance"] = cell
     agrees = sheet.each(cell, apart.value) <= TOLERANCE
     sheet.span(WORDS_ROW, first, last, where(agrees, _AGREES, _DIFFERS), style.STAGE_WORDS)
-    area = Block(NUMPY, TORCH_ROW, first, 1, last - first + 1)
+    area = Block(sheet.title, TORCH_ROW, first, 1, last - first + 1)
     sheet.verdicts.append(Verdict(area, (sheet.cell(cell, apart.value) <= TOLERANCE).formula))
 
 
@@ -117,17 +146,14 @@ def _squares(sheet: Page, state: WorkbookState, stage: Stage) -> Expr:
     for placed, value in _tensors(state, stage):
         planes = zip(placed.planes(value), placed.planes(np.nan_to_num(written(state, placed))), strict=True)
         for block, (now, then) in zip(placed.blocks, planes, strict=True):
-            apart = sheet.near(block.on(NETWORK), now) - sheet.near(block, then)
+            apart = sheet.near(block.on(stage.sheet), now) - sheet.near(block, then)
             squares.append(sumproduct(apart * apart))
     most = MAX_BLOCKS // 2  # each square names its block twice
     if len(squares) <= most:
         return sum(squares[1:], start=squares[0])
     groups = [squares[i : i + most] for i in range(0, len(squares), most)]
     sums = [sum(group[1:], start=group[0]) for group in groups]
-    area = Block(NUMPY, SCALE_ROW, stage.columns[0], 1, len(sums))
+    area = Block(sheet.title, SCALE_ROW, stage.columns[0], 1, len(sums))
     for (row, column), one in zip(area.positions(), sums, strict=True):
         sheet.put(row, column, one, style.DISTANCE)
     return total(sheet.near(area, [one.value for one in sums]))
-
-
-SHEET = Sheet(NUMPY, page, engine=engine)

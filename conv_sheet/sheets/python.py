@@ -53,7 +53,7 @@ def page(state: WorkbookState) -> Page:
 def _distance(sheet: Page, state: WorkbookState) -> None:
     """The largest distance: green where there is none, amber where the formulas have moved, red where one is broken."""
     sheet.put(DISTANCE.row, 2, "largest distance", style.LINE)
-    apart = largest(distances(sheet, state))
+    apart = largest(*distances(sheet, state))
     sheet.put(DISTANCE.row, 3, apart, style.DISTANCE)
     cell = sheet.cell(DISTANCE, apart.value)
     agree, known = cell <= TOLERANCE, is_number(cell)

@@ -12,7 +12,7 @@ from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.tokens import same_formula
 from conv_sheet.errors import ConvSheetError, WorkbookError
 from conv_sheet.network.graph import INPUT
-from conv_sheet.network.layout import NETWORK, Layout, plan
+from conv_sheet.network.layout import Layout, plan_for
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import Spec, parse
 from conv_sheet.ops import Array
@@ -131,7 +131,7 @@ def state_of(source: Source) -> WorkbookState:
     """
     require_version(source)
     spec = spec_of(source)
-    layout = plan(spec.network, fold=not spec.lesson.backprop)
+    layout = plan_for(spec.network, spec.lesson)
     inputs = registry.inputs(layout, spec.lesson)
     standing.require_names(source, _places(layout, inputs))
     try:
@@ -145,7 +145,7 @@ def state_of(source: Source) -> WorkbookState:
 def _places(layout: Layout, inputs: Sequence[Input]) -> list[tuple[str, Block]]:
     """Defined names of what is read before it is known what all sheets hold."""
     tensors = [placed for stage in layout.stages for placed in stage.own.values()]
-    typed = [item.placed for item in inputs if item.at.sheet != NETWORK]
+    typed = [item.placed for item in inputs if item.placed not in tensors]
     return [pair for placed in (*tensors, *typed) for pair in placed.names()]
 
 

@@ -62,7 +62,8 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     own = [sheet for sheet in asked if sheet.name in lesson.sheets and sheet not in (images.SHEET, worksheet.SHEET)]
     first = learning[:1] or own[:1]
     rest = [sheet for sheet in (*learning, *asked) if sheet not in first]
-    return [start.SHEET, *first, network.SHEET, *rest, *helpers, python.SHEET, numpy.SHEET]
+    network_sheets, numpy_sheets = network.sheets(layout), numpy.sheets(layout)
+    return [start.SHEET, *first, *network_sheets, *rest, *helpers, python.SHEET, *numpy_sheets]
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:

@@ -53,6 +53,9 @@ READING = (
     "The sheet NumPy holds what Python made of the same network, place for place; Python says whether the two agree.",
     "Tensors have names: type {name} (or any other) into the box left of the formula bar to jump there.",
 )
+SHEETS = (
+    "It goes on on further sheets, up to {last}: each begins with what it reads of those before, and links lead there."
+)
 DRAWING = (
     "Pixels on Network follow the picture chosen on Images: draw there. What is typed over them stays until Reset.",
 )
@@ -105,7 +108,7 @@ def page(state: WorkbookState) -> Page:
 def _pictures(sheet: Page, state: WorkbookState) -> None:
     """The picture, a map of the first layers and of the last that makes some, each as small as can be."""
     layout = state.layout
-    drawn = (stage for stage in layout.stages if len(stage.out.shape) == 3)
+    drawn = (stage for stage in layout.stages if len(stage.out.shape) == 3 and not stage.carried)
     maps = [stage for stage in drawn if not stage.nodes or stage.out.shape[1] > 1]
     shown = [stage for stage in maps if not stage.nodes or _is_positive(state, stage)][:_PICTURES]
     if maps and maps[-1] not in shown and maps[-1] is layout.stages[-1]:
@@ -113,7 +116,7 @@ def _pictures(sheet: Page, state: WorkbookState) -> None:
     for number, stage in enumerate(shown):
         column = LEFT + number * (cockpit.SHARP + 1)
         blocks = stage.out.blocks[:1] if stage.nodes else stage.out.blocks
-        values = state.activations[stage.nodes[-1].name][0] if stage.nodes else state.image
+        values = state.activations[stage.shows][0] if stage.nodes else state.image
         made = cockpit.small(
             sheet, cockpit.CLASSES_ROW, column, blocks, values, stage.nodes[-1].name if stage.nodes else ""
         )
@@ -132,7 +135,7 @@ def _pictures(sheet: Page, state: WorkbookState) -> None:
 
 
 def _is_positive(state: WorkbookState, stage: Stage) -> bool:
-    return stage.nodes[-1].name in state.network.non_negative
+    return stage.shows in state.network.non_negative
 
 
 def _answer(sheet: Page, state: WorkbookState) -> None:
@@ -179,7 +182,7 @@ def _plain_output(sheet: Page, state: WorkbookState) -> None:
     sheet.put(row - 2, CHANNELS, "The network's output", style.HEADING)
     if len(out.shape) == 3:
         count = "1 map" if out.shape[0] == 1 else f"{out.shape[0]} maps"
-        sheet.put(row, CHANNELS, f"{count}, at the right end of the sheet Network", style.LINE)
+        sheet.put(row, CHANNELS, f"{count}, at the right end of the sheet {out.blocks[-1].sheet}", style.LINE)
         return
     outputs(sheet, Block(START, row, CHANNELS, min(out.shape[0], _MOST_OUTPUTS), 1), state, style.DECIMAL)
 
@@ -309,6 +312,8 @@ def _reading(state: WorkbookState) -> Iterator[str]:
     """How to read the workbook of a network."""
     blocks = next((weight for _, weight in state.layout.parameters()), state.layout.input)
     yield from (line.format(name=next(blocks.names())[0]) for line in READING)
+    if len(state.layout.parts) > 1:
+        yield SHEETS.format(last=state.layout.parts[-1].sheet)
     if images.NAME in state.lesson.sheets:
         yield from DRAWING
     if state.lesson.backprop:

@@ -1,26 +1,30 @@
 """Where a network stands on the sheet: every cell once, and every value where it is said to be."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 
-from conv_sheet.cells.grid import MAX_COLUMNS
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Border, Shape
+from conv_sheet.network.cuts import runs
 from conv_sheet.network.graph import Network
-from conv_sheet.network.layout import Layout, plan
+from conv_sheet.network.layout import WIDEST, Layout, plan, plan_for
+from conv_sheet.network.lesson import Lesson
 from tests.graphs import GRAPHS, graph, graphs, layer
 from tests.networks import state_of
 
-Cell = tuple[int, int]
+Cell = tuple[str, int, int]
+NARROW = 30
+"""Columns that make several sheets of small networks."""
 
 
 def cells(layout: Layout) -> list[tuple[str, Cell]]:
     """Every cell that a stage takes, its borders included, with the stage's name."""
     taken = [
-        (stage.name, at)
+        (stage.name, (block.sheet, *at))
         for stage in layout.stages
         for placed in stage.own.values()
         for block in placed.blocks
@@ -31,18 +35,26 @@ def cells(layout: Layout) -> list[tuple[str, Cell]]:
         for block in stage.out.blocks:
             around = np.ones((block.height + top + bottom, block.width + left + right), dtype=bool)
             around[top : top + block.height, left : left + block.width] = False
-            taken += [(stage.name, block.position(y - top, x - left)) for y, x in np.argwhere(around).tolist()]
+            places = (block.position(y - top, x - left) for y, x in np.argwhere(around).tolist())
+            taken += [(stage.name, (block.sheet, *at)) for at in places]
     return taken
 
 
 def assert_is_sound(network: Network) -> None:
-    for fold in (True, False):
-        layout = plan(network, fold)
+    for fold, widest in product((True, False), (WIDEST, NARROW)):
+        layout = plan(network, fold, widest)
         taken = cells(layout)
         assert len({at for _, at in taken}) == len(taken)
         columns = {stage.name: stage.columns for stage in layout.stages}
-        assert all(columns[name][0] <= column <= columns[name][1] for name, (_, column) in taken)
+        assert all(columns[name][0] <= column <= columns[name][1] for name, (_, _, column) in taken)
+        assert_each_sheet_has_what_it_reads(layout)
         assert_values_are_found(layout)
+
+
+def assert_each_sheet_has_what_it_reads(layout: Layout) -> None:
+    for stage in layout.stages:
+        for source in () if stage.carried or not stage.nodes else layout.site(stage).sources:
+            assert {block.sheet for block in source.blocks} == {stage.sheet}
 
 
 def assert_values_are_found(layout: Layout) -> None:
@@ -52,7 +64,7 @@ def assert_values_are_found(layout: Layout) -> None:
     for stage in layout.stages:
         values = layout.values(stage, state.activations, state.tensors)["out"]
         for block, plane in zip(stage.out.blocks, stage.out.planes(values), strict=True):
-            sheet |= dict(block.items(plane))
+            sheet |= {(block.sheet, *at): value for at, value in block.items(plane)}
     inner = {node.name for stage in layout.stages for node in stage.nodes[:-1]}
     assert set(layout.placed) == {"input", *(node.name for node in layout.network.nodes)}
     for name in layout.placed.keys() - inner:
@@ -61,7 +73,7 @@ def assert_values_are_found(layout: Layout) -> None:
         planes = expected if expected.ndim == 3 else expected.reshape(1, -1, 1)
         for plane, y, x in np.ndindex(*planes.shape):
             block, row, column = placed.find(plane, y, x)
-            assert sheet[block.position(row, column)] == planes[plane, y, x]
+            assert sheet[block.sheet, *block.position(row, column)] == planes[plane, y, x]
 
 
 @pytest.mark.parametrize("network", GRAPHS.values(), ids=GRAPHS)
@@ -120,27 +132,54 @@ def test_a_border_reaches_through_what_has_no_cells() -> None:
 CONV = {"kind": "Conv2d", "kernel_size": 3, "padding": 1}
 
 
+def test_depth_takes_sheets_and_is_never_refused() -> None:
+    for shape, channels in (((1, 32, 32), 8), ((1, 32, 32), 1)):
+        layout = plan(graph(shape, *[CONV | {"out_channels": channels}] * 400))
+        carried = 32 + 2 + 2
+        assert [part.last_column for part in layout.parts if part.last_column > WIDEST + carried] == []
+        assert len(layout.parts) > 3
+    assert len(plan(graph((1, 8, 8), *[CONV | {"out_channels": 8}] * 30)).parts) == 1
+
+
+def test_a_sheet_ends_where_the_size_of_the_maps_changes() -> None:
+    wide = [CONV | {"out_channels": 32}] * 8
+    layout = plan(graph((1, 32, 32), *wide, layer("MaxPool2d", kernel_size=2), *wide, *wide, layer("Flatten")))
+    sizes = [{stage.out.shape[1:] for stage in part.stages if not stage.carried} for part in layout.parts]
+    assert sizes == [{(32, 32)}, {(16, 16)}, {(16, 16), ()}]
+
+
+def test_of_equal_cuts_the_one_is_made_that_fewest_maps_cross() -> None:
+    """Of equally few the last one: behind 3 goes what 3 makes; where 4 reads 2 too, behind 2 goes only what 2 makes."""
+    reads = [(), (0,), (1, 0), (2,), (3,), (4,)]
+    assert runs([(1, 8, 8)] * 6, reads, [10] * 6, 45) == [range(4), range(4, 6)]
+    assert runs([(1, 8, 8)] * 6, [(), (0,), (1,), (2,), (2, 3), (4,)], [10] * 6, 45) == [range(3), range(3, 6)]
+
+
+def test_each_map_of_several_sheets_has_its_kernels_beside_it_in_one_row() -> None:
+    layout = plan(graph((1, 32, 32), *[CONV | {"out_channels": 16}] * 40))
+    for stage in layout.stages[2:]:
+        if stage.carried:
+            continue
+        kernels = np.array([block.row for block in stage.own["weight"].blocks]).reshape(16, 16)
+        assert (kernels == kernels[:, :1]).all()
+        assert kernels[:, 0].tolist() == [block.row - stage.border.top for block in stage.out.blocks]
+
+
 @pytest.mark.parametrize(
-    ("shape", "layers", "way_out"),
-    [
-        ((1, 32, 32), [CONV | {"out_channels": 8}] * 400, r"^the network's 401 blocks .* use fewer layers,"),
-        ((1, 32, 32), [CONV | {"out_channels": 300}] * 4, r"use fewer channels in 'conv2' and its like, or a smaller"),
-        ((1, 1, 20_000), [{"kind": "Tanh"}], r"^'input' alone has no room .*: use a smaller input"),
-    ],
+    ("shape", "layers"),
+    [((1, 1, 20_000), [{"kind": "Tanh"}]), ((1, 9, 9), [layer("Flatten"), layer("Linear", out_features=17_000)])],
 )
-def test_what_has_no_room_says_whether_depth_channels_or_size_is_to_blame(
-    shape: Shape, layers: list[dict[str, Any]], way_out: str
-) -> None:
-    network = graph(shape, *layers)
-    with pytest.raises(WorkbookError, match=way_out):
-        plan(network)
+def test_a_layer_that_no_sheet_has_room_for_is_named(shape: Shape, layers: list[dict[str, Any]]) -> None:
+    with pytest.raises(WorkbookError, match=r"^'(input|fc1)' has no room .*: use a smaller input, or fewer"):
+        plan(graph(shape, *layers))
 
 
-def test_the_advice_of_what_has_no_room_helps() -> None:
-    for shape, kept in (((1, 32, 32), 200), ((1, 8, 8), 400)):
-        assert plan(graph(shape, *[CONV | {"out_channels": 8}] * kept)).last_column <= MAX_COLUMNS
-    with pytest.raises(WorkbookError):  # … and fewer channels would not have
-        plan(graph((1, 32, 32), *[CONV | {"out_channels": 1}] * 400))
+def test_a_lesson_of_backpropagation_has_one_sheet_or_is_refused() -> None:
+    deep = [CONV | {"out_channels": 8}] * 60
+    assert len(plan(graph((1, 32, 32), *deep)).parts) > 1
+    assert len(plan_for(graph((1, 32, 32), *deep), Lesson(backprop=True)).parts) == 1
+    with pytest.raises(WorkbookError, match=r"on one sheet .* use fewer layers, or leave out backprop"):
+        plan_for(graph((1, 32, 32), *deep * 7), Lesson(backprop=True))
 
 
 def test_pools_look_at_what_there_is() -> None:

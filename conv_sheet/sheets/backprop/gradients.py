@@ -37,7 +37,7 @@ def page(state: WorkbookState) -> Page:
             _stage(sheet, made, stage, numbers)
     _goal(sheet, made, state)
     panels.add(sheet, state, made, numbers)
-    cockpit.boards(sheet, state, beside_picture=False)
+    cockpit.boards(sheet, state, state.layout, beside_picture=False)
     return sheet
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells.grid import Block
+from conv_sheet.network.layout import sheet_number
 from conv_sheet.sheets.loupe.reach import Corner, Reach, corners
 
 LOUPE, PLACES = "Loupe", "Places"
@@ -18,6 +19,8 @@ AXES = ("row", "column")
 OWN = "own {}"
 """The name of a list of corners: those of a tensor of which one value has a number of its own."""
 
+HOME = "sheet"
+"""The name of the fact on which sheet a stage stands, where there are several."""
 _SECTIONS = ("reads", "weights", "out", "frames")
 
 
@@ -45,6 +48,10 @@ class Facts:
     def owned(self) -> int:
         """The most tensors of which one value has a number of its own."""
         return max(len(reach.own) for reach in self.reaches)
+
+    @property
+    def several_sheets(self) -> bool:
+        return len({reach.stage.sheet for reach in self.reaches}) > 1
 
     @cached_property
     def frames(self) -> int:
@@ -142,7 +149,8 @@ class Facts:
         for n in range(self.owned):
             planar = n < len(own) and len(own[n][1].shape) == 3
             facts |= {OWN.format(n): own[n][0] if n < len(own) else NONE, f"{OWN.format(n)} planar": int(planar)}
-        return facts | starts
+        sheet: dict[str, float | str] = {HOME: sheet_number(stage.sheet)} if self.several_sheets else {}
+        return facts | sheet | starts
 
 
 def _way(reach: Reach) -> tuple[int, str]:

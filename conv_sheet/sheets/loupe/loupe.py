@@ -1,5 +1,6 @@
 """The sheet `Loupe`: one cell of the network, chosen by layer, map, row and column, with everything that makes it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
@@ -17,6 +18,7 @@ from conv_sheet.cells.expr import (
     count,
     given,
     largest,
+    of,
     rounded,
     smallest,
     text,
@@ -28,11 +30,11 @@ from conv_sheet.cells.grid import Block, around, column_letters
 from conv_sheet.cells.lookup import choose, index
 from conv_sheet.cells.page import Mark, Page, Verdict
 from conv_sheet.cells.style import Style
-from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
+from conv_sheet.network.layout import BAND_ROW, Layout
 from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
-from conv_sheet.sheets.loupe.facts import LOUPE, NONE, Panel, fold
+from conv_sheet.sheets.loupe.facts import HOME, LOUPE, NONE, Panel, fold
 from conv_sheet.sheets.loupe.frame import AFTER, LABEL, LAST, ROOM, STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import (
     APART,
@@ -41,6 +43,7 @@ from conv_sheet.sheets.loupe.places import (
     CHOICE_WIDTH,
     FRAME,
     LAYER,
+    ON_SHEET,
     TOP,
     Numbers,
     inputs,
@@ -93,14 +96,21 @@ class _Loupe:
         return self.of("ok") == 1
 
     @cached_property
-    def _area(self) -> Expr:
-        """All of `Network` that holds values."""
-        values = _network_values(self.state)
-        return self.sheet.range(Block(NETWORK, 1, 1, *values.shape), values)
+    def _areas(self) -> list[Expr]:
+        """All of `Network` that holds values, an area a sheet."""
+        areas = []
+        for part in self.state.layout.parts:
+            values = _network_values(self.state, part)
+            areas.append(self.sheet.range(Block(part.sheet, 1, 1, *values.shape), values))
+        return areas
 
     def look_up(self, row: Expr, column: Expr) -> Expr:
-        """What stands on `Network` in a row and a column."""
-        return index(self._area, row, column)
+        """What stands on the chosen layer's sheet in a row and a column."""
+        return self._on_sheet([index(area, row, column) for area in self._areas])
+
+    def _on_sheet(self, each: Sequence[Expr]) -> Expr:
+        """Of what there is for each sheet of the network that for the sheet of the chosen layer."""
+        return choose(self.of(HOME), *each) if len(each) > 1 else each[0]
 
     # -- the way from the products to the result -------------------------------------------------------------------
 
@@ -168,7 +178,8 @@ class _Loupe:
         """The result beside the cell on `Network`, and whether they are the same."""
         row, column, there = self.of("cell row"), self.of("cell column"), self.frame.there
         address = call("ADDRESS", lambda r, c, _: f"{column_letters(int(c))}{int(r)}", row, column, 4)
-        words = text(f"on {NETWORK}", where(self.ok, text(", cell ", address), ""))
+        on = self._on_sheet([of(f"on {part.sheet}") for part in self.state.layout.parts])
+        words = text(on, where(self.ok, text(", cell ", address), ""))
         self._step(there, words, where(self.ok, self.look_up(row, column), NONE))
         verdict = Block(LOUPE, there.row + 1, STEP, 1, AFTER - STEP)
         mine, other = (self.sheet.cell(at, self.shown[at].value) for at in (self.frame.result, there))
@@ -291,19 +302,30 @@ class _Loupe:
             ]
         everything = Block(LOUPE, TOP, LABEL, frame.last[0] - TOP + 1, frame.last[1] - LABEL + 1)
         sheet.marks.append(Mark(everything, f'{everything.cell()}="{NONE}"', color=style.WHITE))
-        last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
-        area = Block(NETWORK, 1, 1, max(last, layout.last_row), layout.last_column)
-        below = area.part(BAND_ROW - 1, 0, area.height - BAND_ROW + 1, area.width)
-        chosen = f"AND(ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2))"
-        sheet.marks.append(Mark(area, chosen, style.AMBER, style.INK))
-        maps = (stage.out.blocks for stage in layout.stages)
-        picture = layout.input.blocks
-        dark = f"{picture[0].cell()}>{style.INK_SCALE.dark}"
-        sheet.marks.append(Mark(picture, f"IF({dark},{_framed()},FALSE)", line=style.FRAME, color=style.WHITE))
-        sheet.marks += [Mark(blocks, _framed(), line=style.FRAME) for blocks in (*maps, (below,))]
+        for number, part in enumerate(layout.parts, 1):
+            sheet.marks += _marks(part, f"{ON_SHEET}={number}" if len(layout.parts) > 1 else "")
 
 
 _TILE = (("rows", "from row"), ("columns", "from column"))
+
+
+def _marks(layout: Layout, here: str) -> Iterator[Mark]:
+    """The frames on a sheet of the network; `here` says whether the chosen layer stands there, where there are several.
+
+    They are around the chosen cell and what it sees.
+    """
+    last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
+    area = Block(layout.sheet, 1, 1, max(last, layout.last_row), layout.last_column)
+    below = area.part(BAND_ROW - 1, 0, area.height - BAND_ROW + 1, area.width)
+    at = f"ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2)"
+    framed = f"IF({here},{_framed()},FALSE)" if here else _framed()
+    yield Mark(area, f"AND({at},{here})" if here else f"AND({at})", style.AMBER, style.INK)
+    for stage in layout.stages:
+        if not stage.nodes:
+            dark = f"{stage.out.blocks[0].cell()}>{style.INK_SCALE.dark}"
+            yield Mark(stage.out.blocks, f"IF({dark},{framed},FALSE)", line=style.FRAME, color=style.WHITE)
+    for blocks in (*(stage.out.blocks for stage in layout.stages), (below,)):
+        yield Mark(blocks, framed, line=style.FRAME)
 
 
 def _framed() -> str:
@@ -314,9 +336,8 @@ def _framed() -> str:
     return f"SUMPRODUCT({inside}*(MOD(ROW()-{top},{down})=0)*(MOD(COLUMN()-{left},{across})=0))>0"
 
 
-def _network_values(state: WorkbookState) -> Array:
-    """What stands on `Network` in all cells with numbers; zeros elsewhere, as around maps."""
-    layout = state.layout
+def _network_values(state: WorkbookState, layout: Layout) -> Array:
+    """What stands on a sheet of the network in all cells with numbers; zeros elsewhere, as around maps."""
     values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
     for stage in layout.stages:
         own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}

@@ -18,7 +18,7 @@ from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.sheets.loupe.facts import AXES, LOUPE, NONE, OWN, PLACES, Facts, Panel
+from conv_sheet.sheets.loupe.facts import AXES, HOME, LOUPE, NONE, OWN, PLACES, Facts, Panel
 from conv_sheet.sheets.loupe.reach import TILE, reaches
 from conv_sheet.state import WorkbookState
 
@@ -26,6 +26,7 @@ LAYER, MAP, ROW, COLUMN = "loupe_layer", "loupe_map", "loupe_row", "loupe_column
 CELL = "loupe_cell"
 FRAME = ("loupe_top", "loupe_left", "loupe_bottom", "loupe_right")
 APART = ("loupe_down", "loupe_across")
+ON_SHEET = "loupe_sheet"
 TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 4
 """First row and column of the inputs on `Loupe`, and their width."""
 
@@ -237,6 +238,8 @@ def _frames(found: Numbers) -> None:
         page.put(block.row - 1, block.column, name, style.HEAD)
         page.fill(block, values, style.LINE)
         page.names[name] = block
+    if found.facts.several_sheets:
+        page.names[ON_SHEET] = found.blocks[HOME][0]
     for name, axis in zip(APART, AXES, strict=True):
         page.names[name] = found.blocks[f"{axis} apart"][0]
 

@@ -187,7 +187,8 @@ def corners(placed: Placed, count: int = 0) -> tuple[Corner, ...]:
 def reaches(layout: Layout) -> Iterator[Reach]:
     """The reach of every stage whose values are all computed alike."""
     for stage in layout.stages:
-        if stage.nodes and stage.layer.uniform(stage.in_shape) and _whole_input(layout, stage):
+        own = stage.nodes and not stage.carried
+        if own and stage.layer.uniform(stage.in_shape) and _whole_input(layout, stage):
             yield _reach(layout, stage)
 
 
