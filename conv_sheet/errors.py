@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class ConvSheetError(Exception):
@@ -51,6 +50,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("relu", ["Conv2d", "ReLU"]), did_you_mean("nix", ["Conv2d", "ReLU"])
     (" (did you mean 'ReLU'?)", '')
     """
+    from difflib import get_close_matches
+
     spelled = {name.casefold(): name for name in known}
     near = get_close_matches(word.casefold(), spelled, n=1)
     return f" (did you mean {spelled[near[0]]!r}?)" if near else ""

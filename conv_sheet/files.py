@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 import time
@@ -103,7 +102,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     >>> folder.cleanup()
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".conv-sheet-{_key(target)}-{secrets.token_hex(4)}{target.suffix}")
+    temporary = target.with_name(f".conv-sheet-{_key(target)}-{os.urandom(4).hex()}{target.suffix}")
     with exclusive(path):
         before = _replaceable(path)
         try:

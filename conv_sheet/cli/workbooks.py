@@ -1,10 +1,8 @@
 """Commands that make, show and check workbooks."""
 
 import contextlib
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -278,6 +276,8 @@ def show(what: str, as_json: bool) -> None:
         source = lessons.load(what)
         network, lesson = source.network, source.lesson
     if as_json:
+        import json
+
         layers = as_records(network)
         click.echo(json.dumps({"title": lesson.title, "classes": network.classes, "layers": layers}, indent=2))
         return
@@ -303,6 +303,8 @@ def check(workbook: Path, recalculate: bool) -> None:
     with contextlib.ExitStack() as stack:
         source = workbook
         if recalculate:
+            import tempfile
+
             from conv_sheet.office import libreoffice
             from conv_sheet.xlsx.package import Package
 
