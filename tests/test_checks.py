@@ -10,6 +10,7 @@ import pytest
 from conv_sheet.checks import Report, check
 from conv_sheet.errors import WorkbookError
 from conv_sheet.opening import read
+from conv_sheet.sheets.addresses import DISTANCE
 from conv_sheet.xlsx.change import patch_cells
 from conv_sheet.xlsx.patch import Formula, Typed
 from conv_sheet.xlsx.reader import Stored
@@ -133,6 +134,33 @@ def test_formulas_are_compared_whatever_their_spelling(
     found = report(tmp_path / "spelled.xlsx")
     assert [d.address for d in found.formulas] == ([] if same else [block.other()])
     assert not found.values
+
+
+def test_another_formula_that_many_cells_share_is_told_for_each(book: Path, tmp_path: Path) -> None:
+    """Every value that is stored stays right."""
+    import re
+
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(tmp_path / "shared.xlsx", "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename == "xl/worksheets/sheet2.xml":
+                data, count = re.subn(
+                    rb'(<f t="shared" ref="[^"]*" si="[0-9]+">)MAX\(0,', rb"\g<1>MAX(-1,", data, count=1
+                )
+                assert count == 1
+            new.writestr(entry, data)
+    found = report(tmp_path / "shared.xlsx")
+    block = state_of(small()).layout.by_name["conv1"].out.blocks[0]
+    assert sorted(d.address for d in found.formulas) == sorted(
+        f"Network!{block.cell(y, x)}" for y, x in np.ndindex(*block.shape)
+    )
+    assert not found.values
+
+
+def test_another_formula_in_a_cell_of_its_own_is_told(book: Path, tmp_path: Path) -> None:
+    at = DISTANCE.row, DISTANCE.column
+    patch_cells(book, tmp_path / "own.xlsx", {DISTANCE.sheet: {at: Formula("0*1", 0.0)}})
+    assert [d.address for d in report(tmp_path / "own.xlsx").formulas] == [DISTANCE.other()]
 
 
 def test_a_typed_cell_without_a_number_is_named(book: Path, tmp_path: Path) -> None:

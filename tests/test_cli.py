@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from torch import nn
 
-from conv_sheet import lessons
+from conv_sheet import actions, lessons
 from conv_sheet.cli import main
 from conv_sheet.network.layout import plan
 from conv_sheet.network.spec import from_tables, parse
@@ -26,6 +26,7 @@ from conv_sheet.network.weights import save as save_weights
 from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
 from conv_sheet.sheets import registry
+from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.change import patch_cells
 from tests.network.specs import CONV, spec
 from tests.networks import small
@@ -299,6 +300,22 @@ def test_the_buttons_from_a_terminal(tmp_path: Path, mine: str) -> None:
     assert "not open in Excel" in refused("recompute", "mine.xlsm", "--live")
     assert "exclude" in refused("recompute", "mine.xlsm", "--live", "--libreoffice", code=2)
     assert "random_seed" in refused("random-kernels", "mine.xlsm", "--seed", "1", "--libreoffice", code=2)
+
+
+def test_what_another_program_saves_while_a_button_calculates_is_not_lost(
+    mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done("build", mine, "-o", "mine.xlsx")
+    done("build", mine, "--seed", "3", "-o", "other.xlsx")
+    saved, calculated = Path("other.xlsx").read_bytes(), actions.recompute
+
+    def slow(state: WorkbookState) -> WorkbookState:
+        Path("mine.xlsx").write_bytes(saved)
+        return calculated(state)
+
+    monkeypatch.setattr(actions, "recompute", slow)
+    assert "was changed by another program meanwhile" in refused("recompute", "mine.xlsx")
+    assert Path("mine.xlsx").read_bytes() == saved
 
 
 def test_every_command_but_show_and_build_says_that_a_workbook_is_of_the_first_version(

@@ -1,5 +1,6 @@
 """Writing whole files, and noticing who else has one open."""
 
+import ctypes
 import errno
 import os
 import re
@@ -291,8 +292,14 @@ def test_the_mark_of_a_download_stays_on_windows(tmp_path: Path, monkeypatch: py
     stream = Path(f"{path}:Zone.Identifier")
     stream.write_bytes(mark)
     taken: list[bytes] = []
-    monkeypatch.setattr(files, "_keep_attributes", files._copy_zone)
-    renamed = os.replace
+    keep, renamed = files._keep_attributes, os.replace
+
+    def keep_as_there(old: Path, new: Path) -> None:
+        with monkeypatch.context() as there:
+            there.setattr(sys, "platform", "win32")
+            keep(old, new)
+
+    monkeypatch.setattr(files, "_keep_attributes", keep_as_there)
 
     def replace(new: Path, old: Path) -> None:
         taken.append(Path(f"{new}:Zone.Identifier").read_bytes())
@@ -308,7 +315,7 @@ def test_a_file_without_the_mark_gets_none_on_windows(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_on_macos_the_system_copies_attributes_and_rights(tmp_path: Path) -> None:
+def test_on_macos_the_system_copies_attributes_and_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Library:
         calls: ClassVar[list[tuple[object, ...]]] = []
 
@@ -317,7 +324,9 @@ def test_on_macos_the_system_copies_attributes_and_rights(tmp_path: Path) -> Non
             return -1
 
     old, new = tmp_path / "old.xlsx", tmp_path / "new.xlsx"
-    files._copy_by_libc(old, new, Library())
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
+    files._keep_attributes(old, new)
     copyfile_acl, copyfile_xattr = 1, 4  # copyfile.h
     assert Library.calls == [(bytes(old), bytes(new), None, copyfile_acl | copyfile_xattr)]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from conv_sheet.errors import DataError
-from conv_sheet.files import atomic_write
+from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.layers import Array
 from conv_sheet.models.archive import reason
 from conv_sheet.models.imported import LARGEST_FILE, shown
@@ -39,10 +39,8 @@ def load(path: Path) -> dict[str, Array]:
 
     Raises DataError where the file is missing or damaged.
     """
+    require_regular(path, DataError, LARGEST_FILE)
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise DataError(f"{path}: larger than {LARGEST_FILE >> 20} MB: too large for a workbook")
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {reason(error)}") from None

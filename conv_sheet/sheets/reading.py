@@ -218,9 +218,8 @@ def _formulas(source: Source, item: Input) -> dict[tuple[int, int], str]:
 def _restored(source: Source, title: str, inputs: Sequence[Input]) -> dict[str, InputValue] | None:
     """What a hidden sheet keeps; None where nothing has been kept there."""
     places = hidden.restored(inputs)
-    first = places[INPUT].on(title).blocks[0]
-    ((empty,),) = source.block(first.part(0, 0, 1, 1))
-    if empty is None and title == KEPT:
+    first = source.block(places[INPUT].on(title).blocks[0])
+    if title == KEPT and all(value is None for row in first for value in row):
         return None
     found: dict[str, InputValue] = {}
     for item in inputs:

@@ -1,11 +1,11 @@
 """The one check that everything in a workbook still stands where it was built; every command begins with it.
 
-Three things are asked. Do the defined names refer to where the layout has their cells? Does a text that is on its page
-only once stand somewhere else now? Is a line of a block empty that was built full? Programs move defined names along
-with the cells, and libraries that edit files do not: the texts and the blocks tell then.
+Three things are asked. Do the defined names refer to where the layout has their cells? Does a text, or a formula, that
+is on its page only once stand somewhere else now? Is a line of a block empty that was built full? Programs move defined
+names along with the cells, and libraries that edit files do not: the texts, formulas and blocks tell then.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from conv_sheet.cells.grid import Block, column_letters, quote
 from conv_sheet.cells.overlap import occupied
 from conv_sheet.cells.page import Fill, Page
+from conv_sheet.cells.tokens import tokens
 from conv_sheet.cells.values import CellError
 from conv_sheet.errors import WorkbookError
 
 MOVED = "rows or columns were inserted or deleted; undo that, or build the workbook again"
 _MARGIN = 60
 """Rows and columns behind a page in which its texts may have come to stand."""
+_FAR = 3
+"""Rows or columns that are inserted or deleted before a block at once, if all of it is to be seen beside its place."""
 
 
 class MovedError(WorkbookError):
@@ -44,6 +47,8 @@ class Source(Protocol):
 
     def block(self, block: Block) -> list[list[object]]: ...
 
+    def formulas(self, block: Block) -> list[list[str | None]]: ...
+
 
 def require(source: Source, pages: Sequence[Page]) -> None:
     """Raise MovedError, in one line, where something of these pages stands elsewhere in a workbook."""
@@ -54,8 +59,11 @@ def require(source: Source, pages: Sequence[Page]) -> None:
             require_names(source, page.names.items())
     for page in pages:
         rows, columns = page.last
-        cells = source.block(Block(page.title, 1, 1, rows + _MARGIN, columns + _MARGIN))
+        area = Block(page.title, 1, 1, rows + _MARGIN, columns + _MARGIN)
+        cells = source.block(area)
         _require_texts(source, page, cells)
+        if not source.live:
+            _require_formulas(source, page, area)
         _require_blocks(source, page, cells)
 
 
@@ -114,15 +122,59 @@ def _require_texts(source: Source, page: Page, cells: list[list[object]]) -> Non
     for row, values in enumerate(cells, 1):
         for column, value in enumerate(values, 1):
             if isinstance(value, str) and value in missing:
-                here, there = _cell(page, (row, column)), _cell(page, missing[value])
-                said = value if len(value) <= 40 else f"{value[:39]}…"
-                raise MovedError(f"{source.name}: {said!r} stands at {here} and was built at {there}: {MOVED}")
+                raise _moved(source, page, value, (row, column), missing[value])
+
+
+def _require_formulas(source: Source, page: Page, area: Block) -> None:
+    """The same for the formulas of single cells and of the first cell of each block."""
+    built: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+    for at, formula in _anchors(page):
+        built.setdefault(tokens(formula), []).append(at)
+    missing = {
+        said: places[0] for said, places in built.items() if len(places) == 1 and _said(source, page, places[0]) != said
+    }
+    if not missing:
+        return
+    for row, formulas in enumerate(source.formulas(area), 1):
+        for column, found in enumerate(formulas, 1):
+            said = tokens(found or "")
+            if said in missing and said != tokens(_formula(page, (row, column))):
+                raise _moved(source, page, f"={found}", (row, column), missing[said])
+
+
+def _anchors(page: Page) -> Iterator[tuple[tuple[int, int], str]]:
+    singles = ((at, cell.formula) for at, cell in page.singles.items())
+    first = ((fill.block.position(0, 0), fill.formula and fill.formula(0, 0)) for fill in page.fills)
+    return ((at, formula) for at, formula in (*singles, *first) if formula)
+
+
+def _said(source: Source, page: Page, at: tuple[int, int]) -> tuple[str, ...]:
+    """The formula that a cell has, in one spelling."""
+    ((found,),) = source.formulas(Block(page.title, *at, 1, 1))
+    return tokens(found or "")
+
+
+def _formula(page: Page, at: tuple[int, int]) -> str:
+    """The formula that a cell was built with."""
+    if at in page.singles:
+        return page.singles[at].formula or ""
+    for fill in page.fills:
+        if fill.formula and fill.block.meets(Block(page.title, *at, 1, 1)):
+            return fill.formula(at[0] - fill.block.row, at[1] - fill.block.column) or ""
+    return ""
+
+
+def _moved(source: Source, page: Page, what: str, here: tuple[int, int], there: tuple[int, int]) -> MovedError:
+    said = what if len(what) <= 40 else f"{what[:39]}…"
+    return MovedError(
+        f"{source.name}: {said!r} stands at {_cell(page, here)} and was built at {_cell(page, there)}: {MOVED}"
+    )
 
 
 def _require_blocks(source: Source, page: Page, cells: list[list[object]]) -> None:
     """Blocks of numbers have no empty line, and nothing stands behind their end while something is missing before it.
 
-    Cells that the user may type into may be empty; so may a block of which nothing is left.
+    Cells that the user may type into may be empty; so may a block of which nothing is left, not beside it either.
     """
     there = np.array([[value is not None for value in row] for row in cells])
     texts = np.array([[isinstance(value, str) and not isinstance(value, CellError) for value in row] for row in cells])
@@ -130,9 +182,9 @@ def _require_blocks(source: Source, page: Page, cells: list[list[object]]) -> No
     expected: NDArray[np.bool_] | None = None
     for fill in page.fills:
         inside = _part(there, fill.block)
-        if fill.values.dtype.kind != "f" or not inside.any():
+        if fill.values.dtype.kind != "f":
             continue
-        if fill.block not in typed and not (inside & ~_part(texts, fill.block)).any():
+        if inside.any() and fill.block not in typed and not (inside & ~_part(texts, fill.block)).any():
             raise MovedError(f"{source.name}: {fill.block.foreign} holds texts and was built with numbers: {MOVED}")
         if inside.all():
             continue
@@ -140,8 +192,12 @@ def _require_blocks(source: Source, page: Page, cells: list[list[object]]) -> No
             expected = np.zeros_like(there)
             grid = occupied(page)
             expected[: grid.shape[0], : grid.shape[1]] = grid
-        line = None if fill.block in typed else _empty_line(fill, inside)
-        line = line or _pushed(fill, inside, there & ~expected)
+        strange = there & ~expected
+        if not inside.any():
+            line = fill.block if _beside(fill.block, strange) else None
+        else:
+            line = None if fill.block in typed else _empty_line(fill, inside)
+            line = line or _pushed(fill, inside, strange)
         if line:
             what = f" ({fill.owner})" if fill.owner else ""
             raise MovedError(
@@ -165,6 +221,13 @@ def _empty_line(fill: Fill, inside: NDArray[np.bool_]) -> Block | None:
     for x in np.flatnonzero(~inside.any(axis=0)).tolist():
         return block.part(0, x, block.height, 1)
     return None
+
+
+def _beside(block: Block, strange: NDArray[np.bool_]) -> bool:
+    """Whether a whole block stands some rows or columns away, where nothing was built."""
+    moves = [(axis * by, (1 - axis) * by) for axis in (0, 1) for by in (*range(-_FAR, 0), *range(1, _FAR + 1))]
+    places = ((block.row + down, block.column + right, block.on(block.sheet, down, right)) for down, right in moves)
+    return any(min(row, column) > 0 and bool(_part(strange, moved).all()) for row, column, moved in places)
 
 
 def _pushed(fill: Fill, inside: NDArray[np.bool_], strange: NDArray[np.bool_]) -> Block | None:

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import tomli_w
 
 from conv_sheet import lessons
 from conv_sheet.errors import DataError, SpecError
+from conv_sheet.models import safetensors
+from conv_sheet.network import weights
 from conv_sheet.network.weights import MOST_BYTES, as_written, checked, load, save
 from tests.networks import SMALL, fastai, small
 
@@ -89,6 +92,13 @@ def test_a_header_that_promises_more_than_the_file_holds(tmp_path: Path) -> None
         load(archive(tmp_path, w=promised))
 
 
+def test_too_many_arrays_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "MOST_ARRAYS", 2)
+    np.savez(tmp_path / "w.npz", a=np.zeros(1), b=np.zeros(1), c=np.zeros(1))
+    with pytest.raises(DataError, match=r"w\.npz has 3 arrays; 2 are the most that are read"):
+        load(tmp_path / "w.npz")
+
+
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"w holds Python objects, which are never read"):
         load(archive(tmp_path, w=array(np.array([{}], dtype=object), pickled=True)))
@@ -104,7 +114,8 @@ def test_other_files_are_one_line(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
-def test_pipes_devices_and_folders_are_not_opened(tmp_path: Path) -> None:
+@pytest.mark.parametrize("load", [load, safetensors.load])
+def test_pipes_devices_and_folders_are_not_opened(tmp_path: Path, load: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, what in ((tmp_path / "pipe", "a named pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
         with pytest.raises(DataError, match=what):

@@ -164,6 +164,13 @@ def test_moved_names_are_found(book: Path) -> None:
     assert state(examine(book, machine()), "names") == BAD
 
 
+def test_moved_rows_are_found_where_no_name_tells(book: Path) -> None:
+    workbook = openpyxl.load_workbook(book, keep_vba=True)
+    workbook["NumPy"].insert_rows(9)
+    workbook.save(book)
+    assert state(examine(book, machine()), "places") == BAD
+
+
 def test_another_version_of_xlwings_is_found(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conv_sheet.office.doctor.version", lambda package: "0.1.2")
     assert state(examine(book, machine()), "xlwings in the workbook") == BAD

@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,32 @@ def test_a_libreoffice_that_hangs_when_it_is_done_is_no_error(
     monkeypatch.setattr(libreoffice, "_LOOK_SECONDS", 0.1)
     recalculate(liar, tmp_path / "out.xlsx", timeout=30)
     assert (tmp_path / "out.xlsx").read_bytes() == liar.read_bytes()
+
+
+def test_the_profile_is_one_of_caution_as_libreoffice_itself_understands_it(tmp_path: Path) -> None:
+    uno, pipe = import_uno(), f"pipe,name=conv-sheet-test-{os.getpid()}"
+    resolver = uno.getComponentContext().ServiceManager.createInstance("com.sun.star.bridge.UnoUrlResolver")
+    with private_soffice([f"--accept={pipe};urp;"]) as process:
+        while True:
+            assert process.poll() is None
+            with suppress(uno.getClass("com.sun.star.connection.NoConnectException")):
+                office = resolver.resolve(f"uno:{pipe};urp;StarOffice.ServiceManager")
+                break
+            time.sleep(0.1)
+        provider = office.createInstance("com.sun.star.configuration.ConfigurationProvider")
+
+        def said(path: str) -> object:
+            place = uno.createUnoStruct("com.sun.star.beans.PropertyValue")
+            node, _, name = path.rpartition("/")
+            place.Name, place.Value = "nodepath", node
+            access = "com.sun.star.configuration.ConfigurationAccess"
+            return getattr(provider.createInstanceWithArguments(access, (place,)), name)
+
+        always, never = 0, 2
+        assert said("/org.openoffice.Office.Common/Security/Scripting/DisableMacrosExecution") is True
+        assert said("/org.openoffice.Office.Calc/Content/Update/Link") == never
+        assert said("/org.openoffice.Office.Calc/Formula/Load/OOXMLRecalcMode") == always
+        assert said("/org.openoffice.Office.Calc/Formula/Load/ODFRecalcMode") == always
 
 
 def test_without_libreoffice_the_remedy_is_named(liar: Path, monkeypatch: pytest.MonkeyPatch) -> None:

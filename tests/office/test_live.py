@@ -85,10 +85,11 @@ def test_a_text_in_a_kernel_is_told_in_the_sheet_and_nothing_is_written(book: An
     assert f"Network!{cell}" in str(after[STATUS.sheet, STATUS.row, STATUS.column])
 
 
-def test_moved_rows_are_told_and_nothing_is_written(book: Any) -> None:
-    book.sheets["Network"].api.Rows.insertByIndex(7, 1)
+@pytest.mark.parametrize("sheet", ["Network", "NumPy"])
+def test_moved_rows_are_told_and_nothing_is_written(book: Any, sheet: str) -> None:
+    book.sheets[sheet].api.Rows.insertByIndex(7, 1)
     before = everything(book)
-    with pytest.raises(WorkbookError, match=r"stands at Network!.* was built at"):
+    with pytest.raises(WorkbookError, match=rf"stands at {sheet}!.* was built at"):
         press(book, actions.recompute)
     after = everything(book)
     assert {at for at in before if before[at] != after[at]} == {(STATUS.sheet, STATUS.row, STATUS.column)}

@@ -9,11 +9,13 @@ import pytest
 from conv_sheet import actions
 from conv_sheet.checks import check
 from conv_sheet.errors import WorkbookError
+from conv_sheet.network.graph import Network
 from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.opening import read
 from conv_sheet.sheets.standing import MovedError
 from conv_sheet.xlsx.change import patch_cells
+from conv_sheet.xlsx.patch import Formula
 from conv_sheet.xlsx.reader import Stored
 from tests.networks import small, state_of, written
 
@@ -82,6 +84,10 @@ def test_what_libreoffice_moves_is_noticed(moved: dict[tuple[str, str], Path], s
         ("Spec", lambda sheet: sheet.delete_rows(4)),
         ("Original", lambda sheet: sheet.insert_rows(12)),
         ("Kept", lambda sheet: sheet.delete_cols(3)),
+        ("Kept", lambda sheet: sheet.insert_rows(2)),
+        ("NumPy", lambda sheet: sheet.insert_cols(58)),  # before its last block, a column with nothing behind it
+        ("Loupe", lambda sheet: sheet.insert_cols(20)),  # formulas and few texts
+        ("Python", lambda sheet: sheet.insert_rows(6)),  # texts and no blocks
     ],
 )
 def test_what_a_library_moves_without_the_names_is_noticed(book: Path, tmp_path: Path, sheet: str, edit: Any) -> None:
@@ -89,6 +95,21 @@ def test_what_a_library_moves_without_the_names_is_noticed(book: Path, tmp_path:
     edit(edited[sheet])
     edited.save(tmp_path / "edited.xlsx")
     assert_refused(tmp_path / "edited.xlsx")
+
+
+def test_numbers_in_a_single_row_that_are_pushed_along_are_noticed(tmp_path: Path) -> None:
+    network = Network.from_spec({"input": [1, 6], "layers": [{"kind": "ReLU"}]})
+    book = written(tmp_path, state_of(network))
+    edited = openpyxl.load_workbook(book)
+    edited["NumPy"].insert_cols(17)  # in the middle of the last row
+    edited.save(book)
+    assert_refused(book)
+
+
+def test_a_formula_that_was_copied_elsewhere_is_no_fault(book: Path, tmp_path: Path) -> None:
+    formula = Stored.open(book).formulas(state_of(small()).layout.by_name["conv1"].out.blocks[0])[0][0]
+    patch_cells(book, tmp_path / "book.xlsx", {"Network": {(60, 3): Formula(str(formula), 0.5)}})
+    assert check(tmp_path / "book.xlsx").ok
 
 
 @pytest.mark.parametrize("sheet", ["Original", "Kept"])
@@ -106,7 +127,7 @@ def test_renamed_and_deleted_sheets_are_named(book: Path, tmp_path: Path, sheet:
     for name in renamed.defined_names.values():  # as a program does, and openpyxl does not
         name.attr_text = name.attr_text.replace(f"{sheet}!", "Mine!")
     renamed.save(tmp_path / "renamed.xlsx")
-    with pytest.raises(WorkbookError, match=f"'{sheet}'.*renamed"):
+    with pytest.raises(WorkbookError, match=f"'{sheet}' was renamed, and is called 'Mine' now"):
         read(tmp_path / "renamed.xlsx")
     deleted = openpyxl.load_workbook(book)
     del deleted[sheet]
