@@ -173,8 +173,8 @@ class Page:
     default_height: float | None = None
     hidden: bool = False
     repeat_rows: int = 0
-    breaks: tuple[int, ...] = ()
-    """Rows behind which a new page of paper begins, where a sheet is made for paper."""
+    board_rows: int = 0  # at the top: what a page in a browser says beside the sheet
+    breaks: tuple[int, ...] = ()  # rows behind which a new page of paper begins
     prints: Block | None = None  # everything
 
     # -- contents --------------------------------------------------------------------------------------------------

@@ -16,7 +16,17 @@ from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border
 from conv_sheet.layers.base import PADDED
 from conv_sheet.network.graph import INPUT
-from conv_sheet.network.layout import NETWORK, SCALE_ROW, SHAPE_ROW, TITLE_ROW, TORCH_ROW, WORDS_ROW, Layout, Stage
+from conv_sheet.network.layout import (
+    COCKPIT_ROWS,
+    NETWORK,
+    SCALE_ROW,
+    SHAPE_ROW,
+    TITLE_ROW,
+    TORCH_ROW,
+    WORDS_ROW,
+    Layout,
+    Stage,
+)
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import buttons, cockpit, images
@@ -102,6 +112,7 @@ def frame(title: str, layout: Layout) -> Page:
         default_width=style.CELL_WIDTH,
         default_height=style.CELL_HEIGHT,
         repeat_rows=SCALE_ROW,
+        board_rows=COCKPIT_ROWS,
     )
     sheet.heights |= cockpit.HEIGHTS | {TITLE_ROW: 26, SHAPE_ROW: 19, TORCH_ROW: 40, WORDS_ROW: 36, SCALE_ROW: 24}
     sheet.widths = dict.fromkeys(range(2, layout.last_column + 1), style.CELL_WIDTH) | {1: 1.5}

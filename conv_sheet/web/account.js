@@ -9,6 +9,7 @@
  * @property {Area[]} added single cells that are added, as a bias
  * @property {number | null} sum before the activation
  * @property {string} activation its name, or an empty text
+ * @property {[number, number] | null} limits between which the activation lets the sum pass, and where it cuts it off
  * @property {Area[]} used everything else that the formula reads
  */
 
@@ -18,10 +19,10 @@ const POOLS = { MAX: "largest", MIN: "smallest", AVERAGE: "mean" };
 /** @param {Formula} formula @returns {Account} */
 function accountOf(formula) {
   const { compiler, tree, named } = formula.pattern;
-  const { inner, activation } = activated(chosenBranch(tree, formula));
+  const { inner, activation, limits } = activated(chosenBranch(tree, formula));
   const whole = chosenBranch(inner, formula);
   /** @type {Account} */
-  const account = { products: [], pool: null, added: [], sum: null, activation, used: [] };
+  const account = { products: [], pool: null, added: [], sum: null, activation, limits, used: [] };
   const understood = terms(whole).every((term) => addTerm(account, term, formula));
   if (understood && (account.products.length || account.pool)) {
     const sum = compiler.one(whole)(formula);
@@ -33,6 +34,7 @@ function accountOf(formula) {
     added: [],
     sum: null,
     activation: "",
+    limits: null,
     used: named.map((area) => area(formula)),
   };
 }
@@ -49,37 +51,71 @@ function chosenBranch(tree, formula) {
   return branch ? chosenBranch(branch, formula) : tree;
 }
 
-/** What an activation is applied to, and its name; an empty one where there is none.
- * @param {Tree} tree @returns {{inner: Tree, activation: string}} */
+/** @typedef {{inner: Tree, activation: string, limits: [number, number] | null}} Activated */
+
+/** What an activation is applied to, and which one it is; an empty name where there is none.
+ * @param {Tree} tree @returns {Activated} */
 function activated(tree) {
-  const none = { inner: tree, activation: "" };
-  if (tree.kind === "operation") return (tree.sign === "/" && sigmoid(tree.right)) || none;
-  if (tree.kind !== "call") return none;
+  const is = (/** @type {Tree} */ inner, activation = "") => ({ inner, activation, limits: null });
+  if (tree.kind === "operation") return (tree.sign === "/" && quotient(tree)) || is(tree);
+  if (tree.kind !== "call") return is(tree);
   const [first, second, third] = tree.given;
-  if (!first) return none;
-  if (tree.name === "TANH") return { inner: first, activation: "tanh" };
-  if (!second) return none;
-  if (tree.name === "MAX" && !third && isNumber(first, 0)) return { inner: second, activation: "ReLU" };
-  if (tree.name === "MIN" && isNumber(first, 6)) return { ...activated(second), activation: "ReLU6" };
-  return tree.name === "IF" && isKink(first, second) ? { inner: second, activation: "leaky ReLU" } : none;
+  if (tree.name === "TANH" && first) return is(first, "tanh");
+  if (tree.name === "IF" && first && second && third && isLeaky(first, second, third)) return is(second, "leaky ReLU");
+  return clipped(tree) ?? is(tree);
 }
 
-/** Whether a condition asks if something is above zero, which then is the result. @param {Tree} test
- * @param {Tree} then */
-function isKink(test, then) {
-  return test.kind === "operation" && isNumber(test.right, 0) && JSON.stringify(test.left) === JSON.stringify(then);
+/** MAX(0,x) and MIN(high,MAX(low,x)). @param {Tree} tree @returns {Activated | null} */
+function clipped(tree) {
+  const [floor, roof] = [bounded(tree, "MAX"), bounded(tree, "MIN")];
+  if (floor?.bound === 0) return { inner: floor.inner, activation: "ReLU", limits: [0, Infinity] };
+  const within = roof && bounded(roof.inner, "MAX");
+  if (!roof || !within) return null;
+  const activation = within.bound === 0 && roof.bound === 6 ? "ReLU6" : "Hardtanh";
+  return { inner: within.inner, activation, limits: [within.bound, roof.bound] };
 }
 
-/** The x of 1+EXP(-x). @param {Tree} tree */
-function sigmoid(tree) {
-  if (tree.kind !== "operation" || tree.sign !== "+" || tree.right.kind !== "call") return null;
-  const [power] = tree.right.given;
-  return power?.kind === "negative" ? { inner: power.of, activation: "sigmoid" } : null;
+/** The parts of MAX(number,x) or MIN(number,x). @param {Tree} tree @param {string} name */
+function bounded(tree, name) {
+  if (tree.kind !== "call" || tree.name !== name || tree.given.length !== 2) return null;
+  const [first, inner] = tree.given;
+  const bound = first && numberOf(first);
+  return bound !== undefined && bound !== null && inner ? { bound, inner } : null;
+}
+
+/** Whether IF(x>0,x,slope*x). @param {Tree} test @param {Tree} then @param {Tree} otherwise */
+function isLeaky(test, then, otherwise) {
+  const same = (/** @type {Tree} */ tree) => JSON.stringify(tree) === JSON.stringify(then);
+  const above = test.kind === "operation" && test.sign === ">" && isNumber(test.right, 0) && same(test.left);
+  return above && otherwise.kind === "operation" && otherwise.sign === "*" && same(otherwise.right);
+}
+
+/** 1/(1+EXP(-MAX(-700,x))) and MIN(6,MAX(0,x+3))/6.
+ * @param {{left: Tree, right: Tree}} tree @returns {Activated | null} */
+function quotient({ left, right }) {
+  if (isNumber(right, 6)) {
+    const { inner, activation } = activated(left);
+    const moved =
+      activation === "ReLU6" && inner.kind === "operation" && inner.sign === "+" && isNumber(inner.right, 3);
+    return moved ? { inner: inner.left, activation: "Hardsigmoid", limits: null } : null;
+  }
+  if (!isNumber(left, 1) || right.kind !== "operation" || right.sign !== "+" || right.right.kind !== "call")
+    return null;
+  const [power] = right.right.given;
+  if (right.right.name !== "EXP" || power?.kind !== "negative") return null;
+  return { inner: bounded(power.of, "MAX")?.inner ?? power.of, activation: "sigmoid", limits: null };
 }
 
 /** @param {Tree} tree @param {number} value */
 function isNumber(tree, value) {
-  return tree.kind === "value" && tree.value === value;
+  return numberOf(tree) === value;
+}
+
+/** A number that stands in the formula. @param {Tree} tree @returns {number | null} */
+function numberOf(tree) {
+  if (tree.kind === "value") return typeof tree.value === "number" ? tree.value : null;
+  const positive = tree.kind === "negative" ? numberOf(tree.of) : null;
+  return positive === null ? null : -positive;
 }
 
 /** What is added up. @param {Tree} tree @returns {Tree[]} */

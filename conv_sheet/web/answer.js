@@ -1,8 +1,8 @@
 "use strict";
 // What the network says now, and what it said before the last change: always in sight.
 
-/** So many numbers without labels are listed; more are shown as a picture. */
-const LISTED = 16;
+/** So many classes are listed where there is little room. */
+const TOP = 3;
 
 class Answer {
   /** @param {Page} page */
@@ -11,12 +11,16 @@ class Answer {
     this.place = element("answer");
     this.best = made("b");
     this.sure = made("span");
+    this.then = made("div", "", "then");
     this.data = page.data.answer ?? null;
     /** @type {number[]} */
     this.now = [];
     /** @type {number[] | null} */
     this.before = null;
     this.growing = false;
+    this.list = made("div", "", "bars");
+    /** @type {string[]} */
+    this.labels = [];
     this.place.hidden = !this.data;
     /** @type {{row: HTMLElement, share: HTMLElement}[]} */
     this.rows = [];
@@ -24,20 +28,29 @@ class Answer {
     page.on("change", () => this.keep());
     page.on("stroke", () => (this.growing = false));
     page.on("frame", () => this.update());
+    this.update();
   }
 
   /** @param {AnswerData} data */
   build(data) {
-    const values = listOf(this.page.book, data.values);
-    this.labels = data.labels ? listOf(this.page.book, data.labels).map(toText) : values.map((_, k) => String(k + 1));
     const said = made("div", "", "said");
     said.append(this.best, this.sure);
-    this.then = made("div", "", "then");
-    this.place.append(made("h2", data.title));
-    if (data.labels) this.place.append(said, this.then);
-    this.list = made("div", "", "bars");
-    if (data.labels || values.length <= LISTED) this.rows = this.labels.map((label) => this.bar(label));
-    this.place.append(this.list);
+    const head = made("h2", data.title);
+    this.place.append(head);
+    const { name } = data;
+    if (name)
+      head.append(
+        " ",
+        button(name, "Show me where", () => this.page.go(name)),
+      );
+    if (!data.labels) return this.place.append(this.list);
+    this.place.append(said, this.then, this.list);
+    this.labels = listOf(this.page.book, data.labels).map(toText);
+    this.rows = this.labels.map((label) => this.bar(label));
+    this.list.classList.toggle(
+      "wordy",
+      this.labels.some((label) => label.length > 3),
+    );
   }
 
   /** @param {string} label */
@@ -45,7 +58,7 @@ class Answer {
     const [row, track, share] = [made("div", "", "bar"), made("div", "", "track"), made("span", "", "share")];
     track.append(made("div", "", "fill"), made("div", "", "mark"));
     row.append(made("span", label, "label"), track, share);
-    this.list?.append(row);
+    this.list.append(row);
     return { row, share };
   }
 
@@ -76,18 +89,19 @@ class Answer {
     const { before } = this;
     const most = data.shares ? 1 : Math.max(1e-9, ...now.map(Math.abs), ...(before ?? []).map(Math.abs));
     const best = largest(now);
+    const top = now.map((_, k) => k).sort((a, b) => (now[b] ?? 0) - (now[a] ?? 0));
     this.rows.forEach(({ row, share }, k) => {
       setLength(row, "--share", Math.abs(now[k] ?? 0) / most);
       setLength(row, "--before", Math.abs(before?.[k] ?? now[k] ?? 0) / most);
-      row.classList.toggle("best", k === best && Boolean(data.labels));
+      row.classList.toggle("best", k === best);
+      row.classList.toggle("top", top.indexOf(k) < TOP);
       row.classList.toggle("moved", Math.abs((before?.[k] ?? now[k] ?? 0) - (now[k] ?? 0)) / most > 0.004);
       write(share, this.text(data, now[k] ?? 0));
     });
-    if (!data.labels || !this.then) return;
-    write(this.best, this.labels?.[best] ?? "");
+    write(this.best, this.labels[best] ?? "");
     write(this.sure, this.text(data, now[best] ?? 0));
     const then = before ? largest(before) : -1;
-    write(this.then, before ? `before: ${this.labels?.[then]}, ${this.text(data, before[then] ?? 0)}` : "");
+    write(this.then, before ? `before: ${this.labels[then]}, ${this.text(data, before[then] ?? 0)}` : "");
     this.then.classList.toggle("moved", then >= 0 && then !== best);
   }
 
@@ -96,29 +110,30 @@ class Answer {
     const { height, width } = spread(data.values.slice(1).map(Number));
     const list = [this.figure("now", now, height, width)];
     if (this.before) list.push(this.figure("before", this.before, height, width));
-    this.list?.replaceChildren(...list);
-    this.list?.classList.add("figures");
+    this.list.replaceChildren(...list);
+    this.list.classList.add("figures");
   }
 
   /** @param {string} caption @param {number[]} values @param {number} height @param {number} width */
   figure(caption, values, height, width) {
-    const most = Math.max(1e-9, ...values.map(Math.abs));
     const figure = made("figure");
-    const { colours } = this.page.view;
-    const at = (/** @type {number} */ y, /** @type {number} */ x) =>
-      colours.scaled(values[y * width + x] ?? 0, most, "F8696B", "7FB1F2");
-    figure.append(picture(height, width, at), made("figcaption", caption));
+    const value = (/** @type {number} */ y, /** @type {number} */ x) => values[y * width + x] ?? 0;
+    figure.append(tableOf(this.page.view.colours, { height, width }, value), made("figcaption", caption));
     return figure;
   }
 
   /** The answer in a sentence. */
   get sentence() {
     const { data, now, before } = this;
-    if (!data?.labels) return "";
+    if (!data) return "";
+    if (!data.labels) {
+      const count = before ? now.filter((value, k) => value !== before[k]).length : 0;
+      return before ? `${count} of ${now.length} numbers of ${data.name} changed.` : "";
+    }
     const best = largest(now);
     const old = before ? largest(before) : best;
-    const says = `${data.title} ${this.labels?.[best]}, ${this.text(data, now[best] ?? 0)}`;
-    return before ? `${says}; before: ${this.labels?.[old]}, ${this.text(data, before[old] ?? 0)}.` : `${says}.`;
+    const says = `${data.title} ${this.labels[best]}, ${this.text(data, now[best] ?? 0)}`;
+    return before ? `${says}; before: ${this.labels[old]}, ${this.text(data, before[old] ?? 0)}.` : `${says}.`;
   }
 
   /** @param {AnswerData} data @param {number} value */

@@ -62,6 +62,7 @@
  * @property {boolean} [hidden] its cells count, but it has no tab
  * @property {number} [zoom] per cent; 100
  * @property {[number, number]} [freeze] rows and columns that stay in sight
+ * @property {number} [board] rows at the top that say what the page says beside the sheet; none
  * @property {number} [width] of a column that `widths` does not name, in characters; 9.14
  * @property {number} [height] of a row that `heights` does not name, in points; 15
  * @property {[number, number, number][]} [widths] first column, last column, width
@@ -129,7 +130,8 @@
 
 /** @typedef {object} AnswerData what the network says, always in sight
  * @property {string} title
- * @property {[string, ...number[]]} values numbers; a picture where there are no labels and more than 16
+ * @property {string} [name] of the values, where they have no labels: they are shown as a picture then
+ * @property {[string, ...number[]]} values numbers
  * @property {[string, ...number[]]} [labels]
  * @property {boolean} [shares] whether the values are shares of 1
  */

@@ -86,6 +86,7 @@ def _sheet(page: Page, look: _Looks, forms: Forms) -> Json:
         "hidden": page.hidden,
         "zoom": page.zoom,
         "freeze": _above(page.freeze),
+        "board": page.board_rows,
         "width": page.default_width,
         "height": page.default_height,
         "widths": _runs(page.widths),

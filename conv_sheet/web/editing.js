@@ -105,7 +105,8 @@ class Editing {
   /** @param {number} row @param {number} column @param {boolean} extends_ */
   to(row, column, extends_) {
     const { page } = this;
-    const at = { sheet: page.sheet, row: clamp(row, page.sheet.rows), column: clamp(column, page.sheet.columns) };
+    const { sheet, view } = page;
+    const at = { sheet, row: clamp(row, sheet.rows, view.geometry.firstRow), column: clamp(column, sheet.columns) };
     page.pointed = null;
     page.say("");
     if (extends_) page.select(around(page.cursor, at), page.cursor);
@@ -206,7 +207,7 @@ class Editing {
   }
 }
 
-/** @param {number} place @param {number} last */
-function clamp(place, last) {
-  return Math.max(1, Math.min(last, place));
+/** @param {number} place @param {number} last @param {number} [first] */
+function clamp(place, last, first = 1) {
+  return Math.max(first, Math.min(last, place));
 }

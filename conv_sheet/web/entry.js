@@ -140,7 +140,7 @@ class Entry {
       style.height = `${Math.max(22, bottom - top)}px`;
     }
     field.style.width = `${Math.max(72, right - left)}px`;
-    list.style.width = `${Math.max(64, right - left)}px`;
+    list.style.width = `${Math.max(24, right - left)}px`;
     list.classList.toggle("away", page.cursor.sheet !== page.sheet);
   }
 

@@ -30,6 +30,15 @@ class Explanation {
     const parts = yours ? this.typed(value) : this.made(formula, value);
     this.place.replaceChildren(made("h2", placeText(page, page.explained)), ...parts);
     this.overlay.draw();
+    if (!yours) this.reveal();
+  }
+
+  /** Bring the account into sight in the panel, its head first. */
+  reveal() {
+    const panel = element("panel");
+    const [own, around] = [this.place.getBoundingClientRect(), panel.getBoundingClientRect()];
+    const below = own.bottom - around.bottom;
+    if (below > 0) panel.scrollTop += Math.min(below, own.top - around.top);
   }
 
   /** @param {Value} value */
@@ -78,9 +87,11 @@ class Explanation {
     let sum = 0;
     for (let y = 0; y < window.height; y++) for (let x = 0; x < window.width; x++) sum += a(y, x) * b(y, x) || 0;
     const row = made("div", "", "equation");
-    row.append(this.table(window, a, one), made("span", "×"), this.table(kernel, b, two), made("span", "="));
+    const { colours } = this.page.view;
+    const [left, right] = [tableOf(colours, window, a, one), tableOf(colours, kernel, b, two)];
+    row.append(left, made("span", "×"), right, made("span", "="));
     row.append(
-      this.table(window, (y, x) => a(y, x) * b(y, x)),
+      tableOf(colours, window, (y, x) => a(y, x) * b(y, x)),
       made("b", `Σ ${format(sum, "0.0##")}`),
     );
     return row;
@@ -90,7 +101,8 @@ class Explanation {
   pool({ area, name }) {
     const row = made("div", "", "equation");
     const value = (/** @type {number} */ y, /** @type {number} */ x) => Number(toNumber(item(area, y, x)));
-    row.append(this.table(area, value, this.colour(area, 0)), made("span", `the ${name} of these`));
+    const shown = tableOf(this.page.view.colours, area, value, this.colour(area, 0));
+    row.append(shown, made("span", `the ${name} of these`));
     return row;
   }
 
@@ -115,31 +127,31 @@ class Explanation {
       return line;
     });
   }
+}
 
-  /** Numbers as a table, coloured by their sign and size; many as a picture.
-   * @param {{height: number, width: number}} size @param {(y: number, x: number) => number} value
-   * @param {string} [frame] */
-  table({ height, width }, value, frame) {
-    let most = 1e-9;
-    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) most = Math.max(most, Math.abs(value(y, x)) || 0);
-    const fill = (/** @type {number} */ v) => this.page.view.colours.scaled(v, most, "F8696B", "7FB1F2");
-    const drawn =
-      height > MOST.cells || width > MOST.cells ? picture(height, width, (y, x) => fill(value(y, x))) : made("table");
-    if (drawn instanceof HTMLTableElement) {
-      drawn.style.width = `${28 * width}px`;
-      for (let y = 0; y < height; y++) {
-        const row = drawn.insertRow();
-        for (let x = 0; x < width; x++) {
-          const cell = row.insertCell();
-          cell.textContent = format(value(y, x), "0.0#");
-          cell.style.background = fill(value(y, x));
-        }
+/** Numbers as a table, coloured by their sign and size; many as a picture.
+ * @param {Colours} colours @param {{height: number, width: number}} size
+ * @param {(y: number, x: number) => number} value @param {string} [frame] */
+function tableOf(colours, { height, width }, value, frame) {
+  let most = 1e-9;
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) most = Math.max(most, Math.abs(value(y, x)) || 0);
+  const fill = (/** @type {number} */ v) => colours.scaled(v, most, "F8696B", "7FB1F2");
+  const drawn =
+    height > MOST.cells || width > MOST.cells ? picture(height, width, (y, x) => fill(value(y, x))) : made("table");
+  if (drawn instanceof HTMLTableElement) {
+    drawn.style.width = `${28 * width}px`;
+    for (let y = 0; y < height; y++) {
+      const row = drawn.insertRow();
+      for (let x = 0; x < width; x++) {
+        const cell = row.insertCell();
+        cell.textContent = format(value(y, x), "0.0#");
+        cell.style.background = fill(value(y, x));
       }
     }
-    if (frame) drawn.style.outlineColor = frame;
-    drawn.classList.toggle("framed", Boolean(frame));
-    return drawn;
   }
+  if (frame) drawn.style.outlineColor = frame;
+  drawn.classList.toggle("framed", Boolean(frame));
+  return drawn;
 }
 
 /** @param {number} height @param {number} width @param {(y: number, x: number) => string} fill */
@@ -158,14 +170,16 @@ function picture(height, width, fill) {
 }
 
 /** @param {Account} account @param {number} sum */
-function sumText({ activation, pool }, sum) {
-  const shown = format(sum, "0.0###");
+function sumText({ activation, limits, pool }, sum) {
+  const shown = `all together ${format(sum, "0.0###")}`;
   if (pool) return "";
-  if (!activation) return `all together ${shown}`;
-  if (!activation.startsWith("ReLU")) return `all together ${shown}, then ${activation}`;
-  return sum < 0
-    ? `all together ${shown}: below zero, so ${activation} makes it 0`
-    : `all together ${shown}: ${activation} lets it pass`;
+  if (!activation) return shown;
+  if (!limits) return `${shown}, then ${activation}`;
+  const [low, high] = limits;
+  if (sum < low) return `${shown}: below ${low || "zero"}, so ${activation} makes it ${low}`;
+  return sum > high
+    ? `${shown}: above ${high}, so ${activation} makes it ${high}`
+    : `${shown}: ${activation} lets it pass`;
 }
 
 /** @param {Value} value */

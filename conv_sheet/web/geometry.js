@@ -7,15 +7,18 @@ const USUAL_WIDTH = 64 / CHARACTER;
 const USUAL_HEIGHT = 15;
 
 class Geometry {
-  /** @param {Sheet} sheet */
-  constructor(sheet) {
+  /** @param {Sheet} sheet @param {boolean} [folded] without the rows that say what the page says beside the sheet */
+  constructor(sheet, folded = false) {
     const { data } = sheet;
     this.sheet = sheet;
+    this.firstRow = folded ? (data.board ?? 0) + 1 : 1;
     this.frozenRows = data.freeze?.[0] ?? 0;
     this.frozenColumns = data.freeze?.[1] ?? 0;
     /** Right edges of columns, from that of column 0 on. */
     this.x = edges(sheet.columns, data.width ?? USUAL_WIDTH, data.widths ?? [], CHARACTER);
-    this.y = edges(sheet.rows, data.height ?? USUAL_HEIGHT, data.heights ?? [], 4 / 3);
+    /** @type {[number, number, number][]} */
+    const heights = [...(data.heights ?? []), [1, this.firstRow - 1, 0]];
+    this.y = edges(sheet.rows, data.height ?? USUAL_HEIGHT, heights, 4 / 3);
     /** Merged cells by the key of their first one, and the keys of all others. @type {Map<number, Place>} */
     this.merged = new Map();
     /** @type {Map<number, number>} */
@@ -27,6 +30,14 @@ class Geometry {
       this.covered.delete(first);
       this.merged.set(first, place);
     }
+  }
+
+  /** The room of cells with all that is left of them, what is frozen, and the label above them. @param {Place} place */
+  sizeWith(place) {
+    const { x, y, frozenRows } = this;
+    const { row, bottom, right } = spread(place);
+    const above = (y[frozenRows] ?? 0) - (y[Math.max(frozenRows, row - 2)] ?? 0);
+    return { width: x[right + 1] ?? 0, height: above + (y[bottom] ?? 0) + 8 };
   }
 
   /** The whole merged cell that a cell is part of, or the cell. @param {number} row @param {number} column

@@ -48,8 +48,8 @@ def _answer(state: WorkbookState, pages: Sequence[Page], names: Names) -> Json:
     if name:
         block = _name(names, name)
     else:
-        name = next((known for known, own in names.items() if own == block), block.sheet)
-    return {"title": name.replace("_", " "), "values": [block.sheet, *place(block)]}
+        name = next((known for known, own in names.items() if own == block), block.foreign)
+    return {"title": "What comes out", "name": name, "values": [block.sheet, *place(block)]}
 
 
 def _try(item: Try, names: Names, forms: Forms) -> Json:

@@ -4,6 +4,9 @@
 
 /** @typedef {Spot & {input: Plain}} Edit something typed into a cell */
 
+/** On small screens: the zoom of a picture, the part of the usual one that texts need, and so many columns are seen. */
+const LEAST = { picture: 0.35, texts: 0.75, columns: 30 };
+
 /** An element of the page. @param {string} id @returns {HTMLElement} */
 function element(id) {
   const found = document.getElementById(id);
@@ -45,11 +48,12 @@ class Page extends EventTarget {
     this.history = new EditHistory(this.book, this.rules);
     this.frame = element("view");
     this.view = new View(this.frame, /** @type {HTMLCanvasElement} */ (element("cells")), this.book, this.rules);
-    /** Zooms of sheets that were seen. @type {Map<Sheet, number>} */
-    this.zooms = new Map();
-    /** Selections of sheets that were seen. @type {Map<Sheet, Area>} */
-    this.selections = new Map();
+    /** Sheets that were seen, as they were left. @type {Map<Sheet, {zoom: number, left: number, top: number, selected:
+     *   Area}>} */
+    this.left = new Map();
     this.sheet = /** @type {Sheet} */ (this.book.sheet(data.open ?? "") ?? this.book.sheets[0]);
+    /** @type {Sheet | null} */
+    this.shown = null;
     this.selected = new Area(this.sheet, 1, 1, 1, 1);
     /** The cell that keyboard and formula bar are about. @type {Spot} */
     this.cursor = { sheet: this.sheet, row: 1, column: 1 };
@@ -104,30 +108,48 @@ class Page extends EventTarget {
 
   /** @param {Sheet} sheet */
   show(sheet) {
-    if (sheet !== this.view.sheet || !this.zooms.has(sheet)) {
-      this.zooms.set(this.view.sheet, this.view.zoom);
-      this.selections.set(this.sheet, this.selected);
-      this.sheet = sheet;
+    const { view, frame, shown } = this;
+    if (sheet !== shown) {
+      const { scrollLeft: left, scrollTop: top } = frame;
+      if (shown) this.left.set(shown, { zoom: view.zoom, left, top, selected: this.selected });
+      const before = this.left.get(sheet);
+      this.sheet = this.shown = sheet;
       this.pointed = null;
-      this.view.show(sheet, this.zooms.get(sheet) ?? this.firstZoom(sheet));
-      this.zooms.set(sheet, this.view.zoom);
+      view.show(sheet, before?.zoom ?? this.firstZoom(sheet));
       this.fit();
-      this.frame.scrollTo(0, 0);
+      frame.scrollTo(before?.left ?? 0, before?.top ?? this.firstTop());
       this.tell("sheet");
-      this.select(this.selections.get(sheet) ?? this.view.geometry.whole(1, 1));
+      this.select(before?.selected ?? view.geometry.whole(view.geometry.firstRow, 1));
     }
     this.request();
   }
 
-  /** The zoom of the data; a little smaller where the whole sheet fits then, and on a small screen so small that a
-   * picture of 28 columns is seen whole. @param {Sheet} sheet */
+  /** So far down that the picture to draw into is in sight, as much of it as has room. */
+  firstTop() {
+    const { view, frame } = this;
+    const [picture] = this.rules.pictures(this.sheet)[0] ?? [];
+    if (!picture) return 0;
+    const { y, frozenRows } = view.geometry;
+    const { row, bottom } = spread(picture);
+    const below = ((y[bottom] ?? 0) + 20) * view.zoom - (frame.clientHeight - HEAD.height);
+    const above = ((y[row - 1] ?? 0) - (y[frozenRows] ?? 0) - 24) * view.zoom;
+    return Math.max(0, Math.min(below, above));
+  }
+
+  /** The zoom of the data; a little smaller where the whole sheet fits then, and on a small screen so small that the
+   * picture to draw into is seen whole, or as small as texts can be read. @param {Sheet} sheet */
   firstZoom(sheet) {
     const usual = (sheet.data.zoom ?? 100) / 100;
-    const { x } = this.view.geometryOf(sheet);
-    const room = this.frame.clientWidth - HEAD.width;
-    const fits = room / (x[sheet.filledColumns] ?? 1);
-    const picture = Math.max(0.4, room / (x[Math.min(30, sheet.filledColumns)] ?? 1));
-    return Math.min(usual, picture, fits > 0.8 * usual ? fits : usual);
+    const geometry = this.view.geometryOf(sheet);
+    const [across, down] = [this.frame.clientWidth - HEAD.width, this.frame.clientHeight - HEAD.height];
+    const widthOf = (/** @type {number} */ columns) => geometry.x[Math.min(columns, sheet.filledColumns)] ?? 1;
+    const fits = across / widthOf(sheet.filledColumns);
+    const [picture] = this.rules.pictures(sheet)[0] ?? [];
+    const size = picture && geometry.sizeWith(picture);
+    const small = size
+      ? Math.max(LEAST.picture, Math.min(across / size.width, down / size.height))
+      : Math.max(LEAST.texts * usual, across / widthOf(LEAST.columns));
+    return Math.min(usual, small, fits > 0.8 * usual ? fits : usual);
   }
 
   /** @param {number} zoom @param {{x: number, y: number}} [around] the point of the canvas that stays */

@@ -13,6 +13,7 @@ class Sight {
   constructor(frame, book) {
     this.frame = frame;
     this.book = book;
+    this.folded = false;
     /** @type {Map<Sheet, Geometry>} */
     this.geometries = new Map();
     this.sheet = /** @type {Sheet} */ (book.sheets[0]);
@@ -24,8 +25,15 @@ class Sight {
   /** @param {Sheet} sheet */
   geometryOf(sheet) {
     let geometry = this.geometries.get(sheet);
-    if (!geometry) this.geometries.set(sheet, (geometry = new Geometry(sheet)));
+    if (!geometry) this.geometries.set(sheet, (geometry = new Geometry(sheet, this.folded)));
     return geometry;
+  }
+
+  /** Leave out the rows that say what the page says beside the sheet, or show them. @param {boolean} folded */
+  fold(folded) {
+    this.folded = folded;
+    this.geometries.clear();
+    this.geometry = this.geometryOf(this.sheet);
   }
 
   /** @param {Sheet} sheet @param {number} zoom */
@@ -92,10 +100,10 @@ class Sight {
 
   /** The parts of the sheet in sight: the scrolling one first, frozen ones over it. @returns {Pane[]} */
   panes() {
-    const { x, y, frozenRows, frozenColumns } = this.geometry;
+    const { x, y, firstRow, frozenRows, frozenColumns } = this.geometry;
     const { clientWidth, clientHeight, scrollLeft, scrollTop } = this.frame;
-    const across = this.bands(x, frozenColumns, HEAD.width, clientWidth, scrollLeft);
-    return this.bands(y, frozenRows, HEAD.height, clientHeight, scrollTop).flatMap((rows) =>
+    const across = this.bands(x, 1, frozenColumns, HEAD.width, clientWidth, scrollLeft);
+    return this.bands(y, firstRow, frozenRows, HEAD.height, clientHeight, scrollTop).flatMap((rows) =>
       across.map((columns) => ({
         rows: rows.span,
         columns: columns.span,
@@ -105,15 +113,15 @@ class Sight {
   }
 
   /** The rows or columns that scroll, and those that are frozen, with the pixels that they fill.
-   * @param {Float64Array} ends @param {number} frozen @param {number} head @param {number} end
+   * @param {Float64Array} ends @param {number} top @param {number} frozen @param {number} head @param {number} end
    * @param {number} scroll */
-  bands(ends, frozen, head, end, scroll) {
+  bands(ends, top, frozen, head, end, scroll) {
     const edge = head + (ends[frozen] ?? 0) * this.zoom;
     const first = Math.max(frozen + 1, locate(ends, (scroll + edge - head) / this.zoom));
     const last = Math.min(ends.length - 1, locate(ends, (scroll + end - head) / this.zoom));
     /** @type {{span: [number, number], from: number, to: number}[]} */
     const list = [{ span: [first, last], from: edge, to: end }];
-    if (frozen) list.push({ span: [1, frozen], from: head, to: Math.min(edge, end) });
+    if (frozen) list.push({ span: [top, frozen], from: head, to: Math.min(edge, end) });
     return list;
   }
 }

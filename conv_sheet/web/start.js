@@ -27,8 +27,18 @@ function zooms(page) {
   element("whole").addEventListener("click", () => page.zoomToFit());
 }
 
-/** By day and by night, in every size. @param {Page} page */
+/** By day and by night, in every size: a small screen has no room for what the page says beside the sheet.
+ * @param {Page} page */
 function surroundings(page) {
+  const small = matchMedia("(max-width: 1100px), (max-height: 800px)");
+  const fold = () => {
+    page.view.fold(small.matches);
+    page.fit();
+    page.view.forget();
+    page.request();
+  };
+  small.addEventListener("change", fold);
+  fold();
   const night = matchMedia("(prefers-color-scheme: dark)");
   const print = matchMedia("print");
   const repaint = () => {
@@ -66,12 +76,7 @@ function welcome(page) {
   const [row = 1, column = 1] = picture ?? [];
   const first = page.data.tries?.[0]?.at;
   if (picture || !(first && page.go(first))) page.select(page.view.geometry.whole(row, column));
-  page.frame.scrollTo(0, 0);
-  const { y, frozenRows } = page.view.geometry;
-  const [top, edge] = [(y[row - 1] ?? 0) - (y[frozenRows] ?? 0), page.frame.clientHeight - HEAD.height];
-  const height = picture ? spread(picture).height : 0;
-  const below = ((y[row - 1 + height] ?? 0) + 20) * page.view.zoom - edge;
-  if (below > 0) page.frame.scrollTo(0, Math.min(below, Math.max(0, top - 24) * page.view.zoom));
+  page.frame.scrollTo(0, page.firstTop());
 }
 
 /** @param {Data} data */

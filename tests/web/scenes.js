@@ -67,6 +67,35 @@ async function opens({ browser: name, files, widths }) {
   );
 }
 
+/** At some sizes of the window: whether the picture to draw into is in sight as a whole, and the first row. */
+async function fits({ file, sizes }) {
+  return withBrowser("chrome", async (browser) => {
+    const seen = [];
+    for (const [width, height] of sizes) {
+      const { page, context } = await open(browser, pathToFileURL(file).href, { width, height });
+      await page.focus("#view");
+      await page.keyboard.down("Control");
+      await page.keyboard.press("Home");
+      await page.keyboard.up("Control");
+      seen.push(
+        await page.evaluate(() => {
+          const { page: shown } = window.convSheet;
+          const [row, column, rows, columns] = shown.rules.pictures(shown.sheet)[0][0];
+          const { top, left } = shown.view.box(row, column, row, column);
+          const { bottom, right } = shown.view.box(row + rows - 1, 1, row + rows - 1, column + columns - 1);
+          const { clientWidth, clientHeight } = shown.frame;
+          return {
+            whole: top >= 0 && left >= 0 && bottom <= clientHeight && right <= clientWidth,
+            first: shown.cursor.row,
+          };
+        }),
+      );
+      await context.close();
+    }
+    return seen;
+  });
+}
+
 /** A stroke through some cells, by mouse or by finger. */
 async function draws({ browser: name, file, through, finger, names }) {
   return withBrowser(name, async (browser) => {
@@ -265,7 +294,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, draws, presses, hovers, talks, sweeps };
+const SCENES = { opens, fits, draws, presses, hovers, talks, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

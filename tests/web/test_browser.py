@@ -10,6 +10,7 @@ import pytest
 
 from conv_sheet import actions
 from conv_sheet.network.graph import INPUT
+from conv_sheet.network.layout import COCKPIT_ROWS
 from conv_sheet.web import page, site
 from tests.lessons import state_of
 from tests.oracles import OracleError, browser
@@ -56,6 +57,14 @@ def test_pages_open_from_a_file_and_from_a_host_without_complaint_or_second_requ
         assert one["overflow"] == [0, 0, 0], one["file"]
         assert one["requests"] == [[], []]
     assert answer["asked"] == [f"/{Path(file).name}" for file in files]
+
+
+def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) -> None:
+    sizes = [(390, 844), (1024, 768), (1366, 768), (1500, 900)]
+    phone, *small, large = browser.play("fits", file=str(folder / "fastai.html"), sizes=sizes)
+    assert all(one["whole"] for one in (phone, *small, large))
+    assert [one["first"] for one in (phone, *small)] == [COCKPIT_ROWS + 1] * 3  # the page says it beside the sheet
+    assert large["first"] == 1
 
 
 @pytest.mark.parametrize("finger", [False, True])
