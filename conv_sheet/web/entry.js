@@ -27,7 +27,7 @@ class Entry {
     field.addEventListener("input", () => (bar.value = field.value));
     field.addEventListener("blur", () => this.open && this.commit(0, 0, false));
     list.addEventListener("change", () => this.chosen());
-    list.addEventListener("keydown", (event) => event.key === "Escape" && page.frame.focus());
+    list.addEventListener("keydown", (event) => ["Enter", "Escape"].includes(event.key) && page.frame.focus());
   }
 
   get open() {

@@ -96,6 +96,15 @@ async function fits({ file, sizes }) {
   });
 }
 
+/** A page as it is printed. */
+async function prints({ file, out }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page } = await open(browser, pathToFileURL(file).href);
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+    await page.pdf({ path: out, format: "A4", printBackground: true });
+  }).then(() => out);
+}
+
 /** A stroke through some cells, by mouse or by finger. */
 async function draws({ browser: name, file, through, finger, names }) {
   return withBrowser(name, async (browser) => {
@@ -294,7 +303,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, draws, presses, hovers, talks, sweeps };
+const SCENES = { opens, fits, prints, draws, presses, hovers, talks, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from conv_sheet import actions
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import COCKPIT_ROWS
 from conv_sheet.web import page, site
 from tests.lessons import state_of
-from tests.oracles import OracleError, browser
+from tests.oracles import OracleError, browser, run
 from tests.web import sweep
 
 PAGES = ["fastai", "kernels", "stride-padding", "backprop", "index"]
@@ -65,6 +66,16 @@ def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) ->
     assert all(one["whole"] for one in (phone, *small, large))
     assert [one["first"] for one in (phone, *small)] == [COCKPIT_ROWS + 1] * 3  # the page says it beside the sheet
     assert large["first"] == 1
+
+
+def test_the_picture_is_printed_as_ink_on_paper(folder: Path, tmp_path: Path) -> None:
+    printed = browser.play("prints", file=str(folder / "fastai.html"), out=str(tmp_path / "printed.pdf"))
+    run("pdftoppm", ["-png", "-r", "60", "-l", "1", "-singlefile", printed, tmp_path / "printed"])
+    paper = np.asarray(Image.open(tmp_path / "printed.png").convert("L")) / 255
+    assert np.median(paper) == 1
+    rows, columns = np.nonzero(paper[:380, :310] < 0.3)  # the sheet, up to the right of the picture
+    assert np.ptp(rows) > 100
+    assert len(rows) > 2_000, "the strokes of the digit"
 
 
 @pytest.mark.parametrize("finger", [False, True])
