@@ -1,5 +1,6 @@
 """Pages in a browser: what is drawn, pressed, pointed at and asked there, beside the engine and the formulas."""
 
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,19 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path,
     changed = [data["cells"] for data in seen["heard"] if data["convSheet"] == "change"]
     assert changed[0] == ["Network!AF15", "Network!AG15"]
     assert seen["complaints"] == []
+
+
+@pytest.mark.parametrize("name", ["stride-padding", "backprop"])
+def test_the_keyboard_alone_reaches_and_edits_every_input(folder: Path, name: str) -> None:
+    state, chance = state_of(name), random.Random(name)
+    edits = {
+        (title, rule["title"]): sweep.drawn_edit(title, rule, state, chance) for title, rule in sweep.rules(state, name)
+    }
+    assert len(edits) >= 15
+    answer = browser.play("types", file=str(folder / f"{name}.html"), edits=list(edits.values()))
+    for (address, typed), value in zip(edits.values(), answer["seen"], strict=True):
+        assert value == (pytest.approx(1 / 9) if typed == "=1/9" else typed), address
+    assert answer["complaints"] == []
 
 
 def test_formulas_equal_those_of_libreoffice_after_edits(tmp_path: Path) -> None:
