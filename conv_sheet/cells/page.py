@@ -133,8 +133,7 @@ class Page:
     hidden: bool = False
     repeat_rows: int = 0
     board_rows: int = 0  # at the top: what a page in a browser says beside the sheet
-    breaks: tuple[int, ...] = ()
-    """Rows behind which a new page of paper begins."""
+    breaks: tuple[int, ...] = ()  # rows behind which a new page of paper begins
     prints: Block | None = None  # everything
 
     # -- contents --------------------------------------------------------------------------------------------------

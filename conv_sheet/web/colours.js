@@ -75,9 +75,11 @@ class Colours {
     return ramp[Math.round(Math.max(0, Math.min(1, share)) * STEPS)] ?? "";
   }
 
-  /** @param {string} hex */
+  /** At night ink is light, and all other colours are a little darker. @param {string} hex */
   ramp(hex) {
-    const [paper, full] = [this.tone(SHEET.paper), this.dark ? dimmed(fromHex(hex)) : fromHex(hex)];
+    const own = fromHex(hex);
+    const night = brightness(css(own)) < MIDDLE ? this.tone(hex) : dimmed(own);
+    const [paper, full] = [this.tone(SHEET.paper), this.dark ? night : own];
     return Array.from({ length: STEPS + 1 }, (_, step) => {
       const mixed = paper.map((part, k) => Math.round(part + (((full[k] ?? 0) - part) * step) / STEPS));
       return css(/** @type {Rgb} */ (mixed));

@@ -11,6 +11,8 @@ class Entry {
     this.list = /** @type {HTMLSelectElement} */ (element("choice"));
     /** Whether arrows leave the field, as they do when typing began without opening it. */
     this.quick = false;
+    /** Whether the list was opened for one choice: the sheet has the keys again then. */
+    this.picks = false;
     this.listen();
     page.on("select", () => this.follow());
     page.on("change", () => this.read());
@@ -159,6 +161,7 @@ class Entry {
   }
 
   openList() {
+    this.picks = true;
     this.list.focus();
     try {
       this.list.showPicker();
@@ -174,6 +177,8 @@ class Entry {
     if (target && choice !== null && choice !== undefined && !(choice instanceof Fault)) {
       page.say(page.enter([{ ...page.cursor, input: choice }]), true);
     }
+    if (this.picks) page.frame.focus({ preventScroll: true });
+    this.picks = false;
   }
 }
 

@@ -72,7 +72,8 @@ def source(name: str) -> str:
 
 def style(name: str) -> str:
     """A style sheet without what is there for its readers only."""
-    return "\n".join(line.strip() for line in source(name).splitlines() if line.strip())
+    lines = map(str.strip, source(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("/*"))
 
 
 @functools.cache

@@ -6,6 +6,12 @@ const { Colours } = load("Colours");
 
 const INK = "1F2A44";
 
+/** How well one colour is seen on another: WCAG 2.2. @param {string} one @param {string} other */
+function contrast(one, other) {
+  const [low = 0, high = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
 /** How bright a colour is, from 0 to 1: WCAG 2.2, relative luminance. @param {string} colour */
 function luminance(colour) {
   const parts = colour.startsWith("#")
@@ -24,9 +30,20 @@ test("figures can be read on every step of ink, by day and at night", () => {
     colours.use(dark);
     for (let step = 1; step <= 40; step++) {
       const fill = colours.mixed(INK, step / 40);
-      const [low = 0, high = 0] = [luminance(colours.over("rgb(0,0,0)", fill)), luminance(fill)].sort((a, b) => a - b);
-      const contrast = (high + 0.05) / (low + 0.05);
-      assert.ok(contrast > 3.9, `${fill} at ${step}: ${contrast}`);
+      const seen = contrast(colours.over("rgb(0,0,0)", fill), fill);
+      assert.ok(seen > 3.9, `${fill} at ${step}: ${seen}`);
+    }
+  }
+});
+
+test("what is drawn is seen on its paper, by day and at night", () => {
+  for (const dark of [false, true]) {
+    const colours = new Colours();
+    colours.use(dark);
+    const seen = contrast(colours.mixed(INK, 1), colours.mixed(INK, 0));
+    assert.ok(seen > 7, `${dark ? "night" : "day"}: ${seen}`);
+    for (const other of ["F8696B", "7FB1F2", "D9730D"]) {
+      assert.ok(contrast(colours.mixed(other, 1), colours.mixed(other, 0)) > 2, other);
     }
   }
 });

@@ -96,6 +96,15 @@ async function fits({ file, sizes }) {
   });
 }
 
+/** A page as it is printed. */
+async function prints({ file, out }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page } = await open(browser, pathToFileURL(file).href);
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+    await page.pdf({ path: out, format: "A4", printBackground: true });
+  }).then(() => out);
+}
+
 /** A stroke through some cells, by mouse or by finger. */
 async function draws({ browser: name, file, through, finger, names }) {
   return withBrowser(name, async (browser) => {
@@ -238,6 +247,29 @@ async function talks({ browser: name, file }) {
   );
 }
 
+/** Edits by the keyboard alone: from the top of the page to the name box, to the cell, a value or a choice, Enter. */
+async function types({ file, edits }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page, complaints } = await open(browser, pathToFileURL(file).href);
+    const seen = [];
+    for (const [address, value] of edits) {
+      await page.evaluate(() => document.activeElement.blur());
+      for (let k = 0; k < 60 && (await page.evaluate(() => document.activeElement.id !== "name")); k++)
+        await page.keyboard.press("Tab");
+      await page.keyboard.type(address);
+      await page.keyboard.press("Enter");
+      const isChoice = await page.evaluate(() => !document.getElementById("choice").hidden);
+      if (isChoice) await page.keyboard.press("Enter");
+      await page.keyboard.type(String(value));
+      await page.keyboard.press("Enter");
+      if (isChoice) await page.keyboard.press("Escape"); // a list from which the same is chosen keeps the keys
+      await page.waitForFunction(() => document.activeElement.id === "view", { timeout: 5000 });
+      seen.push(await page.evaluate((text) => window.convSheet.get(text), address));
+    }
+    return { seen, complaints };
+  });
+}
+
 /** Edits of several pages through `convSheet.set`, every sixth by typing; then the value of every formula. */
 async function sweeps({ jobs, out }) {
   const answers = await withBrowser("chrome", async (browser) => {
@@ -294,7 +326,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, draws, presses, hovers, talks, sweeps };
+const SCENES = { opens, fits, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -6,7 +6,7 @@ From the repository, three seeds and all lessons: make web-sweep
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -62,16 +62,19 @@ def sweep(names: Sequence[str], seed: int, folder: Path, edits: int = EDITS) -> 
 def drawn_edits(state: WorkbookState, name: str, seed: int, count: int) -> list[Edit]:
     """Edits that the rules of the sheets allow, as many for a setting as for a whole picture."""
     chance = random.Random(f"{name} {seed}")
-    rules = [
-        (sheet["title"], rule)
-        for sheet in data(state, name)["sheets"]
-        if not sheet.get("hidden")
-        for rule in sheet.get("validations", ())
-    ]
-    return [_edit(*chance.choice(rules), state, chance) for _ in range(count)]
+    known = list(rules(state, name))
+    return [drawn_edit(*chance.choice(known), state, chance) for _ in range(count)]
 
 
-def _edit(title: str, rule: dict[str, Any], state: WorkbookState, chance: random.Random) -> Edit:
+def rules(state: WorkbookState, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What may be typed on the sheets that are seen, each with the title of its sheet."""
+    for sheet in data(state, name)["sheets"]:
+        if not sheet.get("hidden"):
+            yield from ((sheet["title"], rule) for rule in sheet.get("validations", ()))
+
+
+def drawn_edit(title: str, rule: dict[str, Any], state: WorkbookState, chance: random.Random) -> Edit:
+    """An edit that a rule allows."""
     row, column, height, width, *steps = chance.choice(rule["blocks"])
     down, right = steps or (1, 1)
     at = row + chance.randrange(height) * down, column + chance.randrange(width) * right

@@ -1,5 +1,6 @@
 """Pages in a browser: what is drawn, pressed, pointed at and asked there, beside the engine and the formulas."""
 
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from conv_sheet import actions
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import COCKPIT_ROWS
 from conv_sheet.web import page, site
 from tests.lessons import state_of
-from tests.oracles import OracleError, browser
+from tests.oracles import OracleError, browser, run
 from tests.web import sweep
 
 PAGES = ["fastai", "kernels", "stride-padding", "backprop", "index"]
@@ -65,6 +67,16 @@ def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) ->
     assert all(one["whole"] for one in (phone, *small, large))
     assert [one["first"] for one in (phone, *small)] == [COCKPIT_ROWS + 1] * 3  # the page says it beside the sheet
     assert large["first"] == 1
+
+
+def test_the_picture_is_printed_as_ink_on_paper(folder: Path, tmp_path: Path) -> None:
+    printed = browser.play("prints", file=str(folder / "fastai.html"), out=str(tmp_path / "printed.pdf"))
+    run("pdftoppm", ["-png", "-r", "60", "-l", "1", "-singlefile", printed, tmp_path / "printed"])
+    paper = np.asarray(Image.open(tmp_path / "printed.png").convert("L")) / 255
+    assert np.median(paper) == 1
+    rows = np.nonzero(paper[:380, :310] < 0.3)[0]  # of the sheet, up to the right of the picture
+    assert np.ptp(rows) > 100
+    assert len(rows) > 2_000, "the strokes of the digit"
 
 
 @pytest.mark.parametrize("finger", [False, True])
@@ -135,6 +147,19 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path,
     changed = [data["cells"] for data in seen["heard"] if data["convSheet"] == "change"]
     assert changed[0] == ["Network!AF15", "Network!AG15"]
     assert seen["complaints"] == []
+
+
+@pytest.mark.parametrize("name", ["stride-padding", "backprop"])
+def test_the_keyboard_alone_reaches_and_edits_every_input(folder: Path, name: str) -> None:
+    state, chance = state_of(name), random.Random(name)
+    edits = {
+        (title, rule["title"]): sweep.drawn_edit(title, rule, state, chance) for title, rule in sweep.rules(state, name)
+    }
+    assert len(edits) >= 15
+    answer = browser.play("types", file=str(folder / f"{name}.html"), edits=list(edits.values()))
+    for (address, typed), value in zip(edits.values(), answer["seen"], strict=True):
+        assert value == (pytest.approx(1 / 9) if typed == "=1/9" else typed), address
+    assert answer["complaints"] == []
 
 
 def test_formulas_equal_those_of_libreoffice_after_edits(tmp_path: Path) -> None:
