@@ -76,7 +76,9 @@ class Verdict(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A fill, lines around each cell, or a colour of the text where a formula, as for the first cell, is true.
+    """A fill, lines around each cell, a colour of the text or oblique strokes where a formula is true.
+
+    The formula is that for the first cell. LibreOffice, which has no patterns, shows strokes beside the number.
 
     The blocks may stand on another sheet. LibreOffice shows lines and a colour scale together only where both are for
     the same blocks.
@@ -87,6 +89,7 @@ class Mark(NamedTuple):
     fill: str | None = None
     line: str | None = None
     color: str | None = None
+    hatch: str | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:

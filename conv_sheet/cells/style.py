@@ -86,6 +86,8 @@ class Style:
 
 _TENTHS = "[>=0.05]0.0;[<=-0.05]-0.0;"
 """One decimal, and nothing where it would say 0.0."""
+HATCHED = '"/"General"/"'
+"""A number between strokes."""
 _HUNDREDTHS = "[>=0.005]0.00;[<=-0.005]-0.00;"
 
 ACTIVATION = Style(color=BLACK, format=_TENTHS, horizontal="center", shrink=True)

@@ -7,6 +7,8 @@ from openpyxl import Workbook
 from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.styles.colors import Color
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.styles.numbers import NumberFormat
 from openpyxl.worksheet.cell_range import MultiCellRange
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.pagebreak import Break
@@ -25,6 +27,8 @@ from conv_sheet.xlsx.parts import EPOCH, Formatted, box, save
 
 _WIDEST = 255.0
 """Characters of the widest column that there can be."""
+_HATCHED_ID = 200
+"""Number of a format in rules for looks; numbers below 164 are Excel's own."""
 _MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
 """Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
 
@@ -70,9 +74,7 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         sheet.column_dimensions[column_letters(column)].width = min(width, _WIDEST)
     sheet.merged_cells = MultiCellRange(" ".join(block.relative for block in page.merges))
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
-        fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
-        font = Font(color=f"FF{mark.color}") if mark.color else None
-        rule = FormulaRule([mark.formula], font=font, fill=fill, border=box(mark.line) if mark.line else None)
+        rule = Rule(type="expression", formula=[mark.formula], dxf=_look(mark))
         sheet.conditional_formatting.add(Formatted(mark.blocks), rule)
     for blocks, scale in page.scales:
         if scale.dark is not None:
@@ -93,6 +95,18 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
     for validation in page.validations:
         sheet.add_data_validation(_validation(validation))
     _printing(sheet, page)
+
+
+def _look(mark: Mark) -> DifferentialStyle:
+    fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
+    if mark.hatch:
+        fill = PatternFill("lightUp", fgColor=f"FF{mark.hatch}", bgColor=f"FF{mark.fill or style.WHITE}")
+    return DifferentialStyle(
+        font=Font(color=f"FF{mark.color}") if mark.color else None,
+        numFmt=NumberFormat(_HATCHED_ID, style.HATCHED) if mark.hatch else None,
+        fill=fill,
+        border=box(mark.line) if mark.line else None,
+    )
 
 
 def _color_scale(scale: Scale) -> Rule:
