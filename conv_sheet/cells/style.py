@@ -93,6 +93,7 @@ _HUNDREDTHS = "[>=0.005]0.00;[<=-0.005]-0.00;"
 ACTIVATION = Style(color=BLACK, format=_TENTHS, horizontal="center", shrink=True)
 SCORE = replace(ACTIVATION, format="0.00")
 PROBABILITY = replace(ACTIVATION, format="0%", bold=True)
+DIFFERENCE = replace(ACTIVATION, format="[>=0.05]+0.0;[<=-0.05]-0.0;")
 MASK = replace(ACTIVATION, format="0")
 CHANGE = replace(ACTIVATION, format="+0%;-0%;0%")
 PIXEL = replace(ACTIVATION, line=EDIT_LINE)
