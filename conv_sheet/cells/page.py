@@ -38,8 +38,7 @@ class Cell(NamedTuple):
 class Fill:
     """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
 
-    Where the formulas are `shared`, each is that of the first cell with relative addresses moved; else some cells may
-    have none.
+    Where formulas are `shared`, each is that of the first cell, with addresses moved; else some cells may have none.
     """
 
     block: Block
@@ -77,10 +76,10 @@ class Verdict(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A fill, lines around each cell, or a colour of the text where a formula, as for the first cell, is true.
+    """A fill, lines around each cell, a colour of the text, or strokes where a formula, as for the first cell, is true.
 
     The blocks may stand on another sheet. LibreOffice shows lines and a colour scale together only where both are for
-    the same blocks.
+    the same blocks, and strokes beside the number.
     """
 
     block: Block | tuple[Block, ...]
@@ -88,6 +87,7 @@ class Mark(NamedTuple):
     fill: str | None = None
     line: str | None = None
     color: str | None = None
+    hatch: str | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:

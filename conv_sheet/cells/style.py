@@ -86,11 +86,14 @@ class Style:
 
 _TENTHS = "[>=0.05]0.0;[<=-0.05]-0.0;"
 """One decimal, and nothing where it would say 0.0."""
+HATCHED = '"/"General"/"'
+"""A number between strokes."""
 _HUNDREDTHS = "[>=0.005]0.00;[<=-0.005]-0.00;"
 
 ACTIVATION = Style(color=BLACK, format=_TENTHS, horizontal="center", shrink=True)
 SCORE = replace(ACTIVATION, format="0.00")
 PROBABILITY = replace(ACTIVATION, format="0%", bold=True)
+DIFFERENCE = replace(ACTIVATION, format="[>=0.05]+0.0;[<=-0.05]-0.0;")
 MASK = replace(ACTIVATION, format="0")
 CHANGE = replace(ACTIVATION, format="+0%;-0%;0%")
 PIXEL = replace(ACTIVATION, line=EDIT_LINE)

@@ -128,7 +128,7 @@ class View extends Sight {
   /** @param {Drawn[]} cells @param {number} row @param {number} column */
   add(cells, row, column) {
     const value = this.sheet.value(row, column);
-    const look = { fill: "", color: "", line: "" };
+    const look = { fill: "", color: "", line: "", hatch: "" };
     this.looks.read(this.sheet, row, column, value, look);
     cells.push({ row, column, value, look, texts: typeof value === "string" });
   }
@@ -151,8 +151,24 @@ class View extends Sight {
       pen.fillStyle = fill;
       pen.fillRect(left, top, right - left, bottom - top);
     }
+    if (look.hatch) this.drawStrokes({ top, left, bottom, right }, look.hatch);
     if (look.line || (style.line && this.zoom > 0.3))
       this.drawLines({ top, left, bottom, right }, row, column, look.line);
+  }
+
+  /** Oblique strokes over a cell, which meet those of its neighbours. @param {Box} box @param {string} colour */
+  drawStrokes({ top, left, bottom, right }, colour) {
+    const { pen } = this;
+    const [width, height] = [right - left, bottom - top];
+    pen.strokeStyle = colour;
+    pen.beginPath();
+    for (const part of [0.25, 0.5, 0.75, 1]) {
+      pen.moveTo(left, top + part * height);
+      pen.lineTo(left + part * width, top);
+      pen.moveTo(right - part * width, bottom);
+      pen.lineTo(right, bottom - part * height);
+    }
+    pen.stroke();
   }
 
   /** A line around a cell, inside it; neighbours with one share theirs. @param {Box} box
@@ -215,11 +231,12 @@ class View extends Sight {
   repaint() {
     /** @type {Drawn[]} */
     const changed = [];
-    const look = { fill: "", color: "", line: "" };
+    const look = { fill: "", color: "", line: "", hatch: "" };
     for (const cell of this.drawn) {
       const value = this.sheet.value(cell.row, cell.column);
       this.looks.read(this.sheet, cell.row, cell.column, value, look);
-      const same = look.fill === cell.look.fill && look.color === cell.look.color && look.line === cell.look.line;
+      const { fill, color, line, hatch } = cell.look;
+      const same = look.fill === fill && look.color === color && look.line === line && look.hatch === hatch;
       if (value === cell.value && same) continue;
       if (cell.texts || typeof value !== "number") return false;
       changed.push({ ...cell, value, look: { ...look } });

@@ -88,12 +88,13 @@
  * missing
  */
 
-/** @typedef {object} MarkData a fill, a line around each cell, or a colour of texts where a formula is true
+/** @typedef {object} MarkData a fill, a line around each cell, a colour of texts, or strokes where a formula is true
  * @property {Place[]} blocks
  * @property {string} formula as for the first cell of the first block
  * @property {string} [fill]
  * @property {string} [line]
  * @property {string} [color]
+ * @property {string} [hatch]
  */
 
 /** @typedef {object} RuleData what may be typed into blocks

@@ -152,7 +152,7 @@ def _mark(mark: Mark, require: Any) -> Json:
     first = mark.blocks[0]
     formula = require(mark.formula, f"{first.cell()} (a conditional format)")
     made = {"blocks": [place(block) for block in mark.blocks], "formula": formula}
-    looks = {"fill": mark.fill, "line": mark.line, "color": mark.color}
+    looks = {"fill": mark.fill, "line": mark.line, "color": mark.color, "hatch": mark.hatch}
     return made | {key: value for key, value in looks.items() if value is not None}
 
 

@@ -25,7 +25,7 @@ def about(state: WorkbookState, pages: Sequence[Page], names: Names, forms: Form
     return {
         "open": _name(names, tries[0].at).sheet,
         "answer": _answer(state, pages, names),
-        "tries": [_try(item, names, forms) for item in tries],
+        "tries": [_try(item, pages, names, forms) for item in tries],
         "actions": list(_actions(state)),
     }
 
@@ -52,12 +52,20 @@ def _answer(state: WorkbookState, pages: Sequence[Page], names: Names) -> Json:
     return {"title": "What comes out", "name": name, "values": [block.sheet, *place(block)]}
 
 
-def _try(item: Try, names: Names, forms: Forms) -> Json:
+def _try(item: Try, pages: Sequence[Page], names: Names, forms: Forms) -> Json:
     _name(names, item.at)
     if item.check:
         forms.require(item.check, f"[[try]] at {item.at}: check")
     made = item.spec() | {"text": in_browser(item.words), "do": [[at, value] for at, value in item.do.items()]}
+    if item.see and names[item.see].shape != (1, 1):
+        made["see"] = next(_read(pages, item.see))
     return {key: value for key, value in made.items() if value and key not in ("browser", "then")}
+
+
+def _read(pages: Sequence[Page], name: str) -> Iterator[str]:
+    """The cells that say in one line what stands in those of a name."""
+    for page in pages:
+        yield from (Block(page.title, *at, 1, 1).other() for at, target in page.reads.items() if target == name)
 
 
 def _actions(state: WorkbookState) -> Iterator[Json]:

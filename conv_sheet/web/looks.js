@@ -1,7 +1,7 @@
 "use strict";
 // What cells look like beyond their style: colour scales, marks, verdicts and palettes. All of them follow the numbers.
 
-/** @typedef {{fill: string, color: string, line: string}} Look colours for the canvas; empty where the style counts */
+/** @typedef {{fill: string, color: string, line: string, hatch: string}} Look colours for the canvas; empty where the style counts */
 /** @typedef {(value: Value, row: number, column: number) => Partial<Look> | null} Painter */
 
 class Looks {
@@ -17,8 +17,8 @@ class Looks {
   /** @param {Sheet} sheet */
   add(sheet) {
     const { marks = [], verdicts = [], palettes = [], scales = [] } = sheet.data;
-    for (const { blocks, formula, fill, line, color } of marks) {
-      this.paint(sheet, blocks, this.conditional(sheet, blocks[0] ?? [], formula, { fill, line, color }, null));
+    for (const { blocks, formula, fill, line, color, hatch } of marks) {
+      this.paint(sheet, blocks, this.conditional(sheet, blocks[0] ?? [], formula, { fill, line, color, hatch }, null));
     }
     const good = { fill: SHEET.good, color: SHEET.goodText };
     const bad = { fill: SHEET.bad, color: SHEET.badText };
@@ -114,13 +114,14 @@ class Looks {
   /** @param {Sheet} sheet @param {number} row @param {number} column @param {Value} value
    * @param {Look} look to be filled */
   read(sheet, row, column, value, look) {
-    look.fill = look.color = look.line = "";
+    look.fill = look.color = look.line = look.hatch = "";
     for (const painter of this.painters.get(sheet)?.get(sheet.key(row, column)) ?? []) {
       const found = painter(value, row, column);
       if (!found) continue;
       look.fill ||= found.fill ?? "";
       look.color ||= found.color ?? "";
       look.line ||= found.line ?? "";
+      look.hatch ||= found.hatch ?? "";
     }
   }
 }

@@ -8,6 +8,8 @@ from openpyxl import Workbook
 from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.styles.colors import Color
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.styles.numbers import NumberFormat
 from openpyxl.worksheet.cell_range import MultiCellRange
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.dimensions import ColumnDimension
@@ -27,6 +29,8 @@ from conv_sheet.xlsx.parts import EPOCH, Formatted, box, save
 
 _WIDEST = 255.0
 """Characters of the widest column that there can be."""
+_HATCHED_ID = 200
+"""Number of a format in rules for looks; numbers below 164 are Excel's own."""
 _MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
 """Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
 
@@ -73,9 +77,7 @@ def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
         sheet.column_dimensions[letters] = ColumnDimension(sheet, letters, min(width, _WIDEST), min=first, max=last)
     sheet.merged_cells = MultiCellRange(" ".join(block.relative for block in page.merges))
     for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
-        fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
-        font = Font(color=f"FF{mark.color}") if mark.color else None
-        rule = FormulaRule([mark.formula], font=font, fill=fill, border=box(mark.line) if mark.line else None)
+        rule = Rule(type="expression", formula=[mark.formula], dxf=_look(mark))
         sheet.conditional_formatting.add(Formatted(mark.blocks), rule)
     for blocks, scale in page.scales:
         if scale.dark is not None:
@@ -108,6 +110,18 @@ def _columns(widths: Mapping[int, float]) -> Iterator[tuple[int, int, float]]:
     for (_, width), run in alike:
         columns = [column for _, column in run]
         yield columns[0], columns[-1], width
+
+
+def _look(mark: Mark) -> DifferentialStyle:
+    fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
+    if mark.hatch:
+        fill = PatternFill("lightUp", fgColor=f"FF{mark.hatch}", bgColor=f"FF{mark.fill or style.WHITE}")
+    return DifferentialStyle(
+        font=Font(color=f"FF{mark.color}") if mark.color else None,
+        numFmt=NumberFormat(_HATCHED_ID, style.HATCHED) if mark.hatch else None,
+        fill=fill,
+        border=box(mark.line) if mark.line else None,
+    )
 
 
 def _color_scale(scale: Scale) -> Rule:

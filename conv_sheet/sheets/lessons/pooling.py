@@ -1,6 +1,7 @@
-"""The sheet `Pooling`: the picture moved by a few pixels, pooled in three ways, beside what it was before it moved."""
+"""The sheet `Pooling`: the picture moved by a few pixels, pooled in three ways, and what that changes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
+from conv_sheet.sheets.lessons import nearest
+from conv_sheet.sheets.lessons.nearest import Map, Shown
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -48,8 +51,9 @@ _TOP, _LEFT, _GAP, _LABEL = 10, 3, 3, 6
 _RIGHT_AT, _DOWN_AT = (Block(POOLING, row, _LEFT + _LABEL, 1, 1) for row in (5, 6))
 _LINES = (
     "A pool keeps one number of each 2×2 window, and forgets where in the window it came from.",
-    "Move the picture by a pixel: what the upper maps have in common with the lower ones did not notice.",
+    "Move the picture by a pixel. Below each map is what has changed in it; white has not noticed.",
 )
+_CHANGE_SCALE = style.diverging("1")
 
 
 class _Areas(NamedTuple):
@@ -68,14 +72,24 @@ class _Areas(NamedTuple):
         column = self.moved.last_column + 1 + _GAP + pool * (width + _GAP)
         return Block(POOLING, self.moved.row, column, height, width)
 
-    def before(self, pool: int) -> Block:
-        """The pooled map of the picture as it is."""
+    def difference(self, pool: int) -> Block:
+        """What has changed in it."""
         after = self.after(pool)
         return Block(POOLING, after.last_row + 3, after.column, *self.size)
 
+    def before(self, pool: int) -> Block:
+        """The pooled map of the picture as it is."""
+        return Block(POOLING, self.last_row + 9, self.after(pool).column, *self.size)
+
+    def sample(self, pool: int, number: int) -> Block:
+        """That of a sample picture."""
+        before = self.before(pool)
+        return before.part((number + 1) * (before.height + 2), 0, *self.size)
+
     @property
     def last_row(self) -> int:
-        return max(self.before(0).last_row, self.moved.last_row)
+        """The last one above the numbers that say what has changed."""
+        return max(self.difference(0).last_row, self.moved.last_row)
 
     @property
     def last_column(self) -> int:
@@ -100,7 +114,7 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 
 
 def page(state: WorkbookState) -> Page:
-    """The sheet: the shift, the moved picture, three pools of it and of the picture as it is, and what changed."""
+    """The sheet: the shift, the moved picture, three pools of it, and what changed since the picture as it is."""
     areas, image, source = _areas(state.layout), state.image[0], state.layout.input.blocks[0]
     sheet = widgets.frame(POOLING, areas.last_column, style.WIDE_ZOOM)
     cockpit.head(sheet, state, "Pooling: what is kept when a picture moves", _LINES)
@@ -110,18 +124,40 @@ def page(state: WorkbookState) -> Page:
         shift.append(sheet.cell(item.at, state.number(item)))
     moved = _moved(sheet, areas.moved, sheet.range(source, image), shift)
     _changed(sheet, "picture", areas.last_row, (areas.moved, moved), (source, image))
-    differing = []
+    differing, readers = [], {nearest.PIXELS: Map((areas.moved, moved), (source, image), lambda _, *one: one)}
     for number, (name, pool) in enumerate(POOLS.items()):
         after, before = areas.after(number), areas.before(number)
         now, then = _pooled(sheet, after, pool, areas.moved, moved), _pooled(sheet, before, pool, source, image)
         widgets.caption(sheet, after, f"{name} of each window: {pool.torch}", style.CLASS)
         widgets.caption(sheet, before, f"{name}, had nothing moved", style.CLASS)
+        _difference(sheet, areas.difference(number), name, (after, now), (before, then))
         differing.append(_changed(sheet, name, areas.last_row, (after, now), (before, then)))
         sheet.names[f"pooling_{name}"] = after
-    sheet.span(_RIGHT_AT.row, _RIGHT_AT.column + 3, areas.last_column, _words(shift, differing), style.LINE)
+        readers[name] = Map((after, now), (before, then), partial(_sampled, sheet, areas, number, pool))
+    beside = _RIGHT_AT.column + 3
+    sheet.span(_RIGHT_AT.row, beside, areas.last_column, _words(shift, differing), style.LINE)
     note = "changed by: the sum of all differences, without their signs, ÷ the sum of all values before"
-    sheet.span(areas.last_row + 4, _LEFT, areas.last_column, note, style.NOTE)
+    sheet.span(areas.last_row + 5, _LEFT, areas.last_column, note, style.NOTE)
+    if nearest.suits(state.layout, state.lesson):
+        corner = Block(POOLING, areas.before(0).row, _LEFT, 1, 1)
+        said = nearest.add(sheet, state, corner, readers, areas.last_row + 4)
+        sheet.span(_DOWN_AT.row, beside, areas.last_column, said, style.LINE)
+    sheet.prints = Block(POOLING, 1, 1, areas.last_row + 5, areas.last_column)
     return sheet
+
+
+def _sampled(sheet: Page, areas: _Areas, number: int, pool: Pool, sample: int, source: Block, picture: Array) -> Shown:
+    """What a pool makes of a sample picture."""
+    block = areas.sample(number, sample)
+    return block, _pooled(sheet, block, pool, source, picture)
+
+
+def _difference(sheet: Page, block: Block, name: str, after: Shown, before: Shown) -> None:
+    """What has changed in a pooled map, in its place: one scale for all maps and shifts."""
+    widgets.caption(sheet, block, f"{name}: + darker than before, − lighter", style.CLASS)
+    sheet.fill(block, sheet.each(*after) - sheet.each(*before), style.DIFFERENCE)
+    sheet.scales.append(((block,), _CHANGE_SCALE))
+    sheet.names[f"difference_{name}"] = block
 
 
 def _words(shift: list[Expr], differing: list[Expr]) -> Expr:
@@ -171,7 +207,7 @@ def _pooled(sheet: Page, block: Block, pool: Pool, source: Block, picture: Array
     return sheet.fill_each(block, window, style.ACTIVATION)
 
 
-def _changed(sheet: Page, name: str, row: int, after: tuple[Block, Array], before: tuple[Block, Array]) -> Expr:
+def _changed(sheet: Page, name: str, row: int, after: Shown, before: Shown) -> Expr:
     """How much of what there was has changed, and in how many cells; returns the cell with their number."""
     new, old = sheet.range(*after), sheet.range(*before)
     distance = (new - old) * ((new > old) - (new < old))  # not ABS, which Gnumeric takes of single cells only

@@ -1,7 +1,5 @@
 """The sheet `Stride`: kernel size, stride, padding and dilation as cells, and the output that follows from them."""
 
-import functools
-import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, all_of, any_of, count, integer, largest, sumproduct, text, where
+from conv_sheet.cells.expr import Expr, all_of, any_of, count, largest, smallest, sumproduct, text, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Content, Mark, Page
-from conv_sheet.cells.style import Style
+from conv_sheet.cells.style import Scale, Style
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import cockpit
@@ -65,6 +63,7 @@ DILATION = Input.whole("dilation", _behind(3), 1, 1, WIDEST_DILATION)
 ROW = Input.whole("stride_row", _behind(16), 2, 1, _GRID)
 COLUMN = Input.whole("stride_column", _behind(17), 6, 1, _GRID)
 _OPTIONS = {KERNEL_SIZE: "kernel_size, k", STEP: "stride, s", PADDING: "padding, p", DILATION: "dilation, d"}
+_SEEN_SCALE = Scale(style.AMBER)
 _SPAN_AT, _SIZE_AT, _UNSEEN_AT = _behind(4), _behind(9), _behind(10)
 _FIRST_ROW_AT, _FIRST_COLUMN_AT, _VALUE_AT = _behind(18), _behind(19), _behind(20)
 _SPANNED = replace(style.RESULT, format="0;;")
@@ -76,6 +75,8 @@ _KERNEL = Block(STRIDE, _WEIGHT.last_row + 4, _WEIGHT.column, _SPREAD, _SPREAD)
 _OUT = Block(STRIDE, _TOP + 1, _KERNEL.last_column + 5, _GRID, _GRID)
 """A row lower than the others: two rows of numbers stand above it."""
 _WINDOWS = Block(STRIDE, _OUT.last_row + 3, _OUT.column, _GRID, _GRID)
+_SEEN = _INPUT.part(_GRID + 1, 0, SIZE, SIZE)
+"""Below the picture, in its columns: how many windows see each pixel."""
 
 _NUMBERS = Limits(-99, 99, hint="Any number from -99 to 99.")
 PICTURE = Input.table("stride_picture", _INPUT, np.array(_PIXELS, dtype=float), _NUMBERS)
@@ -117,7 +118,7 @@ def page(state: WorkbookState) -> Page:
     now = _options(sheet, state)
     picture, kernel = _padded(sheet, state, now), _kernel(sheet, state, now)
     output = _output(sheet, now, _windows(sheet, now, picture, kernel))
-    _size(sheet, now, output)
+    _size(sheet, now, _seen(sheet, now, output))
     begins = _output_cell(sheet, state, now, output)
     _mark(sheet, now, picture, output, *begins)
     widgets.glyph(sheet, _PADDED, "⋆")
@@ -247,6 +248,29 @@ def _output(sheet: Page, now: _Options, windows: Expr) -> _Numbered:
     return _Numbered(output.value, row, column)
 
 
+def _seen(sheet: Page, now: _Options, output: _Numbered) -> Expr:
+    """How many windows see each pixel, and the hatching of those that none does; returns how many rows none sees.
+
+    A window sees a pixel where one of its weights lies on it: on its row and on its column.
+    """
+    weights = sheet.range(_above(_WEIGHT), np.arange(1.0, LARGEST_KERNEL + 1))
+
+    def windows(begins: Expr, line: int) -> Expr:
+        return where(now.size == 0, 0, sumproduct((begins == line - (weights - 1) * now.d) * (weights <= now.k)))
+
+    widgets.caption(sheet, _above(_SEEN), "windows that see each pixel; hatched: none", style.CLASS)
+    begins = sheet.range(_beside(_OUT), output.row.value)
+    rows = sheet.fill_each(_beside(_SEEN), lambda y, _: windows(begins, y + 1), style.SIDE)
+    columns = sheet.fill_each(_above(_SEEN), lambda _, x: windows(begins, x + 1), style.SIDE)
+    seen = sheet.column(_beside(_SEEN), rows) * sheet.row(_above(_SEEN), columns)
+    sheet.fill(_SEEN, seen, style.WHOLE)
+    sheet.scales.append(((_SEEN,), _SEEN_SCALE))
+    sheet.names["stride_seen"] = _SEEN
+    none = (sheet.each(_SEEN, seen.value) == 0).formula
+    sheet.marks += [Mark(block, none, hatch=style.GREY) for block in (_SEEN, _INPUT)]
+    return sumproduct((sheet.range(_beside(_SEEN), rows) == 0) * 1)
+
+
 def _mark(
     sheet: Page, now: _Options, picture: _Numbered, output: _Numbered, first_row: Expr, first_column: Expr
 ) -> None:
@@ -272,26 +296,16 @@ def _mark(
 # -- what there is to say ----------------------------------------------------------------------------------------------
 
 
-def _size(sheet: Page, now: _Options, output: _Numbered) -> None:
+def _size(sheet: Page, now: _Options, unseen_rows: Expr) -> None:
     """What there is to say of the output's size: the formula with letters and with numbers, and what is lost."""
     sheet.merged(_line(6), "How large is the output?", style.HEADING)
     sheet.merged(_line(7), "⌊(i + 2·p − d·(k − 1) − 1) / s⌋ + 1", style.CODE)
     numbered = text(f"⌊({SIZE} + 2·", now.p, " − ", now.d, "·(", now.k, " − 1) − 1) / ", now.s, "⌋ + 1")
     sheet.merged(_line(8), where(now.span > 0, numbered, ""), style.CODE)
-    unseen = _result(sheet, _UNSEEN_AT, "rows of the picture in no window", _unseen(sheet, now, output))
+    unseen = _result(sheet, _UNSEEN_AT, "rows of the picture in no window", unseen_rows)
     sheet.names["stride_unseen"] = _UNSEEN_AT
     sheet.merged(_line(11, 4), _verdict(now, unseen), style.TEXT)
     sheet.marks.append(Mark(_line(11, 4), (now.size == 0).formula, style.BAD))
-
-
-def _unseen(sheet: Page, now: _Options, output: _Numbered) -> Expr:
-    """How many rows of the picture no window sees: none of a window's weights lies on them."""
-    begins = sheet.range(_beside(_OUT), output.row.value)
-    weights = sheet.range(_above(_WEIGHT), np.arange(1.0, LARGEST_KERNEL + 1))
-    on_rows = (
-        sumproduct((begins == row - (weights - 1) * now.d) * (weights <= now.k)) > 0 for row in range(1, SIZE + 1)
-    )
-    return where(now.size == 0, SIZE, SIZE - functools.reduce(operator.add, on_rows))
 
 
 def _verdict(now: _Options, unseen: Expr) -> Expr:
@@ -323,24 +337,26 @@ def _verdict(now: _Options, unseen: Expr) -> Expr:
 def _output_cell(sheet: Page, state: WorkbookState, now: _Options, output: _Numbered) -> tuple[Expr, Expr]:
     """One output cell and its value; returns with which row and column of the picture its window begins."""
     sheet.merged(_line(15), "What makes one cell of the output?", style.HEADING)
-    row, column = (
+    row, column = asked = [
         _asked(sheet, state, item, f"{axis} of the output") for item, axis in ((ROW, "row"), (COLUMN, "column"))
-    )
-    inside = (test for cell in (row, column) for test in (cell >= 1, cell <= now.size, cell == integer(cell)))
-    exists = where(count(row, column) == 2, all_of(*inside), False)
+    ]
+    allowed = (widgets.allowed(item, cell) for item, cell in zip((ROW, COLUMN), asked, strict=True))
+    exists = all_of(now.size > 0, *allowed)
 
     def begin(at: Block, axis: str, number: Expr) -> Expr:
-        first = where(exists, 1 - now.p + (number - 1) * now.s, "")
+        first = where(exists, 1 - now.p + (smallest(number, now.size) - 1) * now.s, "")
         return _result(sheet, at, f"its window begins in {axis}", first)
 
     begins = begin(_FIRST_ROW_AT, "row", row), begin(_FIRST_COLUMN_AT, "column", column)
-    value = where(exists, index(sheet.range(_OUT, output.values), row, column), "")
-    _result(sheet, _VALUE_AT, "its value", value)
+    nearest = index(sheet.range(_OUT, output.values), smallest(row, now.size), smallest(column, now.size))
+    _result(sheet, _VALUE_AT, "its value", where(exists, nearest, ""))
     sheet.names["stride_value"] = _VALUE_AT
     one = "The product of the amber cell of the picture and its weight."
     sum_of = ("The sum of ", now.k * now.k, " products: the amber cells of the picture, each times its weight.")
-    missing = text("There is no such cell: the output has ", now.size, " rows and columns.")
-    words = where(exists, where(now.k == 1, one, text(*sum_of)), missing)
+    beyond = text("The output has ", now.size, " rows and columns: its last is shown. ")
+    shown = text(where(largest(row, column) > now.size, beyond, ""), where(now.k == 1, one, text(*sum_of)))
+    none = where(now.size == 0, "There is no output.", f"Row and column are whole numbers from 1 to {_GRID}.")
+    words = where(exists, shown, none)
     sheet.merged(_line(21, 3), words, style.TEXT)
     return begins
 

@@ -14,6 +14,7 @@ from conv_sheet.errors import ShapeError
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.lessons import pooling
 from conv_sheet.state import WorkbookState
@@ -38,6 +39,15 @@ def pooled(x: torch.Tensor) -> dict[str, Array]:
     return {name: value[0, 0].numpy() for name, value in maps.items()}
 
 
+def nearest(maps: dict[str, Array]) -> dict[str, str]:
+    """Which sample digit has the map that is nearest, of the picture and of each pool."""
+    digits = {f"digit {n}": pooled(moved(sample(f"digit {n}", (1, 28, 28)), 0, 0)) for n in range(10)}
+    return {
+        name: min(digits, key=lambda digit: float(((value - digits[digit][name]) ** 2).sum()))
+        for name, value in maps.items()
+    }
+
+
 def test_every_shift(book: Any, state: WorkbookState) -> None:
     before = pooled(moved(state.image, 0, 0))
     for right, down in SHIFTS:
@@ -50,8 +60,15 @@ def test_every_shift(book: Any, state: WorkbookState) -> None:
             else "Nothing has"
         )
         assert says in lessons.texts(book, "Pooling")
-        for name, expected in pooled(moved(state.image, right, down)).items():
+        maps = pooled(moved(state.image, right, down))
+        for name, digit in nearest(maps).items():
+            answer = "digit 7 ✓" if digit == "digit 7" else f"digit 7 → {digit}"
+            assert lessons.shown(book, f"{name}_says") == [[answer]]
+        for name, expected in maps.items():
             said = f"{name} {right} {down}"
+            if name in pooling.POOLS:
+                changed = lessons.numbers(book, f"difference_{name}")
+                np.testing.assert_allclose(changed, expected - before[name], rtol=0, atol=1e-9, err_msg=said)
             found = lessons.numbers(book, f"pooling_{name}")
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9, err_msg=said)
             change = np.abs(expected - before[name]).sum() / before[name].sum()
@@ -78,6 +95,15 @@ def test_invariance_and_its_limits(book: Any) -> None:
     lessons.put(book, shift_right=-1.0, shift_down=0.0)
     assert lessons.numbers(book, "max_changed").item() == 2.0
     assert "cells differ in 2 of the 3 maps." in lessons.texts(book, "Pooling")
+
+
+def test_max_is_the_most_patient_reader() -> None:
+    """Of all digits and shifts, as the lesson says: max fails least, and min most often."""
+    failed = dict.fromkeys(("picture", *pooling.POOLS), 0)
+    for n, (right, down) in product(range(10), SHIFTS):
+        for name, digit in nearest(pooled(moved(sample(f"digit {n}", (1, 28, 28)), right, down))).items():
+            failed[name] += digit != f"digit {n}"
+    assert sorted(failed, key=lambda name: failed[name]) == ["max", "average", "picture", "min"]
 
 
 def test_an_empty_picture_has_not_changed(book: Any) -> None:

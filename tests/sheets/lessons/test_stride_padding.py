@@ -1,7 +1,7 @@
 """The lesson `stride-padding`: every setting compared with PyTorch, in NumPy and in LibreOffice's cells."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +87,8 @@ def test_the_page_is_pytorchs_for_every_setting(state: WorkbookState) -> None:
 
 
 def test_cells_follow_every_setting(book: Any) -> None:
-    """The output; and the rows in no window, which are those on which no output depends."""
+    """The output; on how many outputs each pixel acts; the value that is looked at, the last where there are fewer."""
+    lessons.put(book, stride_row=2.0, stride_column=6.0)
     for choice in EVERY:
         lessons.put(book, **chosen(choice))
         found = np.array(lessons.shown(book, "stride_output"), dtype=float)
@@ -99,8 +100,12 @@ def test_cells_follow_every_setting(book: Any) -> None:
         assert np.array_equal(~np.isnan(found), there), choice
         if expected is not None:
             np.testing.assert_allclose(found[:size, :size], expected, rtol=0, atol=1e-9, err_msg=str(choice))
-            missed, says = unseen(choice), lessons.texts(book, "Stride")
+            np.testing.assert_array_equal(lessons.numbers(book, "stride_seen"), windows(choice), err_msg=str(choice))
+            looked_at = expected[min(2, size) - 1, min(6, size) - 1]
+            assert lessons.numbers(book, "stride_value").item() == looked_at, choice
+            missed, says = (windows(choice) == 0).all(axis=1), lessons.texts(book, "Stride")
             assert lessons.numbers(book, "stride_unseen").item() == missed.sum(), choice
+            assert ("its last is shown" in says) == (size < 6), choice
             assert ("are in no window" in says) == missed.any(), choice
             span = choice.dilation * (choice.kernel_size - 1) + 1
             at_the_end = (7 + 2 * choice.padding - span) % choice.stride - choice.padding
@@ -112,7 +117,8 @@ def test_the_impossible_says_why(choice: Choice, book: Any) -> None:
     lessons.put(book, **chosen(choice))
     says = lessons.texts(book, "Stride")
     assert "Impossible: a window spans 9 rows and columns, the padded picture has only 7." in says
-    assert "There is no such cell" in says
+    assert "There is no output." in says
+    assert not lessons.numbers(book, "stride_seen").any()
     lessons.put(book, padding=1.0)
     assert "Impossible" not in lessons.texts(book, "Stride")
 
@@ -140,14 +146,14 @@ def test_words_fit_the_numbers(choice: Choice, says: str, book: Any) -> None:
     assert says in lessons.texts(book, "Stride")
 
 
-def unseen(choice: Choice) -> Array:
-    """Which rows of the picture no output depends on: by PyTorch's gradient."""
+def windows(choice: Choice) -> Array:
+    """How many outputs depend on each pixel: PyTorch's gradient of their sum, with a kernel of ones."""
     picture = torch.zeros(1, 1, 7, 7, dtype=torch.float64, requires_grad=True)
     size, step, padding, dilation = choice
     ones = torch.ones(1, 1, size, size, dtype=torch.float64)
     (slopes,) = torch.autograd.grad(F.conv2d(picture, ones, None, step, padding, dilation).sum(), picture)
-    missed: Array = (slopes[0, 0] == 0).all(dim=1).numpy()
-    return missed
+    seen: Array = slopes[0, 0].numpy()
+    return seen
 
 
 ODD_ONES: list[tuple[dict[str, Any], str]] = [
@@ -172,10 +178,10 @@ def test_an_option_that_is_none_is_named(odd: dict[str, Any], says: str, book: A
 
 
 @pytest.mark.parametrize("name", ["stride_row", "stride_column"])
-@pytest.mark.parametrize("value", [None, 0.0, 1.5, 6.0, "one"])
+@pytest.mark.parametrize("value", [None, 0.0, 1.5, 14.0, "one"])
 def test_an_output_cell_that_is_none_is_told(name: str, value: Any, book: Any) -> None:
     lessons.put(book, **chosen(Choice(3, 1, 0, 1)), **{"stride_row": 1.0, "stride_column": 1.0} | {name: value})
-    assert "There is no such cell: the output has 5 rows and columns." in lessons.texts(book, "Stride")
+    assert "Row and column are whole numbers from 1 to 13." in lessons.texts(book, "Stride")
     assert lessons.shown(book, "stride_value") == [[None]]
 
 
@@ -210,6 +216,7 @@ def seen_by(choice: Choice, row: int, column: int) -> Array:
 
 
 LOOKED_AT = [
+    (Choice(4, 2, 0, 1), 2, 1),
     (Choice(3, 1, 0, 1), 1, 1),
     (Choice(3, 1, 1, 1), 2, 6),
     (Choice(4, 2, 3, 2), 3, 2),
@@ -219,32 +226,45 @@ LOOKED_AT = [
 ]
 
 
-def test_amber_is_what_the_output_depends_on(path: Path, tmp_path: Path) -> None:
-    """The rule of the conditional format, as a formula in cells of its own beside the sheet."""
-    padded = stride.PICTURE.at.part(-3, -3, 13, 13)
-    beside = Block(padded.sheet, padded.row, 100, 13, 13)
-    rules = openpyxl.load_workbook(path)["Stride"].conditional_formatting
-    (rule,) = (r for area in rules if str(area.sqref) == padded.relative for r in area.rules if amber(r))
-    copied = {
-        beside.other(y, x): Translator(f"=IF({rule.formula[0]},1,0)", padded.cell()).translate_formula(
-            padded.cell(y, x)
-        )
-        for y, x in np.ndindex(padded.shape)
-    }
-    with libreoffice.opened(cells.set_cells(path, tmp_path / "copied.xlsx", copied)) as book:
+def test_amber_and_hatched_are_what_outputs_depend_on(path: Path, tmp_path: Path) -> None:
+    """The rules of the conditional formats, as formulas in cells of their own beside the sheet."""
+    picture = stride.PICTURE.at
+    (padded, seeing), (picture, seeing_none) = (
+        rule_beside(path, *one) for one in ((picture.part(-3, -3, 13, 13), amber, 100), (picture, hatched, 120))
+    )
+    with libreoffice.opened(cells.set_cells(path, tmp_path / "copied.xlsx", seeing | seeing_none)) as book:
         lessons.put(book, stride_picture=PICTURE, stride_weight=WEIGHT)
-        area = book.sheets["Stride"].range((beside.row, beside.column), (beside.last_row, beside.last_column))
+        seen, unseen = (
+            book.sheets["Stride"].range((block.row, block.column), (block.last_row, block.last_column))
+            for block in (padded, picture)
+        )
         for choice, row, column in LOOKED_AT:
             lessons.put(book, **chosen(choice), stride_row=float(row), stride_column=float(column))
-            found = area.options(np.array).value
+            found = seen.options(np.array).value
             np.testing.assert_array_equal(found, seen_by(choice, row, column), err_msg=str(choice))
+            found = unseen.options(np.array).value
+            np.testing.assert_array_equal(found, windows(choice) == 0, err_msg=str(choice))
             value = by_torch(PICTURE, WEIGHT, choice)
             assert value is not None
             assert lessons.numbers(book, "stride_value").item() == value[row - 1, column - 1]
 
 
+def rule_beside(path: Path, block: Block, wanted: Callable[[Any], bool], column: int) -> tuple[Block, dict[str, Any]]:
+    """The one such rule for a block as a block of formulas in the same rows, and what to put into its cells."""
+    beside = Block(block.sheet, block.row, column, *block.shape)
+    rules = openpyxl.load_workbook(path)["Stride"].conditional_formatting
+    (rule,) = (r for area in rules if str(area.sqref) == block.relative for r in area.rules if wanted(r))
+    formula = Translator(f"=IF({rule.formula[0]},1,0)", block.cell())
+    return beside, {beside.other(y, x): formula.translate_formula(block.cell(y, x)) for y, x in np.ndindex(block.shape)}
+
+
 def amber(rule: Any) -> bool:
     return bool(rule.dxf and rule.dxf.fill and rule.dxf.fill.bgColor.rgb == f"FF{style.AMBER}")
+
+
+def hatched(rule: Any) -> bool:
+    """Told without colour: by a pattern, and by strokes beside the number where a program has no patterns."""
+    return bool(rule.dxf and rule.dxf.fill.patternType == "lightUp" and rule.dxf.numFmt.formatCode == style.HATCHED)
 
 
 def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
