@@ -23,7 +23,7 @@ TOLERANCE = 1e-9
 def page(state: WorkbookState, title: str) -> Page:
     """The page of one sheet."""
     (sheet,) = (s for s in registry.sheets(state.layout, state.lesson) if s.title == title)
-    return sheet.page(registry.settled(state))
+    return sheet.page(state if state.written is not None else registry.settled(state))
 
 
 def typed(state: WorkbookState, changes: Mapping[str, InputValue]) -> dict[str, cells.Value | None]:
