@@ -46,9 +46,12 @@ def answers(state: WorkbookState) -> bool:
     return bool(state.network.classes) and len(state.layout.output.shape) == 1
 
 
-def lists(state: WorkbookState) -> tuple[Expr, Expr, Expr]:
-    """The columns of classes, outputs and places on `Start`; the largest output has place 1, of equals the first."""
-    count, start = len(state.network.classes), Page(START)
+def lists(state: WorkbookState, page: Page | None = None) -> tuple[Expr, Expr, Expr]:
+    """The columns of classes, outputs and places on `Start`, for formulas there or on another page.
+
+    The largest output has place 1, of equals the first.
+    """
+    count, start = len(state.network.classes), page or Page(START)
     blocks = [Block(START, CLASSES_ROW, column, count, 1) for column in (CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN)]
     order = np.argsort(-state.output, kind="stable")
     places = np.argsort(order, kind="stable") + 1.0

@@ -40,6 +40,8 @@ class Facts:
     """The facts of all stages, and the lists of corners to which they point."""
 
     reaches: tuple[Reach, ...]
+    classes: int = 0
+    """How many classes the network has."""
 
     @cached_property
     def owned(self) -> int:
@@ -124,6 +126,8 @@ class Facts:
             "vector": int(reach.vector),
             "elementwise": int(reach.elementwise and reach.in_maps),
             "weighted": int(reach.weighted),
+            "classes": int(reach.vector and rows == self.classes),
+            "pictured": int(reach.in_maps),
             "across": reach.across,
             "zone": int(not reach.small),
             "each": reach.each,
@@ -131,6 +135,7 @@ class Facts:
             "frames": len(reach.frames) if reach.across else reach.each,
             "width": reach.map_shape[1],
             "size": reach.map_shape[0] * reach.map_shape[1],
+            "height": reach.map_shape[0],
         }
         for axis, window in enumerate((reach.rows, reach.columns)):
             name = AXES[axis]

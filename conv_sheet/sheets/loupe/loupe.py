@@ -13,6 +13,7 @@ from conv_sheet.cells.expr import (
     absolute,
     all_of,
     any_of,
+    average,
     call,
     count,
     given,
@@ -32,19 +33,21 @@ from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
 from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
-from conv_sheet.sheets.loupe.facts import LOUPE, NONE, Panel, fold
-from conv_sheet.sheets.loupe.frame import AFTER, LABEL, LAST, ROOM, STEP, VALUE, Frame
+from conv_sheet.sheets.loupe.facts import LOUPE, NONE, OWN, Panel, fold
+from conv_sheet.sheets.loupe.frame import AFTER, DRAWN, LABEL, LAST, ROOM, SAYS, SPIN, STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import (
-    APART,
     CELL,
     CHOICE_COLUMN,
     CHOICE_WIDTH,
-    FRAME,
+    EACH,
     LAYER,
     TOP,
     Numbers,
+    framed,
     inputs,
     numbers,
+    on_small,
+    sampled,
     taps,
 )
 from conv_sheet.sheets.loupe.reach import reaches
@@ -52,6 +55,7 @@ from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
 _SCREENS = ("what it sees", "× weights", "= products")
+_FOR_A_CLASS = "= evidence for this class: red for, blue against"
 _SUM = "sum of all products"
 _ASIDE = "does not count"
 _SAME, _OTHER = "the same as on the sheet Network", "not what the sheet Network says"
@@ -60,13 +64,15 @@ _NO_LAYER = "There is no such layer."
 _SUMS = "sum"
 _WRITTEN = 9
 """Products that the sentence writes out."""
+_EVIDENCE = "The sum of each value × its weight: red products speak for it, blue ones against"
 _ELSEWHERE = "further right →"
 _BOUND = replace(style.SCALE, format='"±"0.00;;')
 _HINT = replace(style.NOTE, indent=1)
 _WORDS = replace(style.LINE, shrink=True)
 _TORCH = replace(style.STAGE_SHAPE, mono=True, shrink=True, wrap=False)
 _INDEX = replace(style.LABEL, horizontal="center")
-_SHOWN = replace(style.SCORE, size=10)
+_SHOWN = replace(style.SCORE, size=11)
+_SENTENCE = replace(style.TEXT, size=14, vertical="center")
 _NUMBER = replace(style.DECIMAL, horizontal="center")
 _ANSWER = replace(_NUMBER, bold=True, fill=style.PALE)
 _VERDICT = replace(style.STATUS, vertical="center")
@@ -80,7 +86,8 @@ class _Loupe:
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
         self.frame = Frame(facts.panels, facts.owned)
-        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.NEAR_ZOOM)
+        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.LARGE_ZOOM, large=True)
+        self.sheet.heights |= {TOP - 1: 20, self.frame.heads + 1: 12}
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
 
@@ -110,12 +117,40 @@ class _Loupe:
             inputs(self.state.layout, self.state.lesson), ("", "maps", "rows", "columns"), strict=True
         ):
             label = item.name.split("_")[1]
-            widgets.ask(self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, width=CHOICE_WIDTH)
+            widgets.ask(
+                self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, style.CHOICE, width=CHOICE_WIDTH
+            )
             if most:
+                arrows = Block(LOUPE, item.at.row, SPIN, 1, 1)
+                widgets.spinner(self.sheet, item, self.state.number(item), arrows, label)
                 room = text("1 to ", self.of(most))
-                said = room if most == "rows" else where(self.of("vector") == 1, _ASIDE, room)
+                said = where(self.of("vector") == 1, self._class(room) if most == "rows" else _ASIDE, room)
                 self.sheet.span(item.at.row, ROOM, STEP - 2, said, _HINT)
         self.sheet.span(TOP + 4, LABEL, STEP - 2, self.of("torch"), _TORCH)
+
+    def _class(self, room: Expr) -> Expr:
+        """What may be typed for the row of a vector, and which class it is."""
+        if not self.state.network.classes:
+            return room
+        known = self.of("classes") * self.of("ok") == 1
+        names, _, _ = cockpit.lists(self.state, self.sheet)
+        return where(known, text(room, ": class ", index(names, where(known, self.of("row"), 1))), room)
+
+    def small(self) -> None:
+        """What the layer reads as a small picture, and the window on it."""
+        sheet, frame = self.sheet, self.frame
+        rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
+        high, wide = self.of("small height"), self.of("small width")
+
+        def pixel(y: int, x: int) -> Expr:
+            places = product(rows[y * EACH : (y + 1) * EACH], columns[x * EACH : (x + 1) * EACH])
+            mean = average(*(self.look_up(row, column) for row, column in places))
+            return where(all_of(high > y, wide > x), mean, NONE)
+
+        values = sheet.fill_each(frame.small, pixel, style.DOT)
+        sheet.span(frame.small.row - 1, frame.small.column, LAST, self.of("small name"), style.LABEL)
+        bound = Block(LOUPE, frame.small.last_row + 1, frame.small.column, 1, 1)
+        widgets.signed(sheet, bound, [(frame.small, values)], high=style.WARM)
 
     def steps(self) -> None:
         """The way from the products to the result, a line a step."""
@@ -181,25 +216,35 @@ class _Loupe:
         self.sheet.verdicts.append(Verdict(verdict, same.formula))
 
     def sentence(self) -> None:
-        """The first products written out, and what becomes of their sum, where the window is a small one."""
-        if 0 not in self.frame.zones:
-            return
-        sheet, frame, panel = self.sheet, self.frame, self.frame.zones[0][0]
-        window, weights, products = (frame.screen(number, panel) for number in range(3))
-        pieces: list[Operand] = []
-        for y, x in list(np.ndindex(*panel.shape))[:_WRITTEN]:
-            seen, weight, product = (self._at(block, y, x) for block in (window, weights, products))
-            sign = " + " if pieces else ""
-            one = text(f"{sign}(", rounded(seen, 2), "·", rounded(weight, 2), ")")
-            pieces.append(where(count(product) == 1, one, ""))
-        shown = count(self._together([frame.screen(2, one) for one in frame.zones[0]]))
-        more = where(shown > len(pieces), " + …", "")
-        total_, result = (sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.result))
-        said = text(*pieces, more, " = ", rounded(total_, 3))
-        ended = text(said, "; after bias and activation ", rounded(result, 3))
+        """The first products written out, and what becomes of their sum."""
+        sheet, frame = self.sheet, self.frame
+        sum_, value, result = (
+            sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.value, frame.result)
+        )
+        biased: Operand = text("; with the bias ", rounded(value, 3))
+        biased = where(self.of(OWN.format(0)) == NONE, "", biased) if self.numbers.facts.owned else ""
+        ended = text(" = ", rounded(sum_, 3), biased, "; ", self.of("then"), " = ", rounded(result, 3))
+        said: Expr = text(_EVIDENCE, ended)
+        if 0 in frame.zones:
+            said = where(self.of("zone") == 0, text(*self._written(frame.zones[0]), ended), said)
         at = frame.there.row + 2
-        sheet.span(at, LABEL, LAST, where(all_of(self.ok, self.of("weighted") == 1), ended, NONE), style.TEXT)
-        sheet.heights[at] = 2 * style.LEGIBLE * 100 / sheet.zoom * style.LINE_SPACING
+        sheet.span(at, LABEL, AFTER, where(all_of(self.ok, self.of("weighted") == 1), said, NONE), _SENTENCE)
+        sheet.heights[at] = 2 * _SENTENCE.size * style.LINE_SPACING
+
+    def _written(self, panels: list[Panel]) -> list[Operand]:
+        """The first products of small windows: `0.5×1 − 0.25×2 + …`."""
+        window, weights, products = (self.frame.screen(number, panels[0]) for number in range(3))
+        pieces: list[Operand] = []
+        made: list[Expr] = []
+        for y, x in list(np.ndindex(*panels[0].shape))[:_WRITTEN]:
+            seen, weight, product = (self._at(block, y, x) for block in (window, weights, products))
+            made.append(product)
+            below = weight < 0
+            sign = where(count(*made) == 1, where(below, "−", ""), where(below, " − ", " + "))
+            factor = where(seen < 0, text("(", rounded(seen, 2), ")"), rounded(seen, 2))
+            pieces.append(where(count(product) == 1, text(sign, factor, "×", rounded(absolute(weight), 2)), ""))
+        shown = count(self._together([self.frame.screen(2, one) for one in panels]))
+        return [*pieces, where(shown > len(pieces), " + …", "")]
 
     def _at(self, block: Block, y: int, x: int) -> Expr:
         """One cell of a screen."""
@@ -266,9 +311,12 @@ class _Loupe:
         """What the screens of a zone show, each with a colour scale of its own; nothing where the other is in use."""
         sheet, panels = self.sheet, self.frame.zones[zone]
         in_use, weighted = self.of("zone") == zone, self.of("weighted") == 1
+        said: Operand
         for number, said in enumerate(_SCREENS):
             blocks = tuple(self.frame.screen(number, panel) for panel in panels)
             other = NONE if zone or number else _ELSEWHERE
+            if zone and number == 2:
+                said = where(self.of("classes") == 1, _FOR_A_CLASS, said)
             shown = where(in_use, where(weighted, said, NONE) if number else said, other)
             sheet.put(self.frame.heads, blocks[0].column, shown, style.HEADING)
             areas = [sheet.near(block, self.shown[block].value) for block in blocks[:MAX_BLOCKS]]
@@ -289,6 +337,8 @@ class _Loupe:
                 Mark(blocks, f'AND(COUNT({beside})=1,{blocks[0].cell()}<>"{NONE}")', line=style.EDIT_LINE),
                 Mark(blocks, f'{blocks[0].cell()}="{NONE}"', color=style.WHITE),
             ]
+        window = on_small(frame.small)
+        sheet.marks.append(Mark(frame.small, window, line=style.FRAME))
         everything = Block(LOUPE, TOP, LABEL, frame.last[0] - TOP + 1, frame.last[1] - LABEL + 1)
         sheet.marks.append(Mark(everything, f'{everything.cell()}="{NONE}"', color=style.WHITE))
         last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
@@ -299,19 +349,11 @@ class _Loupe:
         maps = (stage.out.blocks for stage in layout.stages)
         picture = layout.input.blocks
         dark = f"{picture[0].cell()}>{style.INK_SCALE.dark}"
-        sheet.marks.append(Mark(picture, f"IF({dark},{_framed()},FALSE)", line=style.FRAME, color=style.WHITE))
-        sheet.marks += [Mark(blocks, _framed(), line=style.FRAME) for blocks in (*maps, (below,))]
+        sheet.marks.append(Mark(picture, f"IF({dark},{framed()},FALSE)", line=style.FRAME, color=style.WHITE))
+        sheet.marks += [Mark(blocks, framed(), line=style.FRAME) for blocks in (*maps, (below,))]
 
 
 _TILE = (("rows", "from row"), ("columns", "from column"))
-
-
-def _framed() -> str:
-    """A formula for conditional formats on `Network`: whether the cell belongs to what the chosen one sees."""
-    top, left, bottom, right = FRAME
-    down, across = APART
-    inside = f"(ROW()>={top})*(ROW()<={bottom})*(COLUMN()>={left})*(COLUMN()<={right})"
-    return f"SUMPRODUCT({inside}*(MOD(ROW()-{top},{down})=0)*(MOD(COLUMN()-{left},{across})=0))>0"
 
 
 def _network_values(state: WorkbookState) -> Array:
@@ -335,8 +377,9 @@ def page(state: WorkbookState) -> Page:
         "Choose a layer and one of its cells. Below stands everything that makes it: what it sees, times its weights.",
         "Grey numbers are rows and columns of the input; below 1 is its border. On Network the same cells are framed.",
     )
-    cockpit.head(loupe.sheet, state, LOUPE, lines)
+    cockpit.head(loupe.sheet, state, LOUPE, lines, ((SAYS, DRAWN - 2), (DRAWN, LAST)))
     loupe.ask()
+    loupe.small()
     for number, panel in enumerate(loupe.numbers.facts.panels):
         loupe.panel(number, panel)
     for zone in loupe.frame.zones:

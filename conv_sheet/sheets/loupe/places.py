@@ -26,7 +26,11 @@ LAYER, MAP, ROW, COLUMN = "loupe_layer", "loupe_map", "loupe_row", "loupe_column
 CELL = "loupe_cell"
 FRAME = ("loupe_top", "loupe_left", "loupe_bottom", "loupe_right")
 APART = ("loupe_down", "loupe_across")
-TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 4
+SMALL = ("loupe_small_rows", "loupe_small_columns")
+"""Where on `Network` the small picture of what is read takes its values from."""
+SMALL_SIDE, EACH = 8, 3
+"""Rows and columns of the small picture, and rows and columns of values whose average each of them is."""
+TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 3
 """First row and column of the inputs on `Loupe`, and their width."""
 
 _FIRST = 4
@@ -111,7 +115,7 @@ class Numbers:
 @lru_cache(maxsize=2)
 def numbers(state: WorkbookState) -> Numbers:
     """The sheet for a state, with everything that the loupe asks of it."""
-    facts = Facts(tuple(reaches(state.layout)))
+    facts = Facts(tuple(reaches(state.layout)), len(state.network.classes))
     found = Numbers(state, facts, Page(PLACES, hidden=True, widths={1: 22.0, 2: 14.0}))
     page = found.page
     page.put(1, 1, PLACES, style.HEADING)
@@ -125,6 +129,7 @@ def numbers(state: WorkbookState) -> Numbers:
     for axis in (0, 1):
         _taps(found, axis)
     _frames(found)
+    _small(found)
     for number, panel in enumerate(facts.panels):
         _panel(found, number, panel)
     return found
@@ -239,6 +244,53 @@ def _frames(found: Numbers) -> None:
         page.names[name] = block
     for name, axis in zip(APART, AXES, strict=True):
         page.names[name] = found.blocks[f"{axis} apart"][0]
+
+
+def _small(found: Numbers) -> None:
+    """Rows and columns on `Network` of what the small picture shows: as many of the map, equally far apart."""
+    of, put, page = found.of, found.put, found.page
+    side = put("small side", largest(of("height"), of("width")))
+    place = where(of("pictured") == 1, of("reads from") + of("first map"), 0) + 1
+    put("small name", where(of("pictured") == 1, index(found.listed("name"), place), NONE))
+    for axis, (size, what) in enumerate((("height", "top"), ("width", "left"))):
+        shown = -integer(-of(size) * SMALL_SIDE / side)
+        put(f"small {size}", where(all_of(of("ok") == 1, of("pictured") == 1), shown, 0))
+        block = _small_block(found, axis)
+        step = integer((page.row_number(block) - 1) * side / block.height)
+        values = index(found.listed(what), place) + smallest(step, of(size) - 1)
+        page.put(block.row - 1, block.column, SMALL[axis], style.HEAD)
+        page.fill(block, values, style.LINE)
+        page.names[SMALL[axis]] = block
+
+
+def _small_block(found: Numbers, axis: int) -> Block:
+    column = taps_block(found, 1).column + 2 + len(FRAME) + axis
+    return Block(PLACES, _FIRST, column, SMALL_SIDE * EACH, 1)
+
+
+def sampled(found: Numbers, axis: int, page: Page) -> list[Expr]:
+    """The rows or columns on `Network` from which the small picture takes its values."""
+    block = _small_block(found, axis)
+    fill = next(one for one in found.page.fills if one.block == block)
+    return [page.cell(block.part(n, 0, 1, 1), value) for n, value in enumerate(fill.values[:, 0].tolist())]
+
+
+def framed() -> str:
+    """A formula for conditional formats on `Network`: whether the cell belongs to what the chosen one sees."""
+    top, left, bottom, right = FRAME
+    down, across = APART
+    inside = f"(ROW()>={top})*(ROW()<={bottom})*(COLUMN()>={left})*(COLUMN()<={right})"
+    return f"SUMPRODUCT({inside}*(MOD(ROW()-{top},{down})=0)*(MOD(COLUMN()-{left},{across})=0))>0"
+
+
+def on_small(block: Block) -> str:
+    """A formula for conditional formats on the small picture: whether the first frame of `Network` covers the cell."""
+    rows, columns = SMALL
+    top, left, bottom, right = (f"INDEX({name},1)" for name in FRAME)
+    y, x = f"{EACH}*(ROW()-{block.row})", f"{EACH}*(COLUMN()-{block.column})"
+    down = f"INDEX({rows},{y}+{EACH})>={top},INDEX({rows},{y}+1)<={bottom}"
+    across = f"INDEX({columns},{x}+{EACH})>={left},INDEX({columns},{x}+1)<={right}"
+    return f"AND({top}>0,{down},{across})"
 
 
 def _panel(found: Numbers, number: int, panel: Panel) -> None:
