@@ -337,8 +337,7 @@ class _Loupe:
                 Mark(blocks, f'AND(COUNT({beside})=1,{blocks[0].cell()}<>"{NONE}")', line=style.EDIT_LINE),
                 Mark(blocks, f'{blocks[0].cell()}="{NONE}"', color=style.WHITE),
             ]
-        window = on_small(frame.small)
-        sheet.marks.append(Mark(frame.small, window, line=style.FRAME))
+        sheet.marks.append(Mark(frame.small, on_small(frame.small), line=style.FRAME))
         everything = Block(LOUPE, TOP, LABEL, frame.last[0] - TOP + 1, frame.last[1] - LABEL + 1)
         sheet.marks.append(Mark(everything, f'{everything.cell()}="{NONE}"', color=style.WHITE))
         last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
