@@ -54,6 +54,8 @@ def page(state: WorkbookState) -> Page:
             sheet.input(typed[name], values, style.WEIGHT if placed.shape else style.SETTING)
 
     calculation(sheet, layout, state.activations, state.tensors, put)
+    if follows is not None:
+        sheet.marks += images.moved(layout)
     cockpit.boards(sheet, state)
     sheet.names |= dict(layout.names())
     return sheet

@@ -135,7 +135,8 @@ class Facts:
             "frames": len(reach.frames) if reach.across else reach.each,
             "width": reach.map_shape[1],
             "size": reach.map_shape[0] * reach.map_shape[1],
-            "height": reach.map_shape[0],
+            "picture height": reach.picture[0],
+            "picture width": reach.picture[1],
         }
         for axis, window in enumerate((reach.rows, reach.columns)):
             name = AXES[axis]

@@ -30,7 +30,6 @@ from conv_sheet.cells.lookup import choose, index
 from conv_sheet.cells.page import Mark, Page, Verdict
 from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import BAND_ROW, NETWORK, Layout
-from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.loupe.facts import LOUPE, NONE, OWN, Panel, fold
@@ -45,6 +44,7 @@ from conv_sheet.sheets.loupe.places import (
     Numbers,
     framed,
     inputs,
+    network_values,
     numbers,
     on_small,
     sampled,
@@ -64,8 +64,8 @@ _NO_LAYER = "There is no such layer."
 _SUMS = "sum"
 _WRITTEN = 9
 """Products that the sentence writes out."""
-_EVIDENCE = "The sum of each value × its weight: red products speak for it, blue ones against"
-_ELSEWHERE = "further right →"
+_EVIDENCE = "Each value × its weight is evidence: red for, blue against. The sum"
+_ELSEWHERE = "The window is a large one: it stands further right →"
 _BOUND = replace(style.SCALE, format='"±"0.00;;')
 _HINT = replace(style.NOTE, indent=1)
 _WORDS = replace(style.LINE, shrink=True)
@@ -102,7 +102,7 @@ class _Loupe:
     @cached_property
     def _area(self) -> Expr:
         """All of `Network` that holds values."""
-        values = _network_values(self.state)
+        values = network_values(self.state)
         return self.sheet.range(Block(NETWORK, 1, 1, *values.shape), values)
 
     def look_up(self, row: Expr, column: Expr) -> Expr:
@@ -140,7 +140,7 @@ class _Loupe:
         """What the layer reads as a small picture, and the window on it."""
         sheet, frame = self.sheet, self.frame
         rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
-        high, wide = self.of("small height"), self.of("small width")
+        high, wide = self.of("small rows"), self.of("small columns")
 
         def pixel(y: int, x: int) -> Expr:
             places = product(rows[y * EACH : (y + 1) * EACH], columns[x * EACH : (x + 1) * EACH])
@@ -314,10 +314,9 @@ class _Loupe:
         said: Operand
         for number, said in enumerate(_SCREENS):
             blocks = tuple(self.frame.screen(number, panel) for panel in panels)
-            other = NONE if zone or number else _ELSEWHERE
             if zone and number == 2:
                 said = where(self.of("classes") == 1, _FOR_A_CLASS, said)
-            shown = where(in_use, where(weighted, said, NONE) if number else said, other)
+            shown = where(in_use, where(weighted, said, NONE) if number else said, NONE)
             sheet.put(self.frame.heads, blocks[0].column, shown, style.HEADING)
             areas = [sheet.near(block, self.shown[block].value) for block in blocks[:MAX_BLOCKS]]
             bound = Block(LOUPE, self.frame.heads + 1, blocks[0].column, 1, 1)
@@ -326,6 +325,16 @@ class _Loupe:
             sheet.scales.append((blocks, scale if number else replace(scale, high=style.WARM)))
         sums = where(all_of(in_use, weighted), _SUMS, NONE)
         sheet.put(self.frame.heads, self.frame.sum(panels[0]).column, sums, style.HEADING)
+
+    def elsewhere(self) -> None:
+        """A link to the screens of large windows, which stand further right, while they are in use."""
+        if len(self.frame.zones) == 1:
+            return
+        first = self.frame.screen(0, self.frame.zones[1][0])
+        self.sheet.names["loupe_large"] = first.part(-4, -1, first.height + 4, 3 * first.width + 6)
+        row = self.frame.heads - 1
+        self.sheet.span(row, LABEL, AFTER, where(self.of("zone") == 1, _ELSEWHERE, NONE), style.LINK_LINE)
+        self.sheet.links[row, LABEL] = "loupe_large"
 
     def marks(self) -> None:
         """Lines around what the screens show, and nothing where they show nothing; and the frames on `Network`."""
@@ -355,20 +364,6 @@ class _Loupe:
 _TILE = (("rows", "from row"), ("columns", "from column"))
 
 
-def _network_values(state: WorkbookState) -> Array:
-    """What stands on `Network` in all cells with numbers; zeros elsewhere, as around maps."""
-    layout = state.layout
-    values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
-    for stage in layout.stages:
-        own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}
-        for short, tensor in (own | layout.values(stage, state.activations, state.tensors)).items():
-            placed = stage.own[short]
-            for block, plane in zip(placed.blocks, placed.planes(tensor), strict=True):
-                rows = slice(block.row - 1, block.last_row, block.step[0])
-                values[rows, block.column - 1 : block.last_column : block.step[1]] = plane
-    return values
-
-
 def page(state: WorkbookState) -> Page:
     """The sheet; it also frames the cell and what it sees on `Network`."""
     loupe = _Loupe(state)
@@ -383,6 +378,7 @@ def page(state: WorkbookState) -> Page:
         loupe.panel(number, panel)
     for zone in loupe.frame.zones:
         loupe.headings(zone)
+    loupe.elsewhere()
     loupe.steps()
     loupe.compare()
     loupe.sentence()

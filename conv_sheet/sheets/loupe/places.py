@@ -18,6 +18,7 @@ from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Page
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
 from conv_sheet.sheets.loupe.facts import AXES, LOUPE, NONE, OWN, PLACES, Facts, Panel
 from conv_sheet.sheets.loupe.reach import TILE, reaches
 from conv_sheet.state import WorkbookState
@@ -34,6 +35,7 @@ TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 3
 """First row and column of the inputs on `Loupe`, and their width."""
 
 _FIRST = 4
+_PICTURE = "picture height", "picture width"
 
 
 # -- what may be chosen ------------------------------------------------------------------------------------------------
@@ -133,6 +135,20 @@ def numbers(state: WorkbookState) -> Numbers:
     for number, panel in enumerate(facts.panels):
         _panel(found, number, panel)
     return found
+
+
+def network_values(state: WorkbookState) -> Array:
+    """What stands on `Network` in all cells with numbers; zeros elsewhere, as around maps."""
+    layout = state.layout
+    values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
+    for stage in layout.stages:
+        own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}
+        for short, tensor in (own | layout.values(stage, state.activations, state.tensors)).items():
+            placed = stage.own[short]
+            for block, plane in zip(placed.blocks, placed.planes(tensor), strict=True):
+                rows = slice(block.row - 1, block.last_row, block.step[0])
+                values[rows, block.column - 1 : block.last_column : block.step[1]] = plane
+    return values
 
 
 def _chosen_stage(found: Numbers) -> None:
@@ -249,12 +265,12 @@ def _frames(found: Numbers) -> None:
 def _small(found: Numbers) -> None:
     """Rows and columns on `Network` of what the small picture shows: as many of the map, equally far apart."""
     of, put, page = found.of, found.put, found.page
-    side = put("small side", largest(of("height"), of("width")))
+    side = put("small side", largest(*map(of, _PICTURE)))
     place = where(of("pictured") == 1, of("reads from") + of("first map"), 0) + 1
     put("small name", where(of("pictured") == 1, index(found.listed("name"), place), NONE))
-    for axis, (size, what) in enumerate((("height", "top"), ("width", "left"))):
+    for axis, (size, what) in enumerate(zip(_PICTURE, ("top", "left"), strict=True)):
         shown = -integer(-of(size) * SMALL_SIDE / side)
-        put(f"small {size}", where(all_of(of("ok") == 1, of("pictured") == 1), shown, 0))
+        put(f"small {AXES[axis]}s", where(all_of(of("ok") == 1, of("pictured") == 1), shown, 0))
         block = _small_block(found, axis)
         step = integer((page.row_number(block) - 1) * side / block.height)
         values = index(found.listed(what), place) + smallest(step, of(size) - 1)
@@ -284,13 +300,16 @@ def framed() -> str:
 
 
 def on_small(block: Block) -> str:
-    """A formula for conditional formats on the small picture: whether the first frame of `Network` covers the cell."""
+    """A formula for conditional formats on the small picture: whether the window, if it is not all, covers the cell."""
     rows, columns = SMALL
     top, left, bottom, right = (f"INDEX({name},1)" for name in FRAME)
     y, x = f"{EACH}*(ROW()-{block.row})", f"{EACH}*(COLUMN()-{block.column})"
     down = f"INDEX({rows},{y}+{EACH})>={top},INDEX({rows},{y}+1)<={bottom}"
     across = f"INDEX({columns},{x}+{EACH})>={left},INDEX({columns},{x}+1)<={right}"
-    return f"AND({top}>0,{down},{across})"
+    last = SMALL_SIDE * EACH
+    shorter, narrower = f"INDEX({rows},{last})-INDEX({rows},1)", f"INDEX({columns},{last})-INDEX({columns},1)"
+    part = f"OR({bottom}-{top}<{shorter},{right}-{left}<{narrower})"
+    return f"AND({top}>0,{down},{across},{part})"
 
 
 def _panel(found: Numbers, number: int, panel: Panel) -> None:
