@@ -30,7 +30,8 @@ def build(state: WorkbookState, path: str | Path, progress: Callable[[float], No
 
 
 def _with_macros(state: WorkbookState, path: Path, written: Callable[[float], None]) -> None:
-    from conv_sheet.xlsx.macros import Button, Macro, add_macros
+    from conv_sheet.xlsx.macros import Macro, add_macros
+    from conv_sheet.xlsx.vml import Button
 
     pages = [*registry.pages(state), conf.page()]
     placed = [

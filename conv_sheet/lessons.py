@@ -18,7 +18,7 @@ from conv_sheet.network.templates import folder, names, order
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import FIRST, sample
 from conv_sheet.sheets import images
-from conv_sheet.sheets.addresses import TARGET
+from conv_sheet.sheets.addresses import PICTURE, TARGET
 from conv_sheet.state import WorkbookState
 
 __all__ = [
@@ -152,7 +152,7 @@ def first_state(
         settings[TARGET] = str(number)
     if images.NAME in lesson.sheets:
         _check_label(network, lesson, label, number)
-        settings[images.CHOICE] = label
+        settings[PICTURE] = label
         if own is not None:
             settings[images.image_name(images.OWN)] = own
     return WorkbookState.of(network, image, tensors, lesson, **settings)

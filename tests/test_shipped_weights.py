@@ -18,7 +18,8 @@ from conv_sheet.learning.data import Dataset, load_data, split
 from conv_sheet.learning.evaluate import evaluate, prepared
 from conv_sheet.network.graph import Network
 from conv_sheet.pictures.samples import sample
-from conv_sheet.sheets.images import CHOICE, DRAWING, IMAGES, gallery
+from conv_sheet.sheets.addresses import IMAGES, PICTURE
+from conv_sheet.sheets.images import DRAWING, gallery
 from tests.conftest import Once
 from tests.lessons import built, numbers, put, shown, state_of
 from tests.oracles import libreoffice
@@ -83,7 +84,7 @@ def reader(request: pytest.FixtureRequest, once: Once, tmp_path_factory: pytest.
     """The name of a lesson, and its workbook open in LibreOffice with the drawing as input."""
     name = str(request.param)
     with libreoffice.opened(Path(shutil.copy(built(once, name), tmp_path_factory.mktemp(name)))) as book:
-        put(book, **{CHOICE: DRAWING})
+        put(book, **{PICTURE: DRAWING})
         yield name, book
 
 

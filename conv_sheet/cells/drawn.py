@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from conv_sheet.cells.grid import Block
+from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.style import RED
 
 
@@ -38,6 +39,15 @@ class Line(NamedTuple):
     title: str = ""
     top: float | None = None
     decades: tuple[int, int] | None = None
+
+
+class Spinner(NamedTuple):
+    """Two arrows over some cells that count the number of an input of one cell, which stands on the same sheet."""
+
+    block: Block
+    item: Input
+    value: int
+    label: str
 
 
 class Button(NamedTuple):

@@ -119,6 +119,12 @@ class Input:
         return self.placed.blocks[0]
 
     @property
+    def bounds(self) -> tuple[int, int]:
+        """The smallest and the largest whole number that it takes."""
+        whole = [choice for choice in self.limits.choices if isinstance(choice, int)]
+        return (min(whole), max(whole)) if whole else (int(self.limits.low), int(self.limits.high))
+
+    @property
     def is_text(self) -> bool:
         """Whether it is one of several texts, not a number."""
         return any(isinstance(choice, str) for choice in self.limits.choices)

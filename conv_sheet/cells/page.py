@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet.cells.drawn import Bars, Button, Line
+from conv_sheet.cells.drawn import Bars, Button, Line, Spinner
 from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.formula import checked, mover
 from conv_sheet.cells.grid import Block, column_letters
@@ -125,6 +125,7 @@ class Page:
     bars: list[Bars] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     buttons: list[Button] = field(default_factory=list)
+    spinners: list[Spinner] = field(default_factory=list)
     names: dict[str, Block] = field(default_factory=dict)
     freeze: str | None = None
     zoom: int = 100

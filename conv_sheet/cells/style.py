@@ -41,6 +41,8 @@ DOT_HEIGHT = 8.25
 """Row height of such a picture in points: 11 pixels."""
 SMALL_WIDTH, SMALL_HEIGHT = 2.86, 15.0
 """Column width and row height of square cells among texts: 20 pixels on Windows."""
+LARGE_WIDTH, LARGE_HEIGHT = 4.29, 26.25
+"""The same of cells whose numbers are to be read from afar: 35 pixels."""
 LINE_SPACING = 1.36
 """Height of a line of text by the size of its letters."""
 NETWORK_ZOOM = 70
@@ -49,6 +51,8 @@ WIDE_ZOOM = 65
 """The same where a sheet is wider than a screen."""
 NEAR_ZOOM = 80
 """The same where the numbers are what one looks at."""
+LARGE_ZOOM = 110
+"""The same of a sheet of large cells."""
 LEGIBLE = 9.0
 """Points that a text has at least at the zoom with which its sheet opens."""
 
@@ -160,6 +164,7 @@ CHOICE_TEXT = replace(CHOICE, size=11, format="@")
 LABEL_RIGHT = replace(LINE, bold=True, horizontal="right")
 SAYS = Style(size=24, bold=True, shrink=True)
 SAID_FIRST = Style(size=11, color=GREY, shrink=True)
+SEEN = Style(size=11, color=EDIT, underline=True, shrink=True)
 BEST = Style(size=11, shrink=True)
 MARK = replace(LINE, format='"◀";;', horizontal="center", color=EDIT)
 ASKED = replace(SEED, bold=True, horizontal="center")

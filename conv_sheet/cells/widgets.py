@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conv_sheet.cells import style
+from conv_sheet.cells.drawn import Spinner
 from conv_sheet.cells.expr import Expr, all_of, any_of, integer, is_number, largest, smallest, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, InputValue, Limits
@@ -22,10 +24,11 @@ _FITS = 11.0
 """Points of text in which about as many characters fit into a column as it is wide."""
 
 
-def frame(title: str, columns: int, zoom: int) -> Page:
+def frame(title: str, columns: int, zoom: int, large: bool = False) -> Page:
     """An empty sheet of square cells."""
-    sheet = Page(title, zoom=zoom, default_width=style.CELL_WIDTH, default_height=style.CELL_HEIGHT)
-    sheet.widths = {1: 1.5} | dict.fromkeys(range(2, columns + 1), style.CELL_WIDTH)
+    width, height = (style.LARGE_WIDTH, style.LARGE_HEIGHT) if large else (style.CELL_WIDTH, style.CELL_HEIGHT)
+    sheet = Page(title, zoom=zoom, default_width=width, default_height=height)
+    sheet.widths = {1: 1.5} | dict.fromkeys(range(2, columns + 1), width)
     return sheet
 
 
@@ -55,6 +58,11 @@ def ask(
     sheet.input(item, value, look, width)
 
 
+def spinner(sheet: Page, item: Input, value: float, block: Block, label: str) -> None:
+    """Arrows over some cells that count the number of an input, where a spreadsheet program shows the sheet."""
+    sheet.spinners.append(Spinner(block, item, int(value), label))
+
+
 def allowed(item: Input, cell: Expr) -> Expr:
     """Whether the cell of an input that is a whole number, or one of a list, holds what it may."""
     limits = item.limits
@@ -63,12 +71,19 @@ def allowed(item: Input, cell: Expr) -> Expr:
     return where(is_number(cell), all_of(cell >= limits.low, cell <= limits.high, cell == integer(cell)), False)
 
 
-def signed(sheet: Page, at: Block, blocks: Sequence[tuple[Block, NDArray[np.float64]]], least: float = 0.0) -> None:
+def signed(
+    sheet: Page,
+    at: Block,
+    blocks: Sequence[tuple[Block, NDArray[Any]]],
+    least: float = 0.0,
+    high: str = style.RED,
+) -> None:
     """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more."""
     ranges = [sheet.near(block, values) for block, values in blocks]
     bounds = [largest(*ranges), -smallest(*ranges)]
     sheet.put(at.row, at.column, largest(*([least] if least else []), *bounds), style.SCALE)
-    sheet.scales.append((tuple(block for block, _ in blocks), style.diverging(at.absolute)))
+    scale = replace(style.diverging(at.absolute), high=high)
+    sheet.scales.append((tuple(block for block, _ in blocks), scale))
 
 
 def copy(sheet: Page, block: Block, source: Block, values: NDArray[np.float64], look: Style) -> None:

@@ -11,7 +11,7 @@ from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input
 from conv_sheet.network.graph import INPUT
 from conv_sheet.sheets import hidden, images, registry
-from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT
+from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, PICTURE
 from conv_sheet.sheets.numpy import written
 from conv_sheet.state import Curve, WorkbookState
 from conv_sheet.xlsx.patch import Formula, Typed
@@ -30,7 +30,7 @@ def writes(before: WorkbookState, after: WorkbookState) -> Iterator[tuple[Block,
             yield from moved.planes(after.kept[item.name])
         yield from _kept_formulas(before, after)
     changed = {item.name for item in typed if not _same(before, after, item)}
-    if INPUT not in changed and images.CHOICE in changed:
+    if INPUT not in changed and PICTURE in changed:
         changed.add(INPUT)  # the same pixels, but formulas stand elsewhere
     for item in typed:
         if item.name in changed:

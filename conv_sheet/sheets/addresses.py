@@ -20,6 +20,12 @@ DRAWN = Block(KEPT, 2, 1, 1, 1)
 FORMULAS = Block(KEPT, 4, 1, 1, 1)
 """The first of the formulas that stood where a button put numbers; the others stand to the right of it."""
 
+IMAGES = "Images"
+PICTURE = "picture"
+"""Name of the input that says which picture goes into the network."""
+CHOICE = Block(IMAGES, 3, 8, 1, 1)
+"""Where it is chosen."""
+
 TOLERANCE = 1e-9
 """Largest distance, relative to values above 1, at which formulas and engine are said to agree."""
 

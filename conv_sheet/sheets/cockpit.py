@@ -15,7 +15,7 @@ from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale
 from conv_sheet.network.layout import COCKPIT_ROWS, Layout
 from conv_sheet.ops import Array
-from conv_sheet.sheets.addresses import START
+from conv_sheet.sheets.addresses import CHOICE, IMAGES, PICTURE, START
 from conv_sheet.sheets.lessons import mosaic
 from conv_sheet.state import WorkbookState
 
@@ -46,9 +46,12 @@ def answers(state: WorkbookState) -> bool:
     return bool(state.network.classes) and len(state.layout.output.shape) == 1
 
 
-def lists(state: WorkbookState) -> tuple[Expr, Expr, Expr]:
-    """The columns of classes, outputs and places on `Start`; the largest output has place 1, of equals the first."""
-    count, start = len(state.network.classes), Page(START)
+def lists(state: WorkbookState, page: Page | None = None) -> tuple[Expr, Expr, Expr]:
+    """The columns of classes, outputs and places on `Start`, for formulas there or on another page.
+
+    The largest output has place 1, of equals the first.
+    """
+    count, start = len(state.network.classes), page or Page(START)
     blocks = [Block(START, CLASSES_ROW, column, count, 1) for column in (CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN)]
     order = np.argsort(-state.output, kind="stable")
     places = np.argsort(order, kind="stable") + 1.0
@@ -110,6 +113,15 @@ def strip(sheet: Page, state: WorkbookState, columns: Sequence[tuple[int, int]],
     sheet.span(row + 1, first, last, sheet.cell(FIRST, at_first(state)), style.SAID_FIRST)
     for number, (at, line) in enumerate(zip(BEST, best, strict=False)):
         sheet.span(row + number, left, right, sheet.cell(at, line.value), style.BEST)
+    if sheet.title != IMAGES:
+        _seen(sheet, state, Block(sheet.title, row + 2, first, 1, last - first + 1))
+
+
+def _seen(sheet: Page, state: WorkbookState, at: Block) -> None:
+    """Which picture the network sees, with a link to where it is chosen: a second list would be a second choice."""
+    if PICTURE in state.typed:
+        sheet.merged(at, text("sees ", sheet.cell(CHOICE, str(state.typed[PICTURE])), " ▾"), style.SEEN)
+        sheet.links[at.row, at.column] = PICTURE
 
 
 def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bool = True) -> None:
@@ -126,6 +138,7 @@ def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bo
         lines, first = [line.value for line in said(state)], at_first(state)
         for column in columns:
             _board(sheet, lines, first, column)
+            _seen(sheet, state, Block(sheet.title, COCKPIT_ROWS - 1, column + SHARP + 1, 2, _SAYS_WIDTH - 1))
 
 
 def _columns(layout: Layout) -> Iterator[int]:

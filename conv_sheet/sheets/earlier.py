@@ -12,13 +12,14 @@ from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import Layout, plan_for
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.sheets import images, registry
+from conv_sheet.sheets.addresses import IMAGES, PICTURE
 from conv_sheet.sheets.entries import value_of
 from conv_sheet.sheets.reading import Source, spec_of
 from conv_sheet.state import WorkbookState
 
 _SEARCHED = 400, 400
 """Rows and columns of `Images` in which labels are looked for."""
-_FOLLOWS = f"INDEX({images.IMAGES}!"
+_FOLLOWS = f"INDEX({IMAGES}!"
 """How the formulas of pixels begin that follow the choice on `Images`."""
 
 
@@ -56,7 +57,7 @@ def _named(source: Source, item: Input, layout: Layout) -> tuple[Block, ...] | N
 
 def _followed(source: Source, picture: Input, typed: Mapping[str, InputValue]) -> dict[tuple[int, int], float]:
     """Pixels that formulas take from the chosen picture, by row and column: what is stored with them may be stale."""
-    chosen = typed.get(images.image_name(str(typed.get(images.CHOICE, ""))))
+    chosen = typed.get(images.image_name(str(typed.get(PICTURE, ""))))
     if chosen is None:
         return {}
     planes = picture.placed.planes(np.asarray(chosen, dtype=float))
@@ -71,9 +72,9 @@ def _followed(source: Source, picture: Input, typed: Mapping[str, InputValue]) -
 
 def _gallery(source: Source, layout: Layout, lesson: Lesson) -> Iterator[tuple[str, InputValue]]:
     """The pictures on `Images`: each stands below its label, one channel under the other."""
-    if images.NAME not in lesson.sheets or images.IMAGES not in source.titles:
+    if images.NAME not in lesson.sheets or IMAGES not in source.titles:
         return
-    shown = source.block(Block(images.IMAGES, 1, 1, *_SEARCHED))
+    shown = source.block(Block(IMAGES, 1, 1, *_SEARCHED))
     captions = {
         text: (y, x) for y, row in enumerate(shown, 1) for x, text in enumerate(row, 1) if isinstance(text, str)
     }

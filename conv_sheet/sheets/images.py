@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import integer
+from conv_sheet.cells.expr import Expr, integer, sumproduct, text, where
 from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.cells.inputs import Input, Limits
-from conv_sheet.cells.lookup import match
-from conv_sheet.cells.page import Page
+from conv_sheet.cells.lookup import choose, match
+from conv_sheet.cells.page import Mark, Page
 from conv_sheet.cells.words import Words
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
@@ -20,20 +20,22 @@ from conv_sheet.ops import Array
 from conv_sheet.pictures.drawings import PICTURES
 from conv_sheet.pictures.samples import DIGITS, FIRST, sample
 from conv_sheet.sheets import cockpit
+from conv_sheet.sheets.addresses import CHOICE, IMAGES, PICTURE
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
 NAME = "images"
-IMAGES = "Images"
-CHOICE = "picture"
+NAMES = "images", "images_row", "images_column"
+"""Defined names of all pictures, and of where the chosen one begins."""
 DRAWING, OWN = "drawing", "own"
 
-_CHOICE = Block(IMAGES, 3, 8, 1, 1)
 _ROW = Block(IMAGES, 4, 8, 1, 1)
 _COLUMN = Block(IMAGES, 5, 8, 1, 1)
 _LIST_ROW = 6
 _FIRST_ROW, _LEFT = 8, 2
 _CHOICE_WIDTH = 12
+_FOLLOWS = "Every pixel of Network follows this picture."
+_TYPED_OVER = " pixels of Network were typed over, and stay as they are: lines mark them there. Reset brings them back."
 _SEEN = 74, 38
 """Columns and rows of square cells that a screen shows at the usual zoom, below the head."""
 _LEAST_ZOOM = 25
@@ -82,8 +84,8 @@ def choice(layout: Layout, lesson: Lesson) -> Input:
     """The drop-down."""
     every = labels(layout.network, lesson)
     hint = Limits(choices=every, hint="Choose one of the pictures below.")
-    listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
-    return Input(CHOICE, Placed(CHOICE, (), (_CHOICE,)), hint, lesson.picture or FIRST, restored=True, listed=listed)
+    listed = Block(IMAGES, _LIST_ROW, CHOICE.column, 1, len(every))
+    return Input(PICTURE, Placed(PICTURE, (), (CHOICE,)), hint, lesson.picture or FIRST, restored=True, listed=listed)
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
@@ -122,8 +124,7 @@ def input_formula(layout: Layout, lesson: Lesson) -> Formula:
 
     It looks among the pictures only: the head of the sheet says what the network makes of them, which were a circle.
     """
-    pictures = (block for item in gallery(layout, lesson).values() for block in item.placed.blocks)
-    whole = around(tuple(pictures)).reference
+    whole = _whole(layout, lesson).reference
     height = layout.network.input_shape[1]
 
     def pixel(channel: int, y: int, x: int) -> str:
@@ -131,6 +132,22 @@ def input_formula(layout: Layout, lesson: Lesson) -> Formula:
         return f"INDEX({whole},{down},{_COLUMN.prefix}{_COLUMN.fixed()}+{x})"
 
     return Formula(pixel)
+
+
+def _whole(layout: Layout, lesson: Lesson) -> Block:
+    """All pictures, with what stands between them."""
+    return around(tuple(block for item in gallery(layout, lesson).values() for block in item.placed.blocks))
+
+
+def moved(layout: Layout) -> list[Mark]:
+    """Lines around the input values on `Network` that are not those of the chosen picture."""
+    height, marks = layout.network.input_shape[1], []
+    for channel, block in enumerate(layout.input.blocks):
+        whole, first_row, first_column = NAMES
+        y, x = f"ROW()-{block.row}+{channel * (height + 1)}", f"COLUMN()-{block.column}"
+        formula = f"{block.cell()}<>INDEX({whole},{first_row}+{y},{first_column}+{x})"
+        marks.append(Mark(block, formula, line=style.ORANGE))
+    return marks
 
 
 def followed(state: WorkbookState) -> Array | None:
@@ -162,7 +179,7 @@ def page(state: WorkbookState) -> Page:
     )
     columns = [(int(first * far), int(end * far)) for first, end in cockpit.COLUMNS]
     cockpit.head(sheet, state, "Images: which picture goes into the network?", [hint], columns)
-    sheet.heights |= {_CHOICE.row: 24 * far} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
+    sheet.heights |= {CHOICE.row: 24 * far} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
     sheet.heights |= {
         block.row - row: style.CELL_HEIGHT * far
         for item in pictures.values()
@@ -170,6 +187,7 @@ def page(state: WorkbookState) -> Page:
         for row in range(1, (_heads(shape) if block is item.at else 1) + 1)
     }
     _chooser(sheet, state)
+    _followers(sheet, state, columns[0][0] - 2)
     for label, item in pictures.items():
         sheet.put(item.at.row - _heads(shape), item.at.column, label, style.CLASS)
         sheet.input(item, state[item], style.PIXEL)
@@ -188,11 +206,10 @@ def _chooser(sheet: Page, state: WorkbookState) -> None:
     """The drop-down, and where the chosen picture begins, counted from the corner of the first one."""
     item = choice(state.layout, state.lesson)
     every = [str(label) for label in item.limits.choices]
-    sheet.span(_CHOICE.row, 2, 7, "sees", style.HEADING)
+    sheet.span(CHOICE.row, 2, 7, "sees", style.HEADING)
     sheet.input(item, state[item], style.CHOICE, _CHOICE_WIDTH)
-    listed = Block(IMAGES, _LIST_ROW, _CHOICE.column, 1, len(every))
-    sheet.fill(listed, np.array([every], dtype=object), style.HIDDEN)
-    place = match(sheet.cell(_CHOICE, state.text(item)), sheet.range(listed, np.array(every, dtype=object))) - 1
+    sheet.fill(Block(IMAGES, _LIST_ROW, CHOICE.column, 1, len(every)), np.array([every], dtype=object), style.HIDDEN)
+    place = match(sheet.cell(CHOICE, state.text(item)), _listed(sheet, state)) - 1
     shape = state.network.input_shape
     down, right = _pitch(shape)
     across = _across(len(every), shape)
@@ -200,6 +217,33 @@ def _chooser(sheet: Page, state: WorkbookState) -> None:
     sheet.put(_ROW.row, _ROW.column, 1 + integer(place / across) * down, style.HIDDEN)
     sheet.span(_COLUMN.row, 2, 7, "its first column", style.HIDDEN)
     sheet.put(_COLUMN.row, _COLUMN.column, 1 + place % across * right, style.HIDDEN)
+    sheet.names |= dict(zip(NAMES, (_whole(state.layout, state.lesson), _ROW, _COLUMN), strict=True))
+
+
+def _listed(sheet: Page, state: WorkbookState) -> Expr:
+    """The names of all pictures, one beside the other."""
+    every = labels(state.network, state.lesson)
+    return sheet.range(Block(IMAGES, _LIST_ROW, CHOICE.column, 1, len(every)), np.array(every, dtype=object))
+
+
+def _followers(sheet: Page, state: WorkbookState, last: int) -> None:
+    """How many input values were typed over, and the way back."""
+    pixels = list(zip(state.layout.input.blocks, state.image, strict=True))
+    pictures = gallery(state.layout, state.lesson)
+
+    def others(label: str) -> Expr:
+        planes = zip(pixels, pictures[label].placed.blocks, state.array(pictures[label]), strict=True)
+        apart = (sheet.near(one, now) - sheet.near(other, drawn) for (one, now), other, drawn in planes)
+        first, *rest = (sumproduct((difference * difference > 0) * 1) for difference in apart)
+        return sum(rest, start=first)
+
+    place = match(sheet.cell(CHOICE, state.text(choice(state.layout, state.lesson))), _listed(sheet, state))
+    count = choose(place, *map(others, pictures))
+    at = Block(IMAGES, CHOICE.row, CHOICE.column + _CHOICE_WIDTH + 1, 1, 1)
+    sheet.put(_ROW.row, at.column, count, style.HIDDEN)
+    typed = sheet.cell(at.part(1, 0, 1, 1), count.value)
+    words = where(typed == 0, _FOLLOWS, text(typed, _TYPED_OVER))
+    sheet.span(at.row, at.column, last, words, style.LINE)
 
 
 SHEET = Sheet(IMAGES, page, NAME, inputs)

@@ -82,6 +82,8 @@ def page(state: WorkbookState, number: int = 0) -> Page:
             sheet.input(typed[name], values, style.WEIGHT if placed.shape else style.SETTING)
 
     calculation(sheet, layout, state.activations, state.tensors, put)
+    if number == 0 and follows is not None:
+        sheet.marks += images.moved(layout)
     cockpit.boards(sheet, state, layout, beside_picture=number == 0)
     _onward(sheet, state.layout, number)
     sheet.names |= dict(layout.names())

@@ -17,7 +17,7 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import Spec, parse
 from conv_sheet.ops import Array
 from conv_sheet.sheets import hidden, images, registry, standing
-from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, ORIGINAL, SPEC, STATUS
+from conv_sheet.sheets.addresses import DRAWN, FORMULAS, KEPT, ORIGINAL, PICTURE, SPEC, STATUS
 from conv_sheet.sheets.entries import is_number, value_of
 from conv_sheet.sheets.hidden import FORMAT, FORMAT_CELL
 from conv_sheet.state import Curve, Formulas, WorkbookState
@@ -191,7 +191,7 @@ def _picture(
     own = _formulas(source, item)
     if images.NAME not in lesson.sheets:
         return np.asarray(value_of(source, item)), own
-    label = str(typed[images.CHOICE])
+    label = str(typed[PICTURE])
     chosen = np.asarray(typed[images.image_name(label)], dtype=float)
     formula = images.input_formula(layout, lesson)
     follows: dict[tuple[int, int], float] = {}

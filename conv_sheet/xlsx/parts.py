@@ -23,11 +23,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from conv_sheet.cells import style
-from conv_sheet.cells.drawn import Bars, Line
+from conv_sheet.cells.drawn import Bars, Line, Spinner
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Style
-from conv_sheet.xlsx import encode
+from conv_sheet.xlsx import encode, vml
 from conv_sheet.xlsx.rows import Strings, rows
 
 EPOCH = datetime(2020, 1, 1)
@@ -76,7 +76,7 @@ class _Archive(zipfile.ZipFile):
         elif name == "[Content_Types].xml":
             kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
             text = text.replace("</Types>", f'<Override PartName="/{_STRINGS}" ContentType="{kind}"/></Types>')
-        elif name.startswith("xl/drawings/"):
+        elif name.startswith("xl/drawings/") and name.endswith(".xml"):
             text = re.sub(r"<(/?)(\w+)(?=[\s/>])", r"<\1xdr:\2", text).replace(" xmlns=", " xmlns:xdr=")
         super().writestr(_entry(name), text)
 
@@ -113,6 +113,10 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         page = self.pages[sheet.title]
         sheet._drawing = _Drawing([*map(_said, page.bars), *map(_said, page.lines)])
         sheet._drawing.charts, sheet._drawing.images = sheet._charts, sheet._images
+        if page.spinners:
+            sheet.legacy_drawing = f"xl/drawings/{sheet.sheet_properties.codeName}.vml"
+            drawn = vml.shapes([_spinner(one) for one in page.spinners])
+            self._archive.writestr(sheet.legacy_drawing, vml.with_shapes(vml.EMPTY, drawn))
         writer = WorksheetWriter(sheet)
         sheet._hyperlinks = [
             Hyperlink(ref=f"{column_letters(column)}{row}", location=target)
@@ -168,6 +172,12 @@ def _said(chart: Bars | Line) -> str:
         return f"Bar chart: {chart.title} The numbers stand in {chart.values.reference}."
     read = " and ".join(points.values.reference for points in chart.points)
     return f"Line chart of the numbers in {read}."
+
+
+def _spinner(spinner: Spinner) -> vml.Spinner:
+    at, (low, high) = spinner.block, spinner.item.bounds
+    anchor = at.column, at.row, at.last_column, at.last_row
+    return vml.Spinner(spinner.label, spinner.item.at.reference, spinner.value, low, high, anchor)
 
 
 def _count(page: Page) -> int:

@@ -54,7 +54,7 @@ def rows(page: Page, style_id: Callable[[Style], int], strings: Strings) -> Iter
             pieces += run.pieces(row)
         if pieces or row in page.heights:
             height = f' ht="{min(page.heights.get(row, standard), _HIGHEST):g}"'
-            own = ' customHeight="1"' if row in page.heights else ""
+            own = ' customHeight="1"' if row in page.heights or page.default_height else ""
             yield f'<row r="{row}"{height}{own}>{"".join([xml for _, xml in sorted(pieces)])}</row>'
 
 

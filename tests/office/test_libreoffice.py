@@ -23,7 +23,8 @@ from conv_sheet.files import file_in_use
 from conv_sheet.office import libreoffice
 from conv_sheet.office.libreoffice import connect, import_uno, private_soffice, recalculate
 from conv_sheet.xlsx.change import patch_cells
-from conv_sheet.xlsx.macros import Button, Macro, add_macros
+from conv_sheet.xlsx.macros import Macro, add_macros
+from conv_sheet.xlsx.vml import Button
 
 IMAGE = np.arange(12.0).reshape(3, 4)
 

@@ -11,7 +11,7 @@ from conv_sheet.cells import style
 from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import NETWORK
 from conv_sheet.sheets import cockpit, images, registry
-from conv_sheet.sheets.addresses import PYTHON, START
+from conv_sheet.sheets.addresses import IMAGES, PYTHON, START
 from conv_sheet.state import WorkbookState
 from tests.lessons import state_of
 from tests.networks import SMALL, changed, written
@@ -72,7 +72,7 @@ def test_a_broken_formula_is_an_alarm_and_an_edit_is_none(before: WorkbookState,
 @pytest.mark.parametrize("name", [name for name in lessons.names() if images.NAME in state_of(name).lesson.sheets])
 def test_every_picture_is_in_sight_where_the_sheet_opens(name: str) -> None:
     """Of a window of 1600×1000 with LibreOffice, in which 75 columns and 45 rows of cells were counted at 70 %."""
-    (page,) = (page for page in registry.pages(state_of(name)) if page.title == images.IMAGES)
+    (page,) = (page for page in registry.pages(state_of(name)) if page.title == IMAGES)
     last = [item.placed.blocks[-1] for item in page.inputs if item.name.startswith("image_")]
     heights = [page.heights.get(row, page.default_height or 0.0) for row in range(1, page.last[0] + 1)]
     assert max(block.last_column for block in last) * page.zoom <= 75 * 70

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 
 from conv_sheet import actions, lessons
@@ -16,6 +17,7 @@ from conv_sheet.opening import read
 from conv_sheet.pictures.digits import digit
 from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets import images, registry
+from conv_sheet.sheets.addresses import PICTURE
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.change import patch_cells
 from conv_sheet.xlsx.patch import Typed
@@ -84,7 +86,7 @@ def test_what_is_drawn_is_what_the_network_sees(book: Path, state: WorkbookState
 def drawn(state: WorkbookState) -> WorkbookState:
     """A state in which something was drawn, and is chosen."""
     pixels = np.random.default_rng(0).uniform(0, 1, state.network.input_shape).round(2)
-    return state.with_typed({images.CHOICE: images.DRAWING, images.image_name(images.DRAWING): pixels})
+    return state.with_typed({PICTURE: images.DRAWING, images.image_name(images.DRAWING): pixels})
 
 
 MOST = [name for name in lessons.names() if name not in ("cs231n", "lenet")]
@@ -97,7 +99,7 @@ def answers(once: Once, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     folder, paths = tmp_path_factory.mktemp("drawn"), []
     for name in MOST:
         state = state_of(name)
-        changes = {one: drawn(state).typed[one] for one in (images.CHOICE, images.image_name(images.DRAWING))}
+        changes = {one: drawn(state).typed[one] for one in (PICTURE, images.image_name(images.DRAWING))}
         paths.append(agreement.edited(built(once, name), folder / f"{name}.xlsx", state, changes))
     return dict(zip(MOST, libreoffice.recalculate(paths, folder / "out"), strict=True))
 
@@ -145,7 +147,7 @@ def test_reset_puts_choice_and_typed_pixels_back_and_reset_again_yours(book: Pat
     assert check(book).ok
     press_closed(book, actions.reset)
     np.testing.assert_array_equal(read(book).image, typed)
-    assert read(book).typed[images.CHOICE] == "digit 6"
+    assert read(book).typed[PICTURE] == "digit 6"
     assert formula() is None
     assert check(book).ok
     assert validator.findings(book) == []
@@ -168,16 +170,55 @@ def test_only_pictures_and_the_choice_can_be_read_in_the_head(state: WorkbookSta
     head = sorted((at, cell) for at, cell in page.singles.items() if at[0] < 8 and cell.style != style.HIDDEN)
     left = [cell.value for at, cell in head if cell.value is not None and at[1] < 10]
     _, hint, label, choice = left
-    assert (label, choice) == ("sees", state.typed[images.CHOICE])
+    assert (label, choice) == ("sees", state.typed[PICTURE])
     assert "own" in str(hint) and "--image FILE" in str(hint)
     assert all(fill.block.row >= 8 or fill.style == style.HIDDEN for fill in page.fills)
+
+
+def test_pixels_that_were_typed_over_are_counted_and_marked(book: Path, state: WorkbookState, tmp_path: Path) -> None:
+    blocks, over = state.layout.input.blocks, {(0, 1, 2): 0.5, (1, 0, 0): 0.25, (1, 8, 7): 0.75}
+    typed: dict[str, float | str] = {f"Network!{blocks[c].cell(y, x)}": value for (c, y, x), value in over.items()}
+    changed = cells.set_cells(book, tmp_path / "typed.xlsx", {**typed, CHOICE: "digit 6"})
+    marked = openpyxl.load_workbook(changed)
+    formats = marked["Network"].conditional_formatting
+    rules = [
+        (str(one.sqref), rule.formula[0]) for one in formats for rule in one.rules if "images" in str(rule.formula)
+    ]
+    assert [where for where, _ in rules] == [block.relative for block in blocks]
+    probe = marked.create_sheet("Probe")
+    for block, (_, formula) in zip(blocks, rules, strict=True):
+        for y, x in np.ndindex(block.shape):
+            here = formula.replace(f"{block.cell()}<>", f"Network!{block.cell(y, x)}<>")
+            probe[block.cell(y, x)] = f"=IF({here},1,0)"
+    marked.save(changed)
+    plain = cells.set_cells(book, tmp_path / "plain.xlsx", {CHOICE: "digit 6"})
+    shown, other = libreoffice.recalculate([changed, plain], tmp_path / "out")
+    marks = cells.values(shown, "Probe")
+    found = np.stack([cells.array(marks, block.relative) for block in blocks])
+    assert {tuple(at) for at in np.argwhere(found == 1).tolist()} == set(over)
+    words = [str(value) for value in cells.values(shown, "Images").values()]
+    (told,) = (word for word in words if "typed over" in word)
+    assert told.startswith("3 pixels of Network ") and "Reset brings them back" in told
+    assert "Every pixel of Network follows this picture." in cells.values(other, "Images").values()
+
+
+def test_other_sheets_say_which_picture_is_seen_and_lead_to_the_drop_down(book: Path, tmp_path: Path) -> None:
+    answer = recalculated(book, tmp_path, {CHOICE: "digit 6"})
+    for title in ("Network", "Loupe", "NumPy"):
+        sheet = openpyxl.load_workbook(answer)[title]
+        links = {
+            cell.coordinate: cell.hyperlink.location for row in sheet.iter_rows() for cell in row if cell.hyperlink
+        }
+        leading = [at for at, target in links.items() if target.replace("$", "") == CHOICE]
+        assert leading
+        assert {cells.values(answer, title)[at] for at in leading} == {"sees digit 6 ▾"}
 
 
 def test_images_hold_the_digits_and_an_own_picture() -> None:
     lesson = lessons.load("fastai")
     own = np.full((1, 28, 28), 0.25)
     state = lessons.first_state(lesson.network, lesson.lesson, lesson.tensors(), own)
-    assert state.typed[images.CHOICE] == images.OWN
+    assert state.typed[PICTURE] == images.OWN
     np.testing.assert_array_equal(state.image, own)
     np.testing.assert_array_equal(state.array(picture(state, "digit 8"))[0], digit(8))
     assert not state.array(picture(state, images.DRAWING)).any()

@@ -1,5 +1,6 @@
 """The loupe: what it shows of a cell against PyTorch, computed by other programs after the choice was changed."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,13 +19,13 @@ from torch.nn import functional as F
 
 from conv_sheet.cells import style
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Block, Placed, column_letters
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.checks import check
 from conv_sheet.network.layout import NETWORK, Layout, Stage
 from conv_sheet.network.spec import from_tables
 from conv_sheet.sheets.loupe.facts import LOUPE, PLACES, Facts
-from conv_sheet.sheets.loupe.frame import Frame
+from conv_sheet.sheets.loupe.frame import STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, ROW, inputs
 from conv_sheet.sheets.loupe.reach import reaches
 from conv_sheet.state import WorkbookState
@@ -351,6 +352,8 @@ def with_probes(book: Book, folder: Path) -> Path:
     return folder / book.path.name
 
 
+WORDS, RESULTS = column_letters(STEP), column_letters(VALUE)
+"""Columns of the steps to the result."""
 EVERY = [(name, number) for name, choices in CHOICES.items() for number in range(len(choices))]
 
 
@@ -362,11 +365,11 @@ def test_the_result_is_pytorchs_and_that_of_the_cell_on_network(
     page, book = shown[key], shown[key].book
     row = next(int(at[1:]) for at, value in page.loupe.items() if str(value).startswith("on Network, cell "))
     expected = said(book.state, book.stage).last[(0, *book.at)].item()
-    address = str(page.loupe[f"P{row}"]).split()[-1]
+    address = str(page.loupe[f"{WORDS}{row}"]).split()[-1]
     there = cells.values(page.path, NETWORK)[address]
-    for value in (page.loupe[f"AE{row - 1}"], page.loupe[f"AE{row}"], there):
+    for value in (page.loupe[f"{RESULTS}{row - 1}"], page.loupe[f"{RESULTS}{row}"], there):
         np.testing.assert_allclose(float(value), expected, rtol=0, atol=1e-9)
-    assert page.loupe[f"P{row + 1}"] == "the same as on the sheet Network"
+    assert page.loupe[f"{WORDS}{row + 1}"] == "the same as on the sheet Network"
     report = check(page.path)
     assert [*map(str, report.formulas), *map(str, report.values)] == []
 
@@ -396,6 +399,38 @@ def test_the_screens_show_what_the_value_depends_on(key: tuple[str, int], shown:
     np.testing.assert_allclose(sum(page.sums), by_map.sum(), atol=1e-9)
     if len(page.sums) <= len(by_map):
         np.testing.assert_allclose(page.sums, by_map[np.abs(slope).sum((1, 2)) > 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("key", [key for key in EVERY if key[0] != "borders"], ids=str)
+def test_the_small_picture_is_that_of_the_map_which_is_read(
+    key: tuple[str, int], shown: dict[tuple[str, int], Shown]
+) -> None:
+    page = shown[key]
+    small = page.frame.small
+    drawn = [[page.loupe[small.cell(y, x)] for x in range(small.width)] for y in range(small.height)]
+    name = page.loupe[small.cell(-1, 0)]
+    if len(read_by(page.book.state.layout, page.book.stage).shape) == 1:
+        assert {value for row in drawn for value in row} == {"·"} == {name}
+        return
+    maps = said(page.book.state, page.book.stage).x.detach().numpy()
+    whole = maps.reshape(read_by(page.book.state.layout, page.book.stage).shape)[int(name.rpartition("_")[2]) - 1]
+    side = max(whole.shape)
+    rows, columns = (np.minimum(np.arange(24) * side // 24, size - 1) for size in whole.shape)
+    averages = whole[np.ix_(rows, columns)].reshape(8, 3, 8, 3).mean(axis=(1, 3))
+    high, wide = (-(-8 * size // side) for size in whole.shape)
+    np.testing.assert_allclose([row[:wide] for row in drawn[:high]], averages[:high, :wide], rtol=0, atol=1e-9)
+    assert {value for row in drawn[high:] for value in row} | {v for row in drawn for v in row[wide:]} <= {"·"}
+
+
+def test_the_sentence_says_the_products_and_the_evidence_for_a_class(shown: dict[tuple[str, int], Shown]) -> None:
+    window, evidence = (" ".join(map(str, shown["fastai", n].loupe.values())) for n in (0, 3))
+    taps = [tap for tap in shown["fastai", 0].taps if tap.product != "·"]
+    (told,) = (one for one in shown["fastai", 0].loupe.values() if "; max(0, that) = " in str(one))
+    terms = re.findall(r"(^|[−+]) ?\(?(-?[\d.]+)\)?×([\d.]+)", told.partition(" = ")[0])
+    signed = [(float(seen), float(weight) * (-1 if sign == "−" else 1)) for sign, seen, weight in terms]
+    np.testing.assert_allclose(signed, [(tap.value, tap.weight) for tap in taps], atol=0.005)
+    assert "evidence for this class" in evidence and "1 to 10: class 8" in evidence
+    assert "evidence for this class" not in window
 
 
 @pytest.mark.parametrize("key", [key for key in EVERY if key[0] == "borders"], ids=str)

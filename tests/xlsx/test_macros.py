@@ -24,8 +24,9 @@ from pyopenvba.interpreter import VBAObject, method
 from conv_sheet.errors import WorkbookError
 from conv_sheet.office.libreoffice import recalculate
 from conv_sheet.xlsx import macros
-from conv_sheet.xlsx.macros import Button, Macro, add_macros, module_source, xlwings_source
+from conv_sheet.xlsx.macros import Macro, add_macros, module_source, xlwings_source
 from conv_sheet.xlsx.package import Package
+from conv_sheet.xlsx.vml import Button
 from tests import oracles
 from tests.oracles import validator
 

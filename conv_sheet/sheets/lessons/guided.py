@@ -16,6 +16,7 @@ from conv_sheet.cells.page import Page
 from conv_sheet.errors import SpecError
 from conv_sheet.layers.activation import ReLU
 from conv_sheet.learning import guided
+from conv_sheet.learning.objective import Objective
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
@@ -109,18 +110,18 @@ class _Back(BackpropLayout):
         return Block(TITLE, _TOP, _LEFT, *self.layout.input.blocks[0].shape)
 
     @property
-    def scores(self) -> Block:
+    def begins(self) -> Block:
         """Where the way back of a class begins."""
         return self.gradients[self.network.logits].blocks[0]
 
     @property
     def last_column(self) -> int:
-        return self.scores.last_column + 8
+        return self.begins.last_column + 8
 
     @property
     def choices(self) -> Block:
         """What can be chosen."""
-        return Block(TITLE, self.scores.last_row + 4, self.scores.column, len(self.offered), 1)
+        return Block(TITLE, self.begins.last_row + 4, self.begins.column, len(self.offered), 1)
 
     @property
     def chosen(self) -> Block:
@@ -130,7 +131,7 @@ class _Back(BackpropLayout):
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """A class or a map, the place in that map, and the rule."""
-    made = _Back(layout, TITLE)
+    made = _Back(layout, Objective.of(layout.network), TITLE)
     height, width = (min(unit.map.shape[axis] for unit in made.units) for axis in (0, 1))
     at = Block(TITLE, _ASK_ROW, 8, 1, 1)
     limits = Limits(choices=made.offered, hint="A class, or a map: then row and column say which of its units.")
@@ -154,7 +155,7 @@ class _Now:
 
 def page(state: WorkbookState) -> Page:
     """The sheet, with the engine's numbers as the values of its formulas."""
-    made = _Back(state.layout, TITLE)
+    made = _Back(state.layout, Objective.of(state.network), TITLE)
     stages = made.stages
     sheet = widgets.frame(TITLE, made.last_column, _ZOOM)
     columns = [(int(first * _FAR), int(last * _FAR)) for first, last in cockpit.COLUMNS]
@@ -298,7 +299,7 @@ def _head(sheet: Page, placed: Placed, name: str, words: Expr | str) -> None:
 
 def _scores(sheet: Page, state: WorkbookState, made: _Back, now: _Now) -> None:
     """1 at the chosen class."""
-    block = made.scores
+    block = made.begins
     begins = where(now.number == sheet.row_number(block), 1, 0)
     sheet.span(_TITLE_ROW, block.column, made.last_column, f"← {made.network.logits}", style.STAGE_TITLE)
     sheet.span(_TITLE_ROW + 1, block.column, made.last_column, "a 1 at a class", style.STAGE_SHAPE)

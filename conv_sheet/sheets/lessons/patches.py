@@ -1,5 +1,6 @@
 """The sheet `Patches`: what of the drawn pictures excites each map most, and what it makes of one patch, in numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -21,7 +22,7 @@ from conv_sheet.pictures.samples import DIGITS, sample
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.lessons.units import Unit, convolutions, units
 from conv_sheet.sheets.numpy import written
-from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.sheets.sheet import Owned, Sheet
 from conv_sheet.state import WorkbookState
 
 NAME = "patches"
@@ -167,13 +168,17 @@ def _found(state: WorkbookState) -> list[list[Patch]]:
     ]
 
 
-def engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
+def engine(state: WorkbookState) -> list[Owned]:
     """The patches (units, patches, size, size), what each unit answers to them, and the numbers of their pictures."""
-    areas, found = _Areas(state.layout), _found(state)
+
+    def each(of: Callable[[Patch], object]) -> Callable[[], Array]:
+        return lambda: np.array([[of(patch) for patch in one] for one in _found(state)])
+
+    areas = _Areas(state.layout)
     return [
-        (areas.tiles, np.array([[patch.pixels[0] for patch in one] for one in found])),
-        (areas.values, np.array([[patch.value for patch in one] for one in found])),
-        (areas.pictures, np.array([[patch.picture + 1.0 for patch in one] for one in found])),
+        (areas.tiles, each(lambda patch: patch.pixels[0])),
+        (areas.values, each(lambda patch: patch.value)),
+        (areas.pictures, each(lambda patch: patch.picture + 1.0)),
     ]
 
 

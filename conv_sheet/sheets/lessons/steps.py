@@ -123,7 +123,9 @@ def _summed(terms: Iterable[Expr]) -> Expr:
 
 
 def _asked(sheet: Page, state: WorkbookState, item: Input, label: str, width: int = _LABEL) -> Expr:
+    """A number of the user's behind its label, with arrows that count it."""
     widgets.ask(sheet, item, state[item], label, width)
+    widgets.spinner(sheet, item, state.number(item), item.at.part(0, 1, 1, 1), label)
     return sheet.cell(item.at, state.number(item))
 
 

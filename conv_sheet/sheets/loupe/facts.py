@@ -43,6 +43,8 @@ class Facts:
     """The facts of all stages, and the lists of corners to which they point."""
 
     reaches: tuple[Reach, ...]
+    classes: int = 0
+    """How many classes the network has."""
 
     @cached_property
     def owned(self) -> int:
@@ -131,6 +133,8 @@ class Facts:
             "vector": int(reach.vector),
             "elementwise": int(reach.elementwise and reach.in_maps),
             "weighted": int(reach.weighted),
+            "classes": int(reach.vector and rows == self.classes),
+            "pictured": int(reach.in_maps),
             "across": reach.across,
             "zone": int(not reach.small),
             "each": reach.each,
@@ -138,6 +142,8 @@ class Facts:
             "frames": len(reach.frames) if reach.across else reach.each,
             "width": reach.map_shape[1],
             "size": reach.map_shape[0] * reach.map_shape[1],
+            "picture height": reach.picture[0],
+            "picture width": reach.picture[1],
         }
         for axis, window in enumerate((reach.rows, reach.columns)):
             name = AXES[axis]

@@ -6,10 +6,12 @@ from itertools import groupby
 
 from conv_sheet.cells.grid import Block
 from conv_sheet.sheets.loupe.facts import LOUPE, Panel
-from conv_sheet.sheets.loupe.places import TOP
+from conv_sheet.sheets.loupe.places import SMALL_SIDE, TOP
 
-LABEL, ROOM, STEP, VALUE, AFTER, LAST = 2, 9, 16, 31, 34, 42
-"""First columns: settings' labels, what they may be; steps, their values, what is behind them; the last."""
+LABEL, SPIN, ROOM, STEP, SAYS, VALUE, AFTER, DRAWN = 2, 8, 9, 14, 21, 24, 27, 29
+"""First columns: settings' labels, their arrows, what they may be; steps, what the network says over them, their
+values, what is behind them; what the layer reads as a small picture."""
+LAST = DRAWN + SMALL_SIDE - 1
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,12 @@ class Frame:
 
     def left(self, zone: int) -> int:
         """The column of a zone's row numbers."""
-        return 2 if zone == min(self.zones) else self.left(0) + 3 * (self._width(0) + 2) + 6
+        return 2 if zone == min(self.zones) else max(self.left(0) + 3 * (self._width(0) + 2) + 6, LAST + 2)
 
     @property
     def heads(self) -> int:
         """Row of the screens' headings."""
-        return self.there.row + 4
+        return max(self.there.row + 4, TOP + SMALL_SIDE)
 
     def screen(self, number: int, panel: Panel) -> Block:
         """The window (0), its weights (1) or the products (2)."""
@@ -47,6 +49,11 @@ class Frame:
         """The sum of a panel's products."""
         row, column = self.screen(2, panel).row, self.screen(3, panel).column
         return Block(LOUPE, row + (panel.height - 1) // 2, column, 1, 1)
+
+    @property
+    def small(self) -> Block:
+        """The small picture of what is read."""
+        return Block(LOUPE, TOP, DRAWN, SMALL_SIDE, SMALL_SIDE)
 
     @property
     def last(self) -> tuple[int, int]:

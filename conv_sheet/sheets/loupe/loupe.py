@@ -1,6 +1,6 @@
 """The sheet `Loupe`: one cell of the network, chosen by layer, map, row and column, with everything that makes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
@@ -14,6 +14,7 @@ from conv_sheet.cells.expr import (
     absolute,
     all_of,
     any_of,
+    average,
     call,
     count,
     given,
@@ -30,24 +31,25 @@ from conv_sheet.cells.grid import Block, around, column_letters
 from conv_sheet.cells.lookup import choose, index
 from conv_sheet.cells.page import Mark, Page, Verdict
 from conv_sheet.cells.style import Style
-from conv_sheet.network.layout import BAND_ROW, Layout
-from conv_sheet.ops import Array
+from conv_sheet.network.layout import Layout
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
-from conv_sheet.sheets.loupe.facts import HOME, LOUPE, NONE, Panel, fold
-from conv_sheet.sheets.loupe.frame import AFTER, LABEL, LAST, ROOM, STEP, VALUE, Frame
+from conv_sheet.sheets.loupe.facts import HOME, LOUPE, NONE, OWN, Panel, fold
+from conv_sheet.sheets.loupe.frame import AFTER, DRAWN, LABEL, LAST, ROOM, SAYS, SPIN, STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import (
-    APART,
-    CELL,
     CHOICE_COLUMN,
     CHOICE_WIDTH,
-    FRAME,
+    EACH,
     LAYER,
     ON_SHEET,
     TOP,
     Numbers,
     inputs,
+    marks,
+    network_values,
     numbers,
+    on_small,
+    sampled,
     taps,
 )
 from conv_sheet.sheets.loupe.reach import reaches
@@ -55,6 +57,7 @@ from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
 _SCREENS = ("what it sees", "× weights", "= products")
+_FOR_A_CLASS = "= evidence for this class: red for, blue against"
 _SUM = "sum of all products"
 _ASIDE = "does not count"
 _SAME, _OTHER = "the same as on the sheet Network", "not what the sheet Network says"
@@ -63,13 +66,15 @@ _NO_LAYER = "There is no such layer."
 _SUMS = "sum"
 _WRITTEN = 9
 """Products that the sentence writes out."""
-_ELSEWHERE = "further right →"
+_EVIDENCE = "Each value × its weight is evidence: red for, blue against. The sum"
+_ELSEWHERE = "The window is a large one: it stands further right →"
 _BOUND = replace(style.SCALE, format='"±"0.00;;')
 _HINT = replace(style.NOTE, indent=1)
 _WORDS = replace(style.LINE, shrink=True)
 _TORCH = replace(style.STAGE_SHAPE, mono=True, shrink=True, wrap=False)
 _INDEX = replace(style.LABEL, horizontal="center")
-_SHOWN = replace(style.SCORE, size=10)
+_SHOWN = replace(style.SCORE, size=11)
+_SENTENCE = replace(style.TEXT, size=14, vertical="center")
 _NUMBER = replace(style.DECIMAL, horizontal="center")
 _ANSWER = replace(_NUMBER, bold=True, fill=style.PALE)
 _VERDICT = replace(style.STATUS, vertical="center")
@@ -83,7 +88,8 @@ class _Loupe:
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
         self.frame = Frame(facts.panels, facts.owned)
-        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.NEAR_ZOOM)
+        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.LARGE_ZOOM, large=True)
+        self.sheet.heights |= {TOP - 1: 20, self.frame.heads + 1: 12}
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
 
@@ -100,7 +106,7 @@ class _Loupe:
         """All of `Network` that holds values, an area a sheet."""
         areas = []
         for part in self.state.layout.parts:
-            values = _network_values(self.state, part)
+            values = network_values(self.state, part)
             areas.append(self.sheet.range(Block(part.sheet, 1, 1, *values.shape), values))
         return areas
 
@@ -120,12 +126,40 @@ class _Loupe:
             inputs(self.state.layout, self.state.lesson), ("", "maps", "rows", "columns"), strict=True
         ):
             label = item.name.split("_")[1]
-            widgets.ask(self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, width=CHOICE_WIDTH)
+            widgets.ask(
+                self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, style.CHOICE, width=CHOICE_WIDTH
+            )
             if most:
+                arrows = Block(LOUPE, item.at.row, SPIN, 1, 1)
+                widgets.spinner(self.sheet, item, self.state.number(item), arrows, label)
                 room = text("1 to ", self.of(most))
-                said = room if most == "rows" else where(self.of("vector") == 1, _ASIDE, room)
+                said = where(self.of("vector") == 1, self._class(room) if most == "rows" else _ASIDE, room)
                 self.sheet.span(item.at.row, ROOM, STEP - 2, said, _HINT)
         self.sheet.span(TOP + 4, LABEL, STEP - 2, self.of("torch"), _TORCH)
+
+    def _class(self, room: Expr) -> Expr:
+        """What may be typed for the row of a vector, and which class it is."""
+        if not self.state.network.classes:
+            return room
+        known = self.of("classes") * self.of("ok") == 1
+        names, _, _ = cockpit.lists(self.state, self.sheet)
+        return where(known, text(room, ": class ", index(names, where(known, self.of("row"), 1))), room)
+
+    def small(self) -> None:
+        """What the layer reads as a small picture, and the window on it."""
+        sheet, frame = self.sheet, self.frame
+        rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
+        high, wide = self.of("small rows"), self.of("small columns")
+
+        def pixel(y: int, x: int) -> Expr:
+            places = product(rows[y * EACH : (y + 1) * EACH], columns[x * EACH : (x + 1) * EACH])
+            mean = average(*(self.look_up(row, column) for row, column in places))
+            return where(all_of(high > y, wide > x), mean, NONE)
+
+        values = sheet.fill_each(frame.small, pixel, style.DOT)
+        sheet.span(frame.small.row - 1, frame.small.column, LAST, self.of("small name"), style.LABEL)
+        bound = Block(LOUPE, frame.small.last_row + 1, frame.small.column, 1, 1)
+        widgets.signed(sheet, bound, [(frame.small, values)], high=style.WARM)
 
     def steps(self) -> None:
         """The way from the products to the result, a line a step."""
@@ -192,25 +226,35 @@ class _Loupe:
         self.sheet.verdicts.append(Verdict(verdict, same.formula))
 
     def sentence(self) -> None:
-        """The first products written out, and what becomes of their sum, where the window is a small one."""
-        if 0 not in self.frame.zones:
-            return
-        sheet, frame, panel = self.sheet, self.frame, self.frame.zones[0][0]
-        window, weights, products = (frame.screen(number, panel) for number in range(3))
-        pieces: list[Operand] = []
-        for y, x in list(np.ndindex(*panel.shape))[:_WRITTEN]:
-            seen, weight, product = (self._at(block, y, x) for block in (window, weights, products))
-            sign = " + " if pieces else ""
-            one = text(f"{sign}(", rounded(seen, 2), "·", rounded(weight, 2), ")")
-            pieces.append(where(count(product) == 1, one, ""))
-        shown = count(self._together([frame.screen(2, one) for one in frame.zones[0]]))
-        more = where(shown > len(pieces), " + …", "")
-        total_, result = (sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.result))
-        said = text(*pieces, more, " = ", rounded(total_, 3))
-        ended = text(said, "; after bias and activation ", rounded(result, 3))
+        """The first products written out, and what becomes of their sum."""
+        sheet, frame = self.sheet, self.frame
+        sum_, value, result = (
+            sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.value, frame.result)
+        )
+        biased: Operand = text("; with the bias ", rounded(value, 3))
+        biased = where(self.of(OWN.format(0)) == NONE, "", biased) if self.numbers.facts.owned else ""
+        ended = text(" = ", rounded(sum_, 3), biased, "; ", self.of("then"), " = ", rounded(result, 3))
+        said: Expr = text(_EVIDENCE, ended)
+        if 0 in frame.zones:
+            said = where(self.of("zone") == 0, text(*self._written(frame.zones[0]), ended), said)
         at = frame.there.row + 2
-        sheet.span(at, LABEL, LAST, where(all_of(self.ok, self.of("weighted") == 1), ended, NONE), style.TEXT)
-        sheet.heights[at] = 2 * style.LEGIBLE * 100 / sheet.zoom * style.LINE_SPACING
+        sheet.span(at, LABEL, AFTER, where(all_of(self.ok, self.of("weighted") == 1), said, NONE), _SENTENCE)
+        sheet.heights[at] = 2 * _SENTENCE.size * style.LINE_SPACING
+
+    def _written(self, panels: list[Panel]) -> list[Operand]:
+        """The first products of small windows: `0.5×1 − 0.25×2 + …`."""
+        window, weights, products = (self.frame.screen(number, panels[0]) for number in range(3))
+        pieces: list[Operand] = []
+        made: list[Expr] = []
+        for y, x in list(np.ndindex(*panels[0].shape))[:_WRITTEN]:
+            seen, weight, product = (self._at(block, y, x) for block in (window, weights, products))
+            made.append(product)
+            below = weight < 0
+            sign = where(count(*made) == 1, where(below, "−", ""), where(below, " − ", " + "))
+            factor = where(seen < 0, text("(", rounded(seen, 2), ")"), rounded(seen, 2))
+            pieces.append(where(count(product) == 1, text(sign, factor, "×", rounded(absolute(weight), 2)), ""))
+        shown = count(self._together([self.frame.screen(2, one) for one in panels]))
+        return [*pieces, where(shown > len(pieces), " + …", "")]
 
     def _at(self, block: Block, y: int, x: int) -> Expr:
         """One cell of a screen."""
@@ -277,10 +321,12 @@ class _Loupe:
         """What the screens of a zone show, each with a colour scale of its own; nothing where the other is in use."""
         sheet, panels = self.sheet, self.frame.zones[zone]
         in_use, weighted = self.of("zone") == zone, self.of("weighted") == 1
+        said: Operand
         for number, said in enumerate(_SCREENS):
             blocks = tuple(self.frame.screen(number, panel) for panel in panels)
-            other = NONE if zone or number else _ELSEWHERE
-            shown = where(in_use, where(weighted, said, NONE) if number else said, other)
+            if zone and number == 2:
+                said = where(self.of("classes") == 1, _FOR_A_CLASS, said)
+            shown = where(in_use, where(weighted, said, NONE) if number else said, NONE)
             sheet.put(self.frame.heads, blocks[0].column, shown, style.HEADING)
             areas = [sheet.near(block, self.shown[block].value) for block in blocks[:MAX_BLOCKS]]
             bound = Block(LOUPE, self.frame.heads + 1, blocks[0].column, 1, 1)
@@ -289,6 +335,16 @@ class _Loupe:
             sheet.scales.append((blocks, scale if number else replace(scale, high=style.WARM)))
         sums = where(all_of(in_use, weighted), _SUMS, NONE)
         sheet.put(self.frame.heads, self.frame.sum(panels[0]).column, sums, style.HEADING)
+
+    def elsewhere(self) -> None:
+        """A link to the screens of large windows, which stand further right, while they are in use."""
+        if len(self.frame.zones) == 1:
+            return
+        first = self.frame.screen(0, self.frame.zones[1][0])
+        self.sheet.names["loupe_large"] = first.part(-4, -1, first.height + 4, 3 * first.width + 6)
+        row = self.frame.heads - 1
+        self.sheet.span(row, LABEL, AFTER, where(self.of("zone") == 1, _ELSEWHERE, NONE), style.LINK_LINE)
+        self.sheet.links[row, LABEL] = "loupe_large"
 
     def marks(self) -> None:
         """Lines around what the screens show, and nothing where they show nothing; and the frames on `Network`."""
@@ -300,53 +356,14 @@ class _Loupe:
                 Mark(blocks, f'AND(COUNT({beside})=1,{blocks[0].cell()}<>"{NONE}")', line=style.EDIT_LINE),
                 Mark(blocks, f'{blocks[0].cell()}="{NONE}"', color=style.WHITE),
             ]
+        sheet.marks.append(Mark(frame.small, on_small(frame.small), line=style.FRAME))
         everything = Block(LOUPE, TOP, LABEL, frame.last[0] - TOP + 1, frame.last[1] - LABEL + 1)
         sheet.marks.append(Mark(everything, f'{everything.cell()}="{NONE}"', color=style.WHITE))
         for number, part in enumerate(layout.parts, 1):
-            sheet.marks += _marks(part, f"{ON_SHEET}={number}" if len(layout.parts) > 1 else "")
+            sheet.marks += marks(part, f"{ON_SHEET}={number}" if len(layout.parts) > 1 else "")
 
 
 _TILE = (("rows", "from row"), ("columns", "from column"))
-
-
-def _marks(layout: Layout, here: str) -> Iterator[Mark]:
-    """The frames on a sheet of the network; `here` says whether the chosen layer stands there, where there are several.
-
-    They are around the chosen cell and what it sees.
-    """
-    last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
-    area = Block(layout.sheet, 1, 1, max(last, layout.last_row), layout.last_column)
-    below = area.part(BAND_ROW - 1, 0, area.height - BAND_ROW + 1, area.width)
-    at = f"ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2)"
-    framed = f"IF({here},{_framed()},FALSE)" if here else _framed()
-    yield Mark(area, f"AND({at},{here})" if here else f"AND({at})", style.AMBER, style.INK)
-    for stage in layout.stages:
-        if not stage.nodes:
-            dark = f"{stage.out.blocks[0].cell()}>{style.INK_SCALE.dark}"
-            yield Mark(stage.out.blocks, f"IF({dark},{framed},FALSE)", line=style.FRAME, color=style.WHITE)
-    for blocks in (*(stage.out.blocks for stage in layout.stages), (below,)):
-        yield Mark(blocks, framed, line=style.FRAME)
-
-
-def _framed() -> str:
-    """A formula for conditional formats on `Network`: whether the cell belongs to what the chosen one sees."""
-    top, left, bottom, right = FRAME
-    down, across = APART
-    inside = f"(ROW()>={top})*(ROW()<={bottom})*(COLUMN()>={left})*(COLUMN()<={right})"
-    return f"SUMPRODUCT({inside}*(MOD(ROW()-{top},{down})=0)*(MOD(COLUMN()-{left},{across})=0))>0"
-
-
-def _network_values(state: WorkbookState, layout: Layout) -> Array:
-    """What stands on a sheet of the network in all cells with numbers; zeros elsewhere, as around maps."""
-    values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
-    for stage in layout.stages:
-        own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}
-        for short, tensor in (own | layout.values(stage, state.activations, state.tensors)).items():
-            placed = stage.own[short]
-            for block, plane in zip(placed.blocks, placed.planes(tensor), strict=True):
-                rows = slice(block.row - 1, block.last_row, block.step[0])
-                values[rows, block.column - 1 : block.last_column : block.step[1]] = plane
-    return values
 
 
 def page(state: WorkbookState) -> Page:
@@ -356,12 +373,14 @@ def page(state: WorkbookState) -> Page:
         "Choose a layer and one of its cells. Below stands everything that makes it: what it sees, times its weights.",
         "Grey numbers are rows and columns of the input; below 1 is its border. On Network the same cells are framed.",
     )
-    cockpit.head(loupe.sheet, state, LOUPE, lines)
+    cockpit.head(loupe.sheet, state, LOUPE, lines, ((SAYS, DRAWN - 2), (DRAWN, LAST)))
     loupe.ask()
+    loupe.small()
     for number, panel in enumerate(loupe.numbers.facts.panels):
         loupe.panel(number, panel)
     for zone in loupe.frame.zones:
         loupe.headings(zone)
+    loupe.elsewhere()
     loupe.steps()
     loupe.compare()
     loupe.sentence()

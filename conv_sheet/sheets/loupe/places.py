@@ -4,6 +4,7 @@ Above are the facts, a column a stage, and the chosen stage's beside them; then 
 of them the lists of corners. Every number is an expression over those before it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,9 +16,10 @@ from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, integer,
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index
-from conv_sheet.cells.page import Page
-from conv_sheet.network.layout import Layout
+from conv_sheet.cells.page import Mark, Page
+from conv_sheet.network.layout import BAND_ROW, Layout
 from conv_sheet.network.lesson import Lesson
+from conv_sheet.ops import Array
 from conv_sheet.sheets.loupe.facts import AXES, HOME, LOUPE, NONE, OWN, PLACES, Facts, Panel
 from conv_sheet.sheets.loupe.reach import TILE, reaches
 from conv_sheet.state import WorkbookState
@@ -27,10 +29,15 @@ CELL = "loupe_cell"
 FRAME = ("loupe_top", "loupe_left", "loupe_bottom", "loupe_right")
 APART = ("loupe_down", "loupe_across")
 ON_SHEET = "loupe_sheet"
-TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 4
+SMALL = ("loupe_small_rows", "loupe_small_columns")
+"""Where on `Network` the small picture of what is read takes its values from."""
+SMALL_SIDE, EACH = 8, 3
+"""Rows and columns of the small picture, and rows and columns of values whose average each of them is."""
+TOP, CHOICE_COLUMN, CHOICE_WIDTH = 5, 5, 3
 """First row and column of the inputs on `Loupe`, and their width."""
 
 _FIRST = 4
+_PICTURE = "picture height", "picture width"
 
 
 # -- what may be chosen ------------------------------------------------------------------------------------------------
@@ -112,7 +119,7 @@ class Numbers:
 @lru_cache(maxsize=2)
 def numbers(state: WorkbookState) -> Numbers:
     """The sheet for a state, with everything that the loupe asks of it."""
-    facts = Facts(tuple(reaches(state.layout)))
+    facts = Facts(tuple(reaches(state.layout)), len(state.network.classes))
     found = Numbers(state, facts, Page(PLACES, hidden=True, widths={1: 22.0, 2: 14.0}))
     page = found.page
     page.put(1, 1, PLACES, style.HEADING)
@@ -126,9 +133,23 @@ def numbers(state: WorkbookState) -> Numbers:
     for axis in (0, 1):
         _taps(found, axis)
     _frames(found)
+    _small(found)
     for number, panel in enumerate(facts.panels):
         _panel(found, number, panel)
     return found
+
+
+def network_values(state: WorkbookState, layout: Layout) -> Array:
+    """What stands on a sheet of the network in all cells with numbers; zeros elsewhere, as around maps."""
+    values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
+    for stage in layout.stages:
+        own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}
+        for short, tensor in (own | layout.values(stage, state.activations, state.tensors)).items():
+            placed = stage.own[short]
+            for block, plane in zip(placed.blocks, placed.planes(tensor), strict=True):
+                rows = slice(block.row - 1, block.last_row, block.step[0])
+                values[rows, block.column - 1 : block.last_column : block.step[1]] = plane
+    return values
 
 
 def _chosen_stage(found: Numbers) -> None:
@@ -242,6 +263,75 @@ def _frames(found: Numbers) -> None:
         page.names[ON_SHEET] = found.blocks[HOME][0]
     for name, axis in zip(APART, AXES, strict=True):
         page.names[name] = found.blocks[f"{axis} apart"][0]
+
+
+def _small(found: Numbers) -> None:
+    """Rows and columns on `Network` of what the small picture shows: as many of the map, equally far apart."""
+    of, put, page = found.of, found.put, found.page
+    side = put("small side", largest(*map(of, _PICTURE)))
+    place = where(of("pictured") == 1, of("reads from") + of("first map"), 0) + 1
+    put("small name", where(of("pictured") == 1, index(found.listed("name"), place), NONE))
+    for axis, (size, what) in enumerate(zip(_PICTURE, ("top", "left"), strict=True)):
+        shown = -integer(-of(size) * SMALL_SIDE / side)
+        put(f"small {AXES[axis]}s", where(all_of(of("ok") == 1, of("pictured") == 1), shown, 0))
+        block = _small_block(found, axis)
+        step = integer((page.row_number(block) - 1) * side / block.height)
+        values = index(found.listed(what), place) + smallest(step, of(size) - 1)
+        page.put(block.row - 1, block.column, SMALL[axis], style.HEAD)
+        page.fill(block, values, style.LINE)
+        page.names[SMALL[axis]] = block
+
+
+def _small_block(found: Numbers, axis: int) -> Block:
+    column = taps_block(found, 1).column + 2 + len(FRAME) + axis
+    return Block(PLACES, _FIRST, column, SMALL_SIDE * EACH, 1)
+
+
+def sampled(found: Numbers, axis: int, page: Page) -> list[Expr]:
+    """The rows or columns on `Network` from which the small picture takes its values."""
+    block = _small_block(found, axis)
+    fill = next(one for one in found.page.fills if one.block == block)
+    return [page.cell(block.part(n, 0, 1, 1), value) for n, value in enumerate(fill.values[:, 0].tolist())]
+
+
+def marks(layout: Layout, here: str) -> Iterator[Mark]:
+    """The frames on a sheet of the network; `here` says whether the chosen layer stands there, where there are several.
+
+    They are around the chosen cell and what it sees.
+    """
+    last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
+    area = Block(layout.sheet, 1, 1, max(last, layout.last_row), layout.last_column)
+    below = area.part(BAND_ROW - 1, 0, area.height - BAND_ROW + 1, area.width)
+    at = f"ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2)"
+    seen = f"IF({here},{framed()},FALSE)" if here else framed()
+    yield Mark(area, f"AND({at},{here})" if here else f"AND({at})", style.AMBER, style.INK)
+    for stage in layout.stages:
+        if not stage.nodes:
+            dark = f"{stage.out.blocks[0].cell()}>{style.INK_SCALE.dark}"
+            yield Mark(stage.out.blocks, f"IF({dark},{seen},FALSE)", line=style.FRAME, color=style.WHITE)
+    for blocks in (*(stage.out.blocks for stage in layout.stages), (below,)):
+        yield Mark(blocks, seen, line=style.FRAME)
+
+
+def framed() -> str:
+    """A formula for conditional formats on `Network`: whether the cell belongs to what the chosen one sees."""
+    top, left, bottom, right = FRAME
+    down, across = APART
+    inside = f"(ROW()>={top})*(ROW()<={bottom})*(COLUMN()>={left})*(COLUMN()<={right})"
+    return f"SUMPRODUCT({inside}*(MOD(ROW()-{top},{down})=0)*(MOD(COLUMN()-{left},{across})=0))>0"
+
+
+def on_small(block: Block) -> str:
+    """A formula for conditional formats on the small picture: whether the window, if it is not all, covers the cell."""
+    rows, columns = SMALL
+    top, left, bottom, right = (f"INDEX({name},1)" for name in FRAME)
+    y, x = f"{EACH}*(ROW()-{block.row})", f"{EACH}*(COLUMN()-{block.column})"
+    down = f"INDEX({rows},{y}+{EACH})>={top},INDEX({rows},{y}+1)<={bottom}"
+    across = f"INDEX({columns},{x}+{EACH})>={left},INDEX({columns},{x}+1)<={right}"
+    last = SMALL_SIDE * EACH
+    shorter, narrower = f"INDEX({rows},{last})-INDEX({rows},1)", f"INDEX({columns},{last})-INDEX({columns},1)"
+    part = f"OR({bottom}-{top}<{shorter},{right}-{left}<{narrower})"
+    return f"AND({top}>0,{down},{across},{part})"
 
 
 def _panel(found: Numbers, number: int, panel: Panel) -> None:

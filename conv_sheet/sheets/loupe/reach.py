@@ -65,6 +65,12 @@ class Reach:
         return (out[0], out[1], out[2]) if len(out) == 3 else (1, out[0], 1)
 
     @property
+    def picture(self) -> tuple[int, int]:
+        """Rows and columns of each map that is read, without the border of a copy."""
+        height, width = self.stage.in_shape[1:] if len(self.stage.in_shape) == 3 else self.map_shape
+        return height, width
+
+    @property
     def vector(self) -> bool:
         """Whether the output is a vector: then its values are numbered by row alone."""
         return len(self.stage.out.shape) == 1

@@ -76,7 +76,7 @@ class Blocks:
     def words_height(self) -> float:
         """Points that the words above a map need: the fewer columns they have, the more lines."""
         first, last = columns(self.occlusion)
-        return 15.0 * -(-20 // (last - first + 1))
+        return 17.0 * -(-36 // (last - first + 1))
 
     @property
     def last_column(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.drawn import Button
-from conv_sheet.cells.expr import Expr, absolute, all_of, exact, largest, root, sumproduct, text, total, where
+from conv_sheet.cells.expr import Expr, absolute, all_of, exact, largest, root, smallest, sumproduct, text, total, where
 from conv_sheet.cells.formula import MAX_BLOCKS
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
@@ -35,6 +35,9 @@ PREDICTED = "predicted"
 """The choice that follows what the network says."""
 _PER_CENT = 0.01
 """A fall of the probability that deserves colour."""
+_EMPTY = "empty: zeros over any one place change the probability by less than 0.5 %. Choose a weaker picture"
+_SEEN, _LEAST_ZOOM = 78, 40
+"""Columns of square cells that a screen shows at the usual zoom, and per cent below which nothing can be read."""
 _LARGEST = 4096
 """Most numbers in a picture for which a sheet that nobody asked for is not a burden."""
 _CHOICE = Block(SALIENCY, 4, 3, 1, 1)
@@ -92,9 +95,11 @@ def engine(state: WorkbookState) -> list[Owned]:
 def page(state: WorkbookState) -> Page:
     """The sheet: the picture and the first layer's weights as formulas, the maps as Python last made them."""
     blocks = Blocks(state.layout)
-    sheet = widgets.frame(SALIENCY, blocks.last_column, style.NETWORK_ZOOM)
-    sheet.widths |= _WIDTHS
-    sheet.heights |= _HEIGHTS | {_WORDS_ROW: blocks.words_height}
+    sheet = widgets.frame(SALIENCY, blocks.last_column, _zoom(blocks))
+    far = style.NETWORK_ZOOM / sheet.zoom
+    sheet.widths |= {column: width * far for column, width in _WIDTHS.items()}
+    sheet.heights |= {row: height * far for row, height in (_HEIGHTS | {_WORDS_ROW: blocks.words_height}).items()}
+    sheet.heights |= dict.fromkeys((blocks.names.row - 2, TOP - 1), style.CELL_HEIGHT * far)
     question = "Which pixels speak for a class, and which against it? Red is for, blue is against."
     cockpit.head(sheet, state, "What the network looks at", [question])
     _choice(sheet, state)
@@ -106,6 +111,13 @@ def page(state: WorkbookState) -> Page:
     for row, line in enumerate(_READING, blocks.reading_row + 1):
         sheet.put(row, 2, line.format(ink=widgets.ink(state.network.input_shape[0])), style.LINE)
     return sheet
+
+
+def _zoom(blocks: Blocks) -> int:
+    """Per cent at which the maps are in sight beside each other."""
+    beside = sum(_WIDTHS.values()) / style.CELL_WIDTH
+    share = min(1.0, (_SEEN - beside) / (blocks.last_column - MAPS + 1))
+    return max(_LEAST_ZOOM, int(style.NETWORK_ZOOM * share) // 5 * 5)
 
 
 # -- what the maps are made of -----------------------------------------------------------------------------------------
@@ -229,7 +241,8 @@ def _maps(sheet: Page, state: WorkbookState, blocks: Blocks, name: Expr) -> None
     )
     for kind, words, placed, look, least in maps:
         planes = placed.planes(written(state, placed))
-        _map(sheet, placed, text(f"{kind} for ", name), words, planes, look)
+        shown = text(f"{kind} for ", name)
+        _map(sheet, placed, shown, _told(sheet, placed, planes, words, least / 2), planes, look)
         bound = Block(SALIENCY, TOP - 1, placed.area.last_column, 1, 1)
         widgets.signed(sheet, bound, list(zip(placed.blocks, planes, strict=True)), least)
         sheet.names |= dict(placed.names())
@@ -239,6 +252,14 @@ def _maps(sheet: Page, state: WorkbookState, blocks: Blocks, name: Expr) -> None
         steepest = largest(*map(absolute, slopes))
         _map(sheet, blocks.steepest, "steepest channel", words, [steepest], style.SCORE)
         sheet.scales.append((blocks.steepest.blocks, style.WARM_SCALE))
+
+
+def _told(sheet: Page, placed: Placed, planes: Iterable[Array], words: str, least: float) -> Content:
+    """What a map is in words; where it has no value that would be shown, that it is empty, and why."""
+    if not least:
+        return words
+    areas = [sheet.range(block, plane) for block, plane in zip(placed.blocks, planes, strict=True)]
+    return where(largest(largest(*areas), -smallest(*areas)) < least, _EMPTY, words)
 
 
 def _filters(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
@@ -259,7 +280,7 @@ def _filters(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
 
 
 def _map(
-    sheet: Page, placed: Placed, title: Content, words: str, planes: Iterable[Expr | Array], look: style.Style
+    sheet: Page, placed: Placed, title: Content, words: Content, planes: Iterable[Expr | Array], look: style.Style
 ) -> None:
     """A map, its title, and what it is in words."""
     first, last = columns(placed)
