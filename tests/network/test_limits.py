@@ -1,5 +1,6 @@
 """What a spec may not say: sizes that no sheet holds, numbers and texts that no cell holds, two classes of one name."""
 
+import re
 import resource
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.limits import MOST_LAYERS, MOST_VALUES
 from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.state import WorkbookState
+from conv_sheet.web import page
 from tests.network.specs import CONV, RELU, spec
 from tests.networks import SMALL
 
@@ -102,11 +104,24 @@ def test_results_that_overflow_name_their_layer(weight: float) -> None:
 def test_gradients_that_overflow_name_their_cell(tmp_path: Path) -> None:
     tables = spec(CONV, FLATTEN, LINEAR, {"kind": "Softmax"}, backprop=True)
     made = from_tables(tables)
-    tensors = made.network.initial(0) | {"fc1.weight": np.full((2, 72), 1e200), "conv1.weight": np.zeros((2, 1, 3, 3))}
-    state = WorkbookState.of(made.network, np.full((1, 8, 8), 1e200), tensors, made.lesson)
+    weights = np.linspace(-1e6, 1e6, 144).reshape(2, 72)
+    tensors = made.network.initial(0) | {"fc1.weight": weights, "conv1.weight": np.zeros((2, 1, 3, 3))}
+    state = WorkbookState.of(made.network, np.full((1, 8, 8), 1e305), tensors, made.lesson)
     with pytest.raises(ConvSheetError, match=r"a cell cannot hold the number|too large for a cell"):
         build(state, tmp_path / "book.xlsx")
     assert not (tmp_path / "book.xlsx").exists()
+
+
+@pytest.mark.parametrize("number", [2e6, -1e300])
+def test_numbers_that_could_not_be_read_again_are_not_written(tmp_path: Path, number: float) -> None:
+    network = Network.from_spec(spec(CONV, FLATTEN, LINEAR))
+    state = WorkbookState.of(network, np.ones((1, 8, 8)), network.initial(0) | {"conv1.bias": np.array([0.5, number])})
+    told = rf"^conv1\.bias holds {re.escape(f'{number:.15g}')}; its cells take a number from -1,000,000 to 1,000,000$"
+    with pytest.raises(ConvSheetError, match=told):
+        build(state, tmp_path / "book.xlsx")
+    with pytest.raises(ConvSheetError, match=told):
+        page.write(state, tmp_path / "page.html", "page")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_byte_order_mark_is_read_and_another_encoding_is_one_line(tmp_path: Path) -> None:
