@@ -102,6 +102,7 @@ MOST_TEXT = 32_767
 """Characters of a text: a cell holds no more."""
 MOST_SHORT = 255
 """Characters of a name that formulas quote: a text in a formula may have no more."""
+MOST_TRIES = 100
 _IN_NO_CELL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """Characters that no cell shows: control characters but tabs and line breaks, and what is no character at all."""
 
@@ -132,6 +133,8 @@ def _source_names(table: Any) -> dict[str, str]:
 def _tries(tables: Any) -> tuple[Try, ...]:
     if not isinstance(tables, list):
         raise SpecError(f"try = {tables!r} is not a list of [[try]] tables")
+    if len(tables) > MOST_TRIES:
+        raise SpecError(f"{len(tables):,} [[try]] tables; {MOST_TRIES} are the most")
     return tuple(map(_try, tables))
 
 

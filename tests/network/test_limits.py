@@ -2,6 +2,7 @@
 
 import re
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.errors import ConvSheetError, DataError, SpecError
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import MOST_TRIES
 from conv_sheet.network.limits import MOST_LAYERS, MOST_VALUES
 from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.state import WorkbookState
@@ -85,6 +87,27 @@ def test_each_class_has_a_name_of_its_own() -> None:
     with pytest.raises(SpecError, match=r"^classes has one without a name"):
         from_tables(SMALL | {"classes": ["cat", " ", "dog"]})
     assert from_tables(SMALL | {"classes": ["a", "A", "b"]}).network.classes == ("a", "A", "b")
+
+
+def test_many_classes_are_told_apart_at_once() -> None:
+    names = [*map(str, range(100_000)), "7"]
+    began = time.process_time()
+    with pytest.raises(SpecError, match="classes has '7' twice"):
+        from_tables(spec(FLATTEN, classes=names))
+    assert time.process_time() - began < 5
+
+
+def test_too_many_things_to_try_are_refused() -> None:
+    tries = [{"text": "Look.", "at": "input_1"}] * (MOST_TRIES + 1)
+    with pytest.raises(SpecError, match=rf"{MOST_TRIES + 1} \[\[try\]\] tables; {MOST_TRIES} are the most"):
+        from_tables(spec(CONV) | {"try": tries})
+    assert len(from_tables(spec(CONV) | {"try": tries[1:]}).lesson.tries) == MOST_TRIES
+
+
+def test_a_spec_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "spec.toml").write_text("#" * (lessons.MOST_BYTES + 1), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"spec\.toml: a file of 8,388,609 bytes, the limit is 8,388,608"):
+        lessons.load(str(tmp_path / "spec.toml"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 10**400])
