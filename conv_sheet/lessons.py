@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 DEFAULT = "fastai"
-MOST_BYTES = 8 << 20
-"""Of a spec."""
+MOST_BYTES = 1 << 20
+"""Of a spec: weights stand in files of their own."""
 
 
 @dataclass(frozen=True)
