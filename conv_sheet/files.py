@@ -70,6 +70,14 @@ def _found(path: Path, error: type[ConvSheetError] = WorkbookError) -> os.stat_r
         raise error(f"{path}: {fault.strerror}") from fault
 
 
+def _real(path: Path) -> Path:
+    """A path behind all links, whole."""
+    try:
+        return Path(os.path.realpath(path))
+    except FileNotFoundError as error:
+        raise WorkbookError(f"{path}: the folder that this runs in is gone: change into another one") from error
+
+
 def _other_kind(found: os.stat_result) -> str | None:
     """Say what something is that is no regular file."""
     if stat.S_ISREG(found.st_mode):
@@ -101,7 +109,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     b'new'
     >>> folder.cleanup()
     """
-    target = Path(os.path.realpath(path))
+    target = _real(path)
     temporary = target.with_name(f".conv-sheet-{_key(target)}-{os.urandom(4).hex()}{target.suffix}")
     with exclusive(path):
         before = _replaceable(path)
@@ -253,7 +261,7 @@ def require_closed(path: Path) -> None:
 
 def _opened_by(path: Path) -> tuple[str, Path] | None:
     """The program that has a file open, and its owner file, beside the file or beside the link to it."""
-    for place in (path, Path(os.path.realpath(path))):
+    for place in (path, _real(path)):
         for program, name in (("Excel", f"~${place.name}"), ("LibreOffice", f".~lock.{place.name}#")):
             with suppress(OSError):
                 place.with_name(name).lstat()
@@ -277,7 +285,7 @@ def exclusive(path: Path) -> Iterator[None]:
     ...     [name.split("-")[1] for name in os.listdir(folder)]
     ['sheet']
     """
-    target = Path(os.path.realpath(path))
+    target = _real(path)
     if target in _held:
         yield
         return

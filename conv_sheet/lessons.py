@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
+from conv_sheet.files import require_regular
 from conv_sheet.models import Imported, is_model, read_model
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 DEFAULT = "fastai"
+MOST_BYTES = 1 << 20
+"""Of a spec: weights stand in files of their own."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def _named(lesson: str) -> Path | None:
 
 
 def _spec(path: Path) -> Spec:
+    require_regular(path, SpecError, MOST_BYTES)
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError:

@@ -5,18 +5,21 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from conv_sheet import estimate
+from conv_sheet import builder, estimate
 from conv_sheet.builder import build
 from conv_sheet.cli import main
+from conv_sheet.errors import ConvSheetWarning
 from conv_sheet.network.graph import Network
 from conv_sheet.state import WorkbookState
 from tests.networks import small, state_of, written
@@ -25,6 +28,18 @@ from tests.networks import small, state_of, written
 def convolutions(channels: int) -> Network:
     conv = {"kind": "Conv2d", "out_channels": channels, "kernel_size": 3, "padding": 1}
     return Network.from_spec({"input": [3, 32, 32], "layers": [conv] * 6})
+
+
+def test_more_names_than_libreoffice_keeps_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = len(openpyxl.load_workbook(written(tmp_path, state_of(small()))).defined_names)
+    monkeypatch.setattr(builder, "MOST_NAMES", names)
+    with warnings.catch_warnings(action="error"):
+        build(state_of(small()), tmp_path / "book.xlsx")
+    monkeypatch.setattr(builder, "MOST_NAMES", names - 1)
+    with pytest.warns(
+        ConvSheetWarning, match=rf"has {names} defined names, of which LibreOffice 7\.4 keeps {names - 1}"
+    ):
+        build(state_of(small()), tmp_path / "book.xlsx")
 
 
 @pytest.mark.parametrize("channels", [6, 12])

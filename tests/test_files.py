@@ -96,6 +96,18 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a folder in use cannot be removed")
+def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with (
+        pytest.raises(WorkbookError, match=r"^lesson\.xlsx: the folder that this runs in is gone"),
+        atomic_write(Path("lesson.xlsx")),
+    ):
+        pass
+
+
 def test_a_folder_in_the_way_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "lesson.xlsx"
     path.mkdir()

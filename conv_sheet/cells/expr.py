@@ -203,7 +203,7 @@ def shown(value: Any) -> str:
         raise TypeError("a truth value is no text: say what it means with `where`")
     if isinstance(value, str):
         return value
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{float(value):.15g}"
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{float(value):.15g}".upper()
 
 
 def times(*factors: Operand) -> Expr:

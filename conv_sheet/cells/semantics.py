@@ -25,7 +25,7 @@ def is_float(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
 
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[Ee][+-]?\d+)?")
 
 
 def alike(one: str, other: str, tolerance: float) -> bool:
@@ -33,11 +33,17 @@ def alike(one: str, other: str, tolerance: float) -> bool:
 
     >>> alike("(1·0.27) = 0.27", "(1·0.27000000000000000001) = 0.27", 1e-9), alike("row 1", "row 2", 1e-9)
     (True, False)
+    >>> alike("1E+20 rows", "1e+020 rows", 1e-9), alike("1E+20 rows", "2E+20 rows", 1e-9)
+    (True, False)
     """
     if _NUMBER.split(one) != _NUMBER.split(other):
         return False
     pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
-    return all(a == b or ("." in a + b and abs(float(a) - float(b)) <= tolerance) for a, b in pairs)
+    return all(a == b or (not (a + b).isdigit() and _near(float(a), float(b), tolerance)) for a, b in pairs)
+
+
+def _near(one: float, other: float, tolerance: float) -> bool:
+    return abs(one - other) <= tolerance * max(1.0, abs(other))
 
 
 def divide(a: Any, b: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,9 +46,36 @@ class Archive:
     def json(self, name: str) -> Any:
         """An entry as JSON."""
         try:
-            return json.loads(self.read(name))
+            return parsed(self.read(name))
         except (ValueError, RecursionError):
             raise DataError(f"{self.where}: {shown(name)} is not JSON") from None
+
+
+def parsed(text: bytes) -> Any:
+    """JSON as its standard has it: with finite numbers only, and no name twice in one object.
+
+    Raises ValueError or RecursionError for anything else.
+
+    >>> parsed(b'{"a": [1, 2.5]}')
+    {'a': [1, 2.5]}
+    >>> parsed(b'{"a": 1e999}')
+    Traceback (most recent call last):
+    ValueError: 1e999 is no number
+    """
+    return json.loads(text, parse_constant=_finite, parse_float=_finite, object_pairs_hook=_distinct)
+
+
+def _finite(said: str) -> float:
+    if not isfinite(number := float(said)):
+        raise ValueError(f"{said} is no number")
+    return number
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def reason(error: BaseException) -> str:

@@ -51,7 +51,7 @@ def read_pt2(file: Path | BinaryIO, where: str, title: str) -> Imported:
         program = archive.json(f"{root}{_GRAPH}")
     try:
         return _Program(where, program["graph_module"], tensors).imported(title)
-    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
         raise DataError(f"{where}: its graph is not as torch.export.save writes it ({type(error).__name__})") from error
 
 

@@ -5,7 +5,9 @@ The format is so small that reading it here costs less than a dependency, and th
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from math import prod
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from conv_sheet.errors import DataError
 from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.layers import Array
-from conv_sheet.models.archive import reason
+from conv_sheet.models.archive import parsed, reason
 from conv_sheet.models.imported import LARGEST_FILE, shown
 from conv_sheet.models.pytorch import numbers
 
@@ -32,6 +34,8 @@ _KINDS = {
 }
 _NAMES = {"float64": "F64", "float32": "F32", "int64": "I64", "int32": "I32"}
 _LONGEST_HEADER = 16 << 20
+_MOST_AXES = 32
+"""Of an array, in every version of NumPy."""
 
 
 def load(path: Path) -> dict[str, Array]:
@@ -48,27 +52,36 @@ def load(path: Path) -> dict[str, Array]:
     if len(raw) < 8 or length > min(_LONGEST_HEADER, len(raw) - 8):
         raise DataError(f"{path}: not a .safetensors file, or a damaged one")
     try:
-        header = json.loads(raw[8 : 8 + length])
+        header = parsed(raw[8 : 8 + length])
     except (ValueError, RecursionError):
         raise DataError(f"{path}: not a .safetensors file, or a damaged one: its header is not JSON") from None
     if not isinstance(header, dict):
         raise DataError(f"{path}: not a .safetensors file: its header does not list tensors")
     data = memoryview(raw)[8 + length :]
-    return {
-        name: _tensor(data, entry, f"{path}: {shown(name)}") for name, entry in header.items() if name != "__metadata__"
-    }
+    header.pop("__metadata__", None)
+    tensors = {name: _tensor(data, entry, f"{path}: {shown(name)}") for name, entry in header.items()}
+    places = sorted(entry["data_offsets"] for entry in header.values())
+    if any(start < end for (_, end), (start, _) in pairwise(places)):
+        raise DataError(f"{path}: a damaged .safetensors file: two of its tensors lie in one place")
+    return tensors
 
 
 def _tensor(data: memoryview, entry: Any, where: str) -> Array:
     try:
-        kind, shape = _KINDS[entry["dtype"]], tuple(int(size) for size in entry["shape"])
-        start, end = (int(place) for place in entry["data_offsets"])
+        kind, shape = _KINDS[entry["dtype"]], tuple(map(index, entry["shape"]))
+        start, end = map(index, entry["data_offsets"])
     except (KeyError, TypeError, ValueError):
         raise DataError(
             f"{where} is of a type that conv-sheet does not know, or not described as the format does"
         ) from None
     size = 2 if kind == "bfloat16" else np.dtype(kind).itemsize
-    if min(shape, default=0) < 0 or not 0 <= start <= end <= len(data) or end - start != prod(shape) * size:
+    if (
+        len(shape) > _MOST_AXES
+        or min(shape, default=0) < 0
+        or max(shape, default=0) > len(data)
+        or not 0 <= start <= end <= len(data)
+        or end - start != prod(shape) * size
+    ):
         raise DataError(f"{where} has a place and a shape {shape[:6]} that do not fit the file")
     return np.asarray(numbers(bytes(data[start:end]), kind).reshape(shape))
 

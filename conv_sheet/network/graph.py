@@ -1,5 +1,6 @@
 """A network: a graph of named layers over an input shape; what it computes, and what follows from that backwards."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -203,10 +204,10 @@ class Network:
 
 def _classes(value: Any) -> tuple[str, ...]:
     classes = lesson.texts("classes", value)
-    for name in classes:
+    for name, count in Counter(classes).items():
         if not name.strip():
             raise SpecError("classes has one without a name: give each a name of its own")
-        if classes.count(name) > 1:
+        if count > 1:
             raise SpecError(f"classes has {name!r} twice: give each a name of its own")
     return classes
 

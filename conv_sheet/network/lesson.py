@@ -113,6 +113,8 @@ MOST_TEXT = 32_767
 """Characters of a text: a cell holds no more."""
 MOST_SHORT = 255
 """Characters of a name that formulas quote: a text in a formula may have no more."""
+MOST_TRIES, MOST_NAMES = 100, 10_000
+"""Things to try, and answers to choose from for each; names of tensors."""
 _IN_NO_CELL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """Characters that no cell shows: control characters but tabs and line breaks, and what is no character at all."""
 
@@ -137,12 +139,16 @@ def _text(key: str, value: Any, most: int = MOST_TEXT) -> str:
 def _source_names(table: Any) -> dict[str, str]:
     if not isinstance(table, dict):
         raise SpecError(f"source_names = {table!r} is not a table of names by names")
+    if len(table) > MOST_NAMES:
+        raise SpecError(f"source_names has {len(table):,} names; {MOST_NAMES:,} are the most")
     return {key: _text("source_names", value, MOST_SHORT) for key, value in table.items()}
 
 
 def _tries(tables: Any) -> tuple[Try, ...]:
     if not isinstance(tables, list):
         raise SpecError(f"try = {tables!r} is not a list of [[try]] tables")
+    if len(tables) > MOST_TRIES:
+        raise SpecError(f"{len(tables):,} [[try]] tables; {MOST_TRIES} are the most")
     return tuple(map(_try, tables))
 
 
@@ -156,7 +162,10 @@ def _try(table: Any) -> Try:
         for key, value in table.items()
         if key not in ("choices", "do")
     }
-    return Try(**says, choices=texts("choices", table.get("choices", [])), do=_do(table.get("do", {})))
+    choices = texts("choices", table.get("choices", []))
+    if len(choices) > MOST_TRIES:
+        raise SpecError(f"choices has {len(choices):,} texts; {MOST_TRIES} are the most")
+    return Try(**says, choices=choices, do=_do(table.get("do", {})))
 
 
 def _do(table: Any) -> dict[str, float | str]:

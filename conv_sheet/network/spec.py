@@ -1,5 +1,6 @@
 """Specs in TOML: a network and its lesson, read from a text and written back to one."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _ORDER = (
 
 _BYTE_ORDER_MARK = "\ufeff"
 """With which some editors of Windows begin a text."""
+_DEEP = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
+"""A key of so many parts; the time that Python takes for one grows with the square of them."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def parse(text: str, where: str = "spec") -> Spec:
     ('Edges', (2, 4, 4), True)
     """
     try:
+        if _DEEP.search(text):
+            raise RecursionError
         return from_tables(tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK)))
     except RecursionError:
         raise SpecError(f"{where} is not TOML that can be read: its arrays or tables are nested too deeply") from None

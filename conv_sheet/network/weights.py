@@ -1,6 +1,7 @@
 """Weights of a network in files: read, checked, written."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
@@ -48,6 +49,8 @@ def _arrays(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, Array]]
         raise DataError(f"{path} has {len(entries):,} arrays; {MOST_ARRAYS:,} are the most that are read")
     if (size := sum(entry.file_size for entry in entries)) > MOST_BYTES:
         raise DataError(f"{path} unpacks to {size >> 20:,} MiB; {MOST_BYTES >> 20:,} are the most that are read")
+    if twice := {name for name, count in Counter(entry.filename for entry in entries).items() if count > 1}:
+        raise DataError(f"{path} has the array {one_line(min(twice)).removesuffix('.npy')} twice")
     for entry in entries:
         name = entry.filename.removesuffix(".npy")
         with archive.open(entry) as file:

@@ -12,7 +12,7 @@ import numpy as np
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
-from conv_sheet.errors import SpecError, did_you_mean
+from conv_sheet.errors import SpecError, WorkbookError, did_you_mean
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
@@ -74,6 +74,15 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
 def inputs_of(state: WorkbookState) -> tuple[Input, ...]:
     """Everything that the user may type into a workbook."""
     return inputs(state.layout, state.lesson)
+
+
+def require_allowed(state: WorkbookState) -> None:
+    """Raise WorkbookError where a cell would hold what it does not take: the workbook could not be read again."""
+    for item in inputs_of(state):
+        value = np.asarray(state[item])
+        if value.dtype.kind == "f" and not item.limits.allow_all(value):
+            wrong = next(number for number in value.ravel().tolist() if not item.limits.allows(number))
+            raise WorkbookError(f"{item.name} holds {wrong:.15g}; its cells take {item.limits.takes}")
 
 
 def curve_block(layout: Layout, lesson: Lesson) -> Block | None:

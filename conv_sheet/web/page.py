@@ -13,6 +13,7 @@ from pathlib import Path
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import atomic_write
+from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
 from conv_sheet.web.data import data
 
@@ -37,6 +38,7 @@ def write(state: WorkbookState, path: Path, name: str, workbook: str | None = No
 
     Raises WorkbookError where the page cannot calculate a formula, or the file cannot be written.
     """
+    registry.require_allowed(state)
     text = render(state, name, workbook)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -115,8 +115,9 @@ def _children(xml: bytes) -> list[tuple[str, int, int]]:
 
 
 def _without_chain(package: Package) -> dict[str, bytes | None]:
-    """The parts that change when the list of cells with formulas, `calcChain`, is left out."""
-    chains = package.related(package.workbook, "calcChain")
+    """The parts that change when the list of cells with formulas is left out; what is only called so stays."""
+    found = package.related(package.workbook, "calcChain")
+    chains = [link for link in found if package.tree(link.target).tag.rpartition("}")[2] == "calcChain"]
     if not chains:
         return {}
     rels = relationships_part(package.workbook)

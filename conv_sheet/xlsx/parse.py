@@ -200,7 +200,7 @@ class SheetReader(Reader):
         self.parser.StartElementHandler = waiting
 
     def _row(self, said: str | None, before: int) -> int:
-        row = int(said) if said is not None else before + 1
+        row = _whole(said) if said is not None else before + 1
         if not before < row <= MAX_ROWS:
             where = f"ends at {MAX_ROWS:,}" if row > MAX_ROWS else f"has it behind row {before:,}"
             raise WorkbookError(f"{self.where}: its XML is damaged: it has a row {row:,}, and a sheet {where}")
@@ -252,9 +252,10 @@ class SheetReader(Reader):
         kind = attributes.get("t", "n")
         try:
             if kind == "n":
-                return Date(float(text) + self.days) if attributes.get("s") in self.dates else float(text)
+                number = _number(text)
+                return Date(number + self.days) if attributes.get("s") in self.dates else number
             if kind == "s":
-                return self.strings[_index(text)]
+                return self.strings[_whole(text)]
             return _KINDS[kind](text)
         except (KeyError, ValueError, IndexError) as error:
             cell = f"{column_letters(column)}{row}"
@@ -274,11 +275,17 @@ class SheetReader(Reader):
         return self.masters[group]
 
 
-def _index(text: str) -> int:
-    place = int(text)
-    if place < 0:
-        raise IndexError(place)
-    return place
+def _number(text: str) -> float:
+    """A number as XML Schema writes one: Python would take `1_0`, and digits of every script."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.strip().isdigit()):
+        raise ValueError(text)
+    return int(text)
 
 
 def _day(text: str) -> object:

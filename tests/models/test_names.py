@@ -1,6 +1,9 @@
 """Weights of a state_dict: which tensor is which parameter; and the files that hold them."""
 
+import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from conv_sheet.errors import DataError
 from conv_sheet.models import read_weights
 from conv_sheet.models import safetensors as own
+from conv_sheet.models.archive import Archive
 from conv_sheet.models.names import matched
 from conv_sheet.models.naming import layer_names, legal
 from conv_sheet.network.graph import Network
@@ -151,3 +155,37 @@ def test_damaged_safetensors_are_refused_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             read_weights(tmp_path / "bad.safetensors")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"shape": [2, 0, 10**30], "data_offsets": [0, 0]}, "do not fit the file"),
+        ({"shape": [1] * 100 + [2]}, "do not fit the file"),
+        ({"shape": [2.0]}, "not described as the format does"),
+        ({"shape": "2"}, "not described as the format does"),
+        ({"data_offsets": [4, 12]}, "two of its tensors lie in one place"),
+    ],
+)
+def test_a_header_of_safetensors_that_cannot_be_is_one_line(tmp_path: Path, entry: dict[str, Any], words: str) -> None:
+    path = tmp_path / "w.safetensors"
+    whole = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    header = json.dumps({"a": whole, "b": whole | {"data_offsets": [8, 16]} | entry}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    with pytest.raises(DataError, match=words):
+        own.load(path)
+    with pytest.raises((safetensors.SafetensorError, TypeError, ValueError)):
+        safetensors.numpy.load_file(path)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": Infinity}', '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 100_000, "{"]
+)
+def test_json_is_as_its_standard_has_it(tmp_path: Path, text: str) -> None:
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as made:
+        made.writestr("model.json", text)
+    with (
+        Archive(tmp_path / "model.zip", "model.zip") as archive,
+        pytest.raises(DataError, match=r"model\.json' is not JSON"),
+    ):
+        archive.json("model.json")

@@ -1,6 +1,8 @@
 """What a spec may not say: sizes that no sheet holds, numbers and texts that no cell holds, two classes of one name."""
 
+import re
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.errors import ConvSheetError, DataError, SpecError
 from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import MOST_TRIES
 from conv_sheet.network.limits import MOST_LAYERS, MOST_VALUES
 from conv_sheet.network.spec import from_tables, parse
 from conv_sheet.state import WorkbookState
+from conv_sheet.web import page
 from tests.network.specs import CONV, RELU, spec
 from tests.networks import SMALL
 
@@ -85,6 +89,35 @@ def test_each_class_has_a_name_of_its_own() -> None:
     assert from_tables(SMALL | {"classes": ["a", "A", "b"]}).network.classes == ("a", "A", "b")
 
 
+def test_many_classes_are_told_apart_at_once() -> None:
+    names = [*map(str, range(100_000)), "99999"]
+    began = time.process_time()
+    with pytest.raises(SpecError, match="classes has '99999' twice"):
+        from_tables(spec(FLATTEN, classes=names))
+    assert time.process_time() - began < 5
+
+
+def test_too_many_things_to_try_are_refused() -> None:
+    tries = [{"text": "Look.", "at": "input_1"}] * (MOST_TRIES + 1)
+    with pytest.raises(SpecError, match=rf"{MOST_TRIES + 1} \[\[try\]\] tables; {MOST_TRIES} are the most"):
+        from_tables(spec(CONV) | {"try": tries})
+    assert len(from_tables(spec(CONV) | {"try": tries[1:]}).lesson.tries) == MOST_TRIES
+
+
+def test_so_are_too_many_choices_and_names() -> None:
+    choices = {"text": "Look.", "at": "input_1", "choices": ["a"] * (MOST_TRIES + 1)}
+    with pytest.raises(SpecError, match="choices has 101 texts; 100 are the most"):
+        from_tables(spec(CONV) | {"try": [choices]})
+    with pytest.raises(SpecError, match="source_names has 10,001 names; 10,000 are the most"):
+        from_tables(spec(CONV) | {"source_names": {f"a{number}": "b" for number in range(10_001)}})
+
+
+def test_a_spec_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "spec.toml").write_text("#" * (lessons.MOST_BYTES + 1), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"spec\.toml: a file of 1,048,577 bytes, the limit is 1,048,576"):
+        lessons.load(str(tmp_path / "spec.toml"))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 10**400])
 def test_start_values_are_numbers(value: float) -> None:
     with pytest.raises(SpecError, match=r"layer 'conv1'.*initial\.bias (holds NaN or infinity|is not an array)"):
@@ -102,11 +135,24 @@ def test_results_that_overflow_name_their_layer(weight: float) -> None:
 def test_gradients_that_overflow_name_their_cell(tmp_path: Path) -> None:
     tables = spec(CONV, FLATTEN, LINEAR, {"kind": "Softmax"}, backprop=True)
     made = from_tables(tables)
-    tensors = made.network.initial(0) | {"fc1.weight": np.full((2, 72), 1e200), "conv1.weight": np.zeros((2, 1, 3, 3))}
-    state = WorkbookState.of(made.network, np.full((1, 8, 8), 1e200), tensors, made.lesson)
+    weights = np.linspace(-1e6, 1e6, 144).reshape(2, 72)
+    tensors = made.network.initial(0) | {"fc1.weight": weights, "conv1.weight": np.zeros((2, 1, 3, 3))}
+    state = WorkbookState.of(made.network, np.full((1, 8, 8), 1e305), tensors, made.lesson)
     with pytest.raises(ConvSheetError, match=r"a cell cannot hold the number|too large for a cell"):
         build(state, tmp_path / "book.xlsx")
     assert not (tmp_path / "book.xlsx").exists()
+
+
+@pytest.mark.parametrize("number", [2e6, -1e300])
+def test_numbers_that_could_not_be_read_again_are_not_written(tmp_path: Path, number: float) -> None:
+    network = Network.from_spec(spec(CONV, FLATTEN, LINEAR))
+    state = WorkbookState.of(network, np.ones((1, 8, 8)), network.initial(0) | {"conv1.bias": np.array([0.5, number])})
+    told = rf"^conv1\.bias holds {re.escape(f'{number:.15g}')}; its cells take a number from -1,000,000 to 1,000,000$"
+    with pytest.raises(ConvSheetError, match=told):
+        build(state, tmp_path / "book.xlsx")
+    with pytest.raises(ConvSheetError, match=told):
+        page.write(state, tmp_path / "page.html", "page")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_byte_order_mark_is_read_and_another_encoding_is_one_line(tmp_path: Path) -> None:
@@ -121,7 +167,17 @@ def test_a_byte_order_mark_is_read_and_another_encoding_is_one_line(tmp_path: Pa
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["input = " + "[" * 50_000, "a = " + "9" * 5_000, "input = [", '"' * 3])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input = " + "[" * 50_000,
+        "a = " + "9" * 5_000,
+        "a." * 40_000 + "b = 1",
+        "[" + '"a". ' * 200 + "b]",
+        "input = [",
+        '"' * 3,
+    ],
+)
 def test_toml_that_python_cannot_take_is_one_line(text: str) -> None:
     with pytest.raises(SpecError, match=r"^spec is not TOML") as caught:
         parse(text)

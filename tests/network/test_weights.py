@@ -99,6 +99,14 @@ def test_too_many_arrays_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load(tmp_path / "w.npz")
 
 
+def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path, **{"conv1.bias": array(np.zeros(1))})
+    with zipfile.ZipFile(path, "a") as more, pytest.warns(UserWarning, match="Duplicate name"):
+        more.writestr("conv1.bias.npy", array(np.ones(1)))
+    with pytest.raises(DataError, match=r"w\.npz has the array conv1\.bias twice"):
+        load(path)
+
+
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"w holds Python objects, which are never read"):
         load(archive(tmp_path, w=array(np.array([{}], dtype=object), pickled=True)))

@@ -150,7 +150,7 @@ def test_the_profile_is_one_of_caution_as_libreoffice_itself_understands_it(tmp_
             access = "com.sun.star.configuration.ConfigurationAccess"
             return getattr(provider.createInstanceWithArguments(access, (place,)), name)
 
-        always, never = 0, 2
+        always, never = 0, 1  # of links, 2 is "on request", and so it is unless somebody says otherwise
         assert said("/org.openoffice.Office.Common/Security/Scripting/DisableMacrosExecution") is True
         assert said("/org.openoffice.Office.Calc/Content/Update/Link") == never
         assert said("/org.openoffice.Office.Calc/Formula/Load/OOXMLRecalcMode") == always

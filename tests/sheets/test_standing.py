@@ -86,6 +86,7 @@ def test_what_libreoffice_moves_is_noticed(moved: dict[tuple[str, str], Path], s
         ("Kept", lambda sheet: sheet.delete_cols(3)),
         ("Kept", lambda sheet: sheet.insert_rows(2)),
         ("NumPy", lambda sheet: sheet.insert_cols(58)),  # before its last block, a column with nothing behind it
+        ("NumPy", lambda sheet: sheet.delete_cols(58)),
         ("Loupe", lambda sheet: sheet.insert_cols(20)),  # formulas and few texts
         ("Python", lambda sheet: sheet.insert_rows(6)),  # texts and no blocks
     ],

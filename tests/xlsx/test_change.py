@@ -55,6 +55,23 @@ def test_the_list_of_formula_cells_goes_with_the_first_of_them(book: Path, tmp_p
     assert openpyxl.load_workbook(gone)["S"]["A1"].value == 6
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["workbook.xml", "worksheets/sheet1.xml", "/_rels/.rels", "_rels/workbook.xml.rels", "/[Content_Types].xml"],
+)
+def test_what_is_only_called_such_a_list_stays(book: Path, target: str) -> None:
+    with zipfile.ZipFile(book) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    rels = parts["xl/_rels/workbook.xml.rels"]
+    parts["xl/_rels/workbook.xml.rels"] = rels.replace(b'Target="calcChain.xml"', f'Target="{target}"'.encode())
+    with zipfile.ZipFile(book, "w") as new:
+        for name, data in parts.items():
+            new.writestr(name, data)
+    patch_cells(book, book, {"S": {(1, 1): Typed(6.0)}})
+    assert set(Package.open(book).names) == set(parts)
+    assert openpyxl.load_workbook(book)["S"]["A1"].value == 6
+
+
 def test_a_workbook_asks_to_be_calculated_where_it_is_told_to(book: Path, tmp_path: Path) -> None:
     patch_cells(book, tmp_path / "quiet.xlsx", {"S": {(1, 1): 6.0}})
     assert Package.open(tmp_path / "quiet.xlsx").read("xl/workbook.xml") == Package.open(book).read("xl/workbook.xml")

@@ -114,6 +114,12 @@ def test_integrity_checks_find_nothing(book: Path) -> None:
         assert project.exists("VBA/dir")
 
 
+def test_the_project_says_that_nothing_of_it_is_compiled(book: Path) -> None:
+    with olefile.OleFileIO(parts(book)["xl/vbaProject.bin"]) as project:
+        version = project.openstream("VBA/_VBA_PROJECT").read()
+    assert version == bytes.fromhex("CC61 FFFF 00 0000")  # [MS-OVBA] 2.3.4.1
+
+
 def test_every_sheet_has_its_document_module(book: Path) -> None:
     package = Package.open(book)
     names = [package.tree(part).find("{*}sheetPr").get("codeName") for part in package.worksheets.values()]  # type: ignore[union-attr]
