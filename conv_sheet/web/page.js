@@ -5,7 +5,7 @@
 /** @typedef {Spot & {input: Plain}} Edit something typed into a cell */
 
 /** On small screens: the zoom of a picture, the part of the usual one that texts need, and so many columns are seen. */
-const LEAST = { picture: 0.35, texts: 0.75, columns: 30 };
+const LEAST = { picture: 0.3, texts: 0.75, columns: 30 };
 
 /** An element of the page. @param {string} id @returns {HTMLElement} */
 function element(id) {

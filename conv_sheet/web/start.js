@@ -11,7 +11,7 @@ function tabs(page) {
     buttons.forEach((tab, k) => {
       const current = seen[k] === page.sheet;
       tab.setAttribute("aria-current", current ? "page" : "false");
-      if (current) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (current) place.scrollLeft = tab.offsetLeft - (place.clientWidth - tab.offsetWidth) / 2;
     });
   page.on("sheet", mark);
   page.on("turn", ({ by }) => {

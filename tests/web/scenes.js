@@ -188,7 +188,7 @@ function framesOf(address) {
   return { text, boxes, own, strokes: window.strokes };
 }
 
-const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title>
+const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title><p style="height: 500px">Read this first.</p>
 <iframe src="LESSON" width="900" height="600"></iframe><script>
 const heard = [];
 addEventListener("message", ({ data }) => heard.push(data));
@@ -233,6 +233,8 @@ async function talks({ browser: name, file }) {
       const outer = await open(browser, `${base}/embedding.html`);
       const inner = await outer.page.waitForFrame((frame) => frame.url().endsWith(basename(file)));
       await inner.waitForSelector("#tabs button");
+      await inner.evaluate(() => window.convSheet.ready);
+      seen.scrolled = await outer.page.evaluate(() => scrollY);
       seen.heard = await outer.page.evaluate(async () => {
         ask(1, "ready");
         ask(2, "set", "conv1_bias", [[0.25, 0]]);
