@@ -188,7 +188,8 @@ function framesOf(address) {
   return { text, boxes, own, strokes: window.strokes };
 }
 
-const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title><p style="height: 500px">Read this first.</p>
+const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title>
+<p style="height: 500px">Read this first.</p>
 <iframe src="LESSON" width="900" height="600"></iframe><script>
 const heard = [];
 addEventListener("message", ({ data }) => heard.push(data));
