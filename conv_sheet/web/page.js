@@ -61,8 +61,6 @@ class Page extends EventTarget {
     this.pointed = null;
     this.queued = false;
     this.quiet = 0;
-    /** Milliseconds from the first request to the painted frame. @type {number[]} */
-    this.lags = [];
   }
 
   /** @param {string} kind @param {object} [detail] */
@@ -93,11 +91,9 @@ class Page extends EventTarget {
   request() {
     if (this.queued) return;
     this.queued = true;
-    const asked = performance.now();
     requestAnimationFrame(() => {
       this.queued = false;
       this.paint();
-      if (this.lags.push(performance.now() - asked) > 1000) this.lags.shift();
     });
   }
 
