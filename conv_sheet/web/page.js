@@ -34,6 +34,7 @@ function button(text, title, act) {
   const created = made("button", text);
   created.type = "button";
   if (title) created.title = title;
+  if (!/\w/.test(text)) created.setAttribute("aria-label", title);
   created.addEventListener("click", act);
   return created;
 }

@@ -101,6 +101,7 @@ function assemble(data) {
 }
 
 async function start() {
+  if (typeof DecompressionStream === "undefined") return; // the page says already which browsers it wants
   const api = new Api();
   Object.assign(window, { convSheet: api });
   /** @type {Data} */

@@ -96,6 +96,16 @@ async function fits({ file, sizes }) {
   });
 }
 
+/** What a browser shows that lacks something. */
+async function lacks({ file, what }) {
+  return withBrowser("chrome", async (browser) => {
+    const page = await browser.newPage();
+    await page.evaluateOnNewDocument((name) => delete window[name], what);
+    await page.goto(pathToFileURL(file).href);
+    return page.evaluate(() => document.body.innerText.trim());
+  });
+}
+
 /** A page as it is printed. */
 async function prints({ file, out }) {
   return withBrowser("chrome", async (browser) => {
@@ -329,7 +339,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, lacks, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -69,6 +69,11 @@ def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) ->
     assert large["first"] == 1
 
 
+def test_an_old_browser_gets_one_plain_sentence(folder: Path) -> None:
+    shown = browser.play("lacks", file=str(folder / "fastai.html"), what="DecompressionStream")
+    assert shown == "This lesson needs JavaScript and a browser of the year 2023 or later."
+
+
 def test_the_picture_is_printed_as_ink_on_paper(folder: Path, tmp_path: Path) -> None:
     printed = browser.play("prints", file=str(folder / "fastai.html"), out=str(tmp_path / "printed.pdf"))
     run("pdftoppm", ["-png", "-r", "60", "-l", "1", "-singlefile", printed, tmp_path / "printed"])
