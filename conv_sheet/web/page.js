@@ -39,6 +39,11 @@ function button(text, title, act) {
   return created;
 }
 
+/** The picture that is typed on this sheet, not one that only shows it. @param {Sheet} sheet */
+function ownPicture(sheet) {
+  return (sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
+}
+
 class Page extends EventTarget {
   /** @param {Data} data */
   constructor(data) {
@@ -121,10 +126,10 @@ class Page extends EventTarget {
     this.request();
   }
 
-  /** So far down that the picture to draw into is in sight, as much of it as has room. */
+  /** So far down that the sheet's own picture is in sight, as much of it as has room. */
   firstTop() {
     const { view, frame } = this;
-    const [picture] = this.rules.pictures(this.sheet)[0] ?? [];
+    const picture = ownPicture(this.sheet);
     if (!picture) return 0;
     const { y, frozenRows } = view.geometry;
     const { row, bottom } = spread(picture);
@@ -141,8 +146,9 @@ class Page extends EventTarget {
     const [across, down] = [this.frame.clientWidth - HEAD.width, this.frame.clientHeight - HEAD.height];
     const widthOf = (/** @type {number} */ columns) => geometry.x[Math.min(columns, sheet.filledColumns)] ?? 1;
     const fits = across / widthOf(sheet.filledColumns);
-    const [picture] = this.rules.pictures(sheet)[0] ?? [];
-    const size = picture && geometry.sizeWith(picture);
+    const own = ownPicture(sheet);
+    const picture = own ?? this.rules.pictures(sheet)[0]?.[0];
+    const size = picture && geometry.sizeWith(picture, !own);
     const small = size
       ? Math.max(LEAST.picture, Math.min(across / size.width, down / size.height))
       : Math.max(LEAST.texts * usual, across / widthOf(LEAST.columns));

@@ -72,7 +72,7 @@ function narrate(page, answer) {
 
 /** What is seen first: the picture to draw into, or else where the first try is. @param {Page} page */
 function welcome(page) {
-  const picture = (page.sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
+  const picture = ownPicture(page.sheet);
   const [row = 1, column = 1] = picture ?? [];
   const first = page.data.tries?.[0]?.at;
   if (picture || !(first && page.go(first))) page.select(page.view.geometry.whole(row, column));
