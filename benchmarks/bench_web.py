@@ -38,7 +38,7 @@ def figures(name: str, path: Path, seen: dict[str, object]) -> Iterator[tuple[st
     yield "ms from pointer to paint, median", median(_numbers(usual["lag"])), MEDIAN[name]
     if name == lessons.DEFAULT:
         yield "ms from pointer to paint, 95th percentile", _late(_numbers(usual["lag"])), SLOWEST
-        yield f"ms of work a move, {SLOWER} times slower, median", median(_numbers(slow["work"])), SLOW
+        yield f"ms from pointer to paint, {SLOWER} times slower, median", median(_numbers(slow["lag"])), SLOW
 
 
 def _numbers(measured: object) -> Sequence[float]:

@@ -39,11 +39,13 @@ async function strokes(moves) {
     fire("pointermove", y, x);
     page.paint();
     work.push(performance.now() - start);
-    // A pointer moves at any time between two frames: the page itself keeps how long its frame let it wait.
+    await painted();
+    // A pointer moves at any time between two frames.
     await new Promise((resolve) => setTimeout(resolve, 16 * Math.random()));
+    const moved = performance.now();
     fire("pointermove", y + 1, x);
     await painted();
-    lag.push(page.lags.at(-1));
+    lag.push(performance.now() - moved);
   }
   fire("pointerup", row + 4, column + 4);
   return { work, lag };

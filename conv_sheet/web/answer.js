@@ -118,7 +118,7 @@ class Answer {
   figure(caption, values, height, width) {
     const figure = made("figure");
     const value = (/** @type {number} */ y, /** @type {number} */ x) => values[y * width + x] ?? 0;
-    figure.append(tableOf(this.page.view.colours, { height, width }, value), made("figcaption", caption));
+    figure.append(tableOf(this.page.view.colours, { height, width }, value, caption), made("figcaption", caption));
     return figure;
   }
 

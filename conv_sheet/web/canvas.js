@@ -5,8 +5,9 @@ const FONTS = {
   plain: 'Calibri, Carlito, "Segoe UI", system-ui, sans-serif',
   mono: 'Consolas, "DejaVu Sans Mono", Menlo, monospace',
 };
-/** Texts smaller than this are not drawn: the cells are a picture then. */
+/** Texts smaller than this are not drawn, nor lines around cells up to this zoom: the cells are a picture then. */
 const LEAST_TEXT = 5.5;
+const NO_LINES = 0.3;
 /** @typedef {{row: number, column: number, value: Value, look: Look, texts: boolean}} Drawn what was drawn in a cell */
 
 class View extends Sight {
@@ -152,7 +153,7 @@ class View extends Sight {
       pen.fillRect(left, top, right - left, bottom - top);
     }
     if (look.hatch) this.drawStrokes({ top, left, bottom, right }, look.hatch);
-    if (look.line || (style.line && this.zoom > 0.3))
+    if (look.line || (style.line && this.zoom > NO_LINES))
       this.drawLines({ top, left, bottom, right }, row, column, look.line);
   }
 

@@ -87,13 +87,12 @@ class Explanation {
     let sum = 0;
     for (let y = 0; y < window.height; y++) for (let x = 0; x < window.width; x++) sum += a(y, x) * b(y, x) || 0;
     const row = made("div", "", "equation");
-    const { colours } = this.page.view;
-    const [left, right] = [tableOf(colours, window, a, one), tableOf(colours, kernel, b, two)];
-    row.append(left, made("span", "×"), right, made("span", "="));
-    row.append(
-      tableOf(colours, window, (y, x) => a(y, x) * b(y, x)),
-      made("b", `Σ ${format(sum, "0.0##")}`),
-    );
+    const { page } = this;
+    const { colours } = page.view;
+    const left = tableOf(colours, window, a, nameOf(page, window), one);
+    const right = tableOf(colours, kernel, b, nameOf(page, kernel), two);
+    const products = tableOf(colours, window, (y, x) => a(y, x) * b(y, x), "their products");
+    row.append(left, made("span", "×"), right, made("span", "="), products, made("b", `Σ ${format(sum, "0.0##")}`));
     return row;
   }
 
@@ -101,7 +100,8 @@ class Explanation {
   pool({ area, name }) {
     const row = made("div", "", "equation");
     const value = (/** @type {number} */ y, /** @type {number} */ x) => Number(toNumber(item(area, y, x)));
-    const shown = tableOf(this.page.view.colours, area, value, this.colour(area, 0));
+    const { page } = this;
+    const shown = tableOf(page.view.colours, area, value, nameOf(page, area), this.colour(area, 0));
     row.append(shown, made("span", `the ${name} of these`));
     return row;
   }
@@ -131,8 +131,8 @@ class Explanation {
 
 /** Numbers as a table, coloured by their sign and size; many as a picture.
  * @param {Colours} colours @param {{height: number, width: number}} size
- * @param {(y: number, x: number) => number} value @param {string} [frame] */
-function tableOf(colours, { height, width }, value, frame) {
+ * @param {(y: number, x: number) => number} value @param {string} [label] @param {string} [frame] */
+function tableOf(colours, { height, width }, value, label, frame) {
   let most = 1e-9;
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) most = Math.max(most, Math.abs(value(y, x)) || 0);
   const fill = (/** @type {number} */ v) => colours.scaled(v, most, "F8696B", "7FB1F2");
@@ -149,6 +149,7 @@ function tableOf(colours, { height, width }, value, frame) {
       }
     }
   }
+  if (label) drawn.setAttribute("aria-label", (drawn.title = label));
   if (frame) drawn.style.outlineColor = frame;
   drawn.classList.toggle("framed", Boolean(frame));
   return drawn;

@@ -32,11 +32,12 @@ class Geometry {
     }
   }
 
-  /** The room of cells with all that is left of them, what is frozen, and the label above them. @param {Place} place */
-  sizeWith(place) {
+  /** The room of cells with all that is left of them, what is frozen, and what is above them: all of it, or the label.
+   * @param {Place} place @param {boolean} all */
+  sizeWith(place, all) {
     const { x, y, frozenRows } = this;
     const { row, bottom, right } = spread(place);
-    const above = (y[frozenRows] ?? 0) - (y[Math.max(frozenRows, row - 2)] ?? 0);
+    const above = all ? 0 : (y[frozenRows] ?? 0) - (y[Math.max(frozenRows, row - 2)] ?? 0);
     return { width: x[right + 1] ?? 0, height: above + (y[bottom] ?? 0) + 8 };
   }
 

@@ -19,11 +19,21 @@ class Overlay {
     pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
     pen.clearRect(0, 0, page.frame.clientWidth, page.frame.clientHeight);
     this.heads();
+    if (view.zoom <= NO_LINES) this.edges();
     for (const { area, colour } of this.framed) this.box(area, view.colours.of(colour), 2, 0.1);
     if (page.selected.sheet === page.sheet) this.selection();
     const { pointed } = page;
     if (pointed?.sheet === page.sheet)
       this.box(view.geometry.whole(pointed.row, pointed.column), view.colours.of(SHEET.ink), 1.5, 0);
+  }
+
+  /** Of pictures to draw into, where their cells have no lines. */
+  edges() {
+    const { page } = this;
+    for (const place of page.rules.pictures(page.sheet).flat()) {
+      const { row, column, bottom, right } = spread(place);
+      this.box(new Area(page.sheet, row, column, bottom, right), page.view.colours.of(SHEET.line), 1, 0);
+    }
   }
 
   selection() {

@@ -5,7 +5,7 @@
 /** @typedef {Spot & {input: Plain}} Edit something typed into a cell */
 
 /** On small screens: the zoom of a picture, the part of the usual one that texts need, and so many columns are seen. */
-const LEAST = { picture: 0.35, texts: 0.75, columns: 30 };
+const LEAST = { picture: 0.3, texts: 0.75, columns: 30 };
 
 /** An element of the page. @param {string} id @returns {HTMLElement} */
 function element(id) {
@@ -34,8 +34,14 @@ function button(text, title, act) {
   const created = made("button", text);
   created.type = "button";
   if (title) created.title = title;
+  if (!/\w/.test(text)) created.setAttribute("aria-label", title);
   created.addEventListener("click", act);
   return created;
+}
+
+/** The picture that is typed on this sheet, not one that only shows it. @param {Sheet} sheet */
+function ownPicture(sheet) {
+  return (sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
 }
 
 class Page extends EventTarget {
@@ -61,8 +67,6 @@ class Page extends EventTarget {
     this.pointed = null;
     this.queued = false;
     this.quiet = 0;
-    /** Milliseconds from the first request to the painted frame. @type {number[]} */
-    this.lags = [];
   }
 
   /** @param {string} kind @param {object} [detail] */
@@ -93,11 +97,9 @@ class Page extends EventTarget {
   request() {
     if (this.queued) return;
     this.queued = true;
-    const asked = performance.now();
     requestAnimationFrame(() => {
       this.queued = false;
       this.paint();
-      if (this.lags.push(performance.now() - asked) > 1000) this.lags.shift();
     });
   }
 
@@ -124,10 +126,10 @@ class Page extends EventTarget {
     this.request();
   }
 
-  /** So far down that the picture to draw into is in sight, as much of it as has room. */
+  /** So far down that the sheet's own picture is in sight, as much of it as has room. */
   firstTop() {
     const { view, frame } = this;
-    const [picture] = this.rules.pictures(this.sheet)[0] ?? [];
+    const picture = ownPicture(this.sheet);
     if (!picture) return 0;
     const { y, frozenRows } = view.geometry;
     const { row, bottom } = spread(picture);
@@ -144,8 +146,9 @@ class Page extends EventTarget {
     const [across, down] = [this.frame.clientWidth - HEAD.width, this.frame.clientHeight - HEAD.height];
     const widthOf = (/** @type {number} */ columns) => geometry.x[Math.min(columns, sheet.filledColumns)] ?? 1;
     const fits = across / widthOf(sheet.filledColumns);
-    const [picture] = this.rules.pictures(sheet)[0] ?? [];
-    const size = picture && geometry.sizeWith(picture);
+    const own = ownPicture(sheet);
+    const picture = own ?? this.rules.pictures(sheet)[0]?.[0];
+    const size = picture && geometry.sizeWith(picture, !own);
     const small = size
       ? Math.max(LEAST.picture, Math.min(across / size.width, down / size.height))
       : Math.max(LEAST.texts * usual, across / widthOf(LEAST.columns));

@@ -11,7 +11,7 @@ function tabs(page) {
     buttons.forEach((tab, k) => {
       const current = seen[k] === page.sheet;
       tab.setAttribute("aria-current", current ? "page" : "false");
-      if (current) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (current) place.scrollLeft = tab.offsetLeft - (place.clientWidth - tab.offsetWidth) / 2;
     });
   page.on("sheet", mark);
   page.on("turn", ({ by }) => {
@@ -72,7 +72,7 @@ function narrate(page, answer) {
 
 /** What is seen first: the picture to draw into, or else where the first try is. @param {Page} page */
 function welcome(page) {
-  const picture = (page.sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
+  const picture = ownPicture(page.sheet);
   const [row = 1, column = 1] = picture ?? [];
   const first = page.data.tries?.[0]?.at;
   if (picture || !(first && page.go(first))) page.select(page.view.geometry.whole(row, column));
@@ -101,6 +101,7 @@ function assemble(data) {
 }
 
 async function start() {
+  if (typeof DecompressionStream === "undefined") return; // the page says already which browsers it wants
   const api = new Api();
   Object.assign(window, { convSheet: api });
   /** @type {Data} */

@@ -96,6 +96,16 @@ async function fits({ file, sizes }) {
   });
 }
 
+/** What a browser shows that lacks something. */
+async function lacks({ file, what }) {
+  return withBrowser("chrome", async (browser) => {
+    const page = await browser.newPage();
+    await page.evaluateOnNewDocument((name) => delete window[name], what);
+    await page.goto(pathToFileURL(file).href);
+    return page.evaluate(() => document.body.innerText.trim());
+  });
+}
+
 /** A page as it is printed. */
 async function prints({ file, out }) {
   return withBrowser("chrome", async (browser) => {
@@ -189,6 +199,7 @@ function framesOf(address) {
 }
 
 const EMBEDDING = `<!doctype html><title>A page that embeds a lesson</title>
+<p style="height: 500px">Read this first.</p>
 <iframe src="LESSON" width="900" height="600"></iframe><script>
 const heard = [];
 addEventListener("message", ({ data }) => heard.push(data));
@@ -233,6 +244,8 @@ async function talks({ browser: name, file }) {
       const outer = await open(browser, `${base}/embedding.html`);
       const inner = await outer.page.waitForFrame((frame) => frame.url().endsWith(basename(file)));
       await inner.waitForSelector("#tabs button");
+      await inner.evaluate(() => window.convSheet.ready);
+      seen.scrolled = await outer.page.evaluate(() => scrollY);
       seen.heard = await outer.page.evaluate(async () => {
         ask(1, "ready");
         ask(2, "set", "conv1_bias", [[0.25, 0]]);
@@ -326,7 +339,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, lacks, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -69,6 +69,11 @@ def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) ->
     assert large["first"] == 1
 
 
+def test_an_old_browser_gets_one_plain_sentence(folder: Path) -> None:
+    shown = browser.play("lacks", file=str(folder / "fastai.html"), what="DecompressionStream")
+    assert shown == "This lesson needs JavaScript and a browser of the year 2023 or later."
+
+
 def test_the_picture_is_printed_as_ink_on_paper(folder: Path, tmp_path: Path) -> None:
     printed = browser.play("prints", file=str(folder / "fastai.html"), out=str(tmp_path / "printed.pdf"))
     run("pdftoppm", ["-png", "-r", "60", "-l", "1", "-singlefile", printed, tmp_path / "printed"])
@@ -140,6 +145,7 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path,
     assert seen["bias"] == seen["shared"][0] == [[0.5, -1]]
     assert [row[0] for row in seen["shared"][1]] == seen["typed"]
     assert seen["undone"] == [[0, 0]]
+    assert seen["scrolled"] == 0  # a lesson in a page does not move it
     answers = {data["id"]: data for data in seen["heard"] if data["convSheet"] == "answer"}
     assert answers[1]["value"] is True
     assert answers[3]["value"] == [[0.25, 0]]
