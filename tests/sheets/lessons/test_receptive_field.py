@@ -45,6 +45,38 @@ def test_both_ways_make_the_same_map_whatever_the_kernels(book: Any) -> None:
     assert "both ways, the same map" in lessons.texts(book, "Field")
 
 
+def with_relu(image: torch.Tensor, kernels: list[Array]) -> torch.Tensor:
+    """What the kernels make of a picture with a ReLU between them."""
+    for number, kernel in enumerate(kernels):
+        image = F.conv2d(image.relu() if number else image, torch.tensor(kernel)[None, None])
+    return image[0, 0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_with_a_relu_between_each_value_has_a_kernel_of_its_own(book: Any, seed: int) -> None:
+    """What pixels count for a value is PyTorch's gradient: with a ReLU it is not the large kernel any more."""
+    rng = np.random.default_rng(seed)
+    kernels = [rng.uniform(-1, 1, (3, 3)).round(3) for _ in range(3)]
+    image = rng.random((16, 16)).round(3)
+    named = {f"conv{number}_weight_1_1": kernel for number, kernel in enumerate(kernels, 1)}
+    lessons.put(book, input_1=image, field_relu="yes", **named)
+    x = torch.tensor(image)[None, None].requires_grad_()
+    made = with_relu(x, kernels)
+    np.testing.assert_allclose(lessons.numbers(book, "field_last"), made.detach().numpy(), rtol=0, atol=1e-9)
+    differ = np.abs(lessons.numbers(book, "field_at_once") - made.detach().numpy()) > 1e-4
+    assert lessons.shown(book, "field_verdict") == [[f"{differ.sum()} of 100 values differ"]]
+    assert differ.sum() > 50
+    for row, column in ((1, 1), (10, 3), (4, 10)):
+        lessons.put(book, field_row=float(row), field_column=float(column))
+        (slopes,) = torch.autograd.grad(made[row - 1, column - 1], x, retain_graph=True)
+        seen = slopes[0, 0, row - 1 : row + 6, column - 1 : column + 6].numpy()
+        np.testing.assert_allclose(lessons.numbers(book, "field_own"), seen, rtol=0, atol=1e-9)
+        assert np.abs(seen - lessons.numbers(book, "field_kernel")).max() > 0.01
+    lessons.put(book, field_relu="no")
+    assert "both ways, the same map" in lessons.texts(book, "Field")
+    np.testing.assert_allclose(lessons.numbers(book, "field_own"), lessons.numbers(book, "field_kernel"), atol=1e-9)
+
+
 @pytest.mark.parametrize("maps", [1, 64, 300])
 def test_weights(book: Any, maps: int) -> None:
     lessons.put(book, field_maps=float(maps))
@@ -110,8 +142,8 @@ def test_a_value_that_the_map_does_not_have_is_told(book: Any, name: str, value:
 
 def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     changed, _ = networks.changed(state)
-    highest = {item.name: item.limits.high for item in field.inputs(state.layout, state.lesson)}
-    changes = {**changed.typed, **highest}
+    highest = {item.name: item.limits.high for item in field.inputs(state.layout, state.lesson) if not item.is_text}
+    changes = {**changed.typed, **highest, field.RELU: "yes"}
     edited = agreement.edited(path, tmp_path / "edited.xlsx", state, changes)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
     for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
