@@ -213,6 +213,8 @@ def _losses(sheet: Page, table: _Table, score: Expr, target: Expr) -> None:
     sheet.put(table.end, THERE, "mean", style.RIGHT)
     sheet.put(at.row, at.column, where(count(every) > 0, total(every) / largest(1, count(every)), ""), _MEAN)
     sheet.names[f"{table.name}_mean"] = at
+    losses = {f"{table.name}_loss_{y + 1}": table.column(LOSS).part(y, 0, 1, 1) for y in range(len(table.classes))}
+    sheet.names |= losses
 
 
 # -- the network -------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def test_it_finds_shapes_that_it_has_not_seen(state: WorkbookState) -> None:
 def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     changed = [
         *("labels_softmax", "labels_softmax", "labels_sigmoid", "labels_sigmoid"),
-        *("labels_line_2", "labels_loss", "found_line_2", "found_line_2"),
+        *("labels_line_2", "labels_loss_3", "found_line_2", "found_line_2"),
     ]
     with connect(cells.set_cells(path, tmp_path / "tries.xlsx", {})) as fresh:
         tries = zip(state.lesson.tries, changed, strict=True)
@@ -118,7 +118,7 @@ def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path:
     assert seen[2] == [[0.5]] * 3
     np.testing.assert_allclose(np.array(seen[3], dtype=float).ravel(), torch.tensor([5.0, 4, 1]).double().sigmoid())
     assert seen[4] == [["Sigmoid says: cat"]]
-    assert np.array(seen[5], dtype=float).ravel()[2] == pytest.approx(2 + np.log1p(np.exp(-2)))
+    assert np.array(seen[5], dtype=float).ravel()[0] == pytest.approx(2 + np.log1p(np.exp(-2)))
     assert seen[6] == [["Sigmoid says: circle square triangle"]]
     assert seen[7] == [["Sigmoid says:"]]
 
