@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 _DATA_HELP = (
     f"Folder with a pair of IDX files as MNIST's, or with one folder for each class, of pictures ({PICTURES}); "
-    "also in folders train and val."
+    "also in folders train and val. Pictures of two classes lie in a folder such as cat+dog."
 )
 _DATA = click.option("--data", type=FILE, required=True, help=_DATA_HELP)
 _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size into the network's input.")
@@ -176,7 +176,7 @@ def evaluate(
       conv-sheet evaluate mine.toml --weights mine.npz --data pictures --resize --workbook mistakes.xlsx
     """
     from conv_sheet import lessons
-    from conv_sheet.learning.evaluate import Evaluation, as_text, score
+    from conv_sheet.learning.evaluate import Evaluation, Labelling, as_text, score
     from conv_sheet.learning.objective import redraws
     from conv_sheet.learning.recipe import held_out
 
@@ -189,6 +189,10 @@ def evaluate(
         check_output(workbook, force)
     pictures = held_out(data, chosen.network, hold_out, resize)
     result = score(chosen.network, tensors(chosen, weights, pairs), pictures)
+    if workbook is not None and isinstance(result, Labelling):
+        raise DataError(
+            f"{data} has pictures of several classes: mistakes are drawn of one class each, omit --workbook"
+        )
     echo(as_text(result))
     if workbook is not None and isinstance(result, Evaluation):
         from conv_sheet.sheets.evaluation import pages

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from conv_sheet.errors import DataError, ShapeError
 from conv_sheet.layers import Array
 from conv_sheet.learning.data import Dataset
-from conv_sheet.learning.objective import Objective, redraws
+from conv_sheet.learning.objective import Objective, redraws, several
 from conv_sheet.network.graph import Network
 from conv_sheet.ops import softmax
-from conv_sheet.ops.losses import cross_entropy
+from conv_sheet.ops.losses import binary_cross_entropy_with_logits, cross_entropy
 
 BATCH = 256
 """Pictures at a time: enough for NumPy, few enough for the memory that their activations take."""
@@ -92,8 +92,48 @@ class Redrawing:
     pictures: int
 
 
-def score(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Evaluation | Redrawing:
+@dataclass(frozen=True)
+class Labelling:
+    """Which classes a network finds in pictures that may have several: scores and targets (N, classes), yes above 0.
+
+    >>> pictures = Labelling(np.array([[2.0, 1.0], [3.0, -1.0]]), np.array([[1.0, 1.0], [0.0, 0.0]]), ("cat", "dog"))
+    >>> pictures.right, pictures.counts.tolist()
+    (1, [[1, 1, 1, 1], [1, 1, 1, 0]])
+    """
+
+    scores: Array
+    targets: Array
+    classes: tuple[str, ...]
+
+    @property
+    def right(self) -> int:
+        """Number of pictures with every class right."""
+        return int(((self.scores > 0) == (self.targets > 0)).all(axis=1).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """The share of these, 0 to 1."""
+        return self.right / len(self.scores)
+
+    @property
+    def loss(self) -> float:
+        """Mean binary cross-entropy, in nats."""
+        return binary_cross_entropy_with_logits(self.scores, self.targets)[0]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """For each class in how many pictures it is, is found, is not, and is seen all the same: (classes, 4)."""
+        there, seen = self.targets > 0, self.scores > 0
+        columns = (there, there & seen, ~there, ~there & seen)
+        return np.stack([column.sum(axis=0) for column in columns], axis=1)
+
+
+def score(network: Network, tensors: Mapping[str, Array], dataset: Dataset) -> Evaluation | Labelling | Redrawing:
     """How well a network does what it is trained for, with pictures that are `prepared` for it."""
+    if several(network, dataset.classes) and not redraws(network):
+        objective = Objective.of(network, "bce", dataset.classes)
+        scores = outputs(network, tensors, dataset, objective.layer)
+        return Labelling(scores, objective.targets[dataset.labels], network.classes)
     if not redraws(network):
         return evaluate(network, tensors, dataset)
     objective = Objective.of(network)
@@ -117,7 +157,8 @@ def prepared(dataset: Dataset, network: Network) -> Dataset:
     """A dataset as a network reads it: pictures in its size, labels in the order of its classes.
 
     Classes are the same where they have the same name. Data whose classes are numbers may also be for a network that
-    names its classes otherwise: then 0 is its first one. An autoencoder takes pictures of any class. Raises ShapeError
+    names its classes otherwise: then 0 is its first one. Labels that name `several` classes stay as they are, and an
+    autoencoder takes pictures of any class. Raises ShapeError
     where the network is neither, DataError where pictures or classes do not fit.
     """
     shape = network.output.out_shape
@@ -128,6 +169,8 @@ def prepared(dataset: Dataset, network: Network) -> Dataset:
             f"layer {network.output.name!r} gives {shape}: a network that classifies ends in one number for each class,"
             " one that redraws in a picture as large as its input"
         )
+    if several(network, dataset.classes):
+        return dataset.fit(network.input_shape, len(dataset.classes))
     places = {name: place for place, name in enumerate(network.classes)}
     strangers = [name for name in dataset.classes if name not in places]
     if network.classes and not strangers:
@@ -140,8 +183,17 @@ def prepared(dataset: Dataset, network: Network) -> Dataset:
     return dataset.fit(network.input_shape, *shape)
 
 
-def as_text(result: Evaluation | Redrawing, mistakes: int = 10) -> Iterator[str]:
+def as_text(result: Evaluation | Labelling | Redrawing, mistakes: int = 10) -> Iterator[str]:
     """Accuracy, confusion matrix and the worst mistakes as lines for a terminal; of pictures the error alone."""
+    if isinstance(result, Labelling):
+        yield f"{result.accuracy:.2%} right in every class: {result.right:,} of {len(result.scores):,} pictures, " + (
+            f"loss {result.loss:.4f}"
+        )
+        yield ""
+        heads = ["", "is there", "found", "is not", "seen anyway"]
+        lines = ([name, *map(str, row)] for name, row in zip(result.classes, result.counts.tolist(), strict=True))
+        yield from _aligned([heads, *lines])
+        return
     if isinstance(result, Redrawing):
         pixels = f"{result.accuracy:.2%} of the pixels of {result.pictures:,} pictures are right, black or white"
         yield f"mean squared error {result.loss:.4f}, {pixels}"
@@ -164,6 +216,11 @@ def _table(result: Evaluation) -> Iterator[str]:
     for name, line, place in zip(result.classes, result.confusion, range(len(result.classes)), strict=True):
         share = f"{line[place] / line.sum():.1%}" if line.sum() else "-"
         rows.append([name, *(str(n) if n else "." for n in line), share])
+    yield from _aligned(rows)
+
+
+def _aligned(rows: list[list[str]]) -> Iterator[str]:
+    """A table as lines, its first column to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(

@@ -122,7 +122,7 @@ def fit(
     (1.0, (2, 4))
     """
     names = _trained(network, settings.freeze)
-    objective = Objective.of(network, settings.loss)
+    objective = Objective.of(network, settings.loss, train.classes)
     course = _Course(network, names, train, validation, settings, objective, progress)
     run = Run(tensors, settings.optimizer.start({name: tensors[name] for name in names}), tensors)
     identity = _identity(network, tensors, train, validation, settings)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 _TAUGHT = (
     *("fastai", "first-steps", "kernels", "stride-padding", "channels", "im2col", "pooling", "receptive-field"),
-    *("dropout", "batch-norm", "lenet", "upsampling", "cs231n", "backprop", "what-it-sees"),
+    *("dropout", "batch-norm", "lenet", "upsampling", "cs231n", "multi-label", "backprop", "what-it-sees"),
 )
 
 

@@ -6,6 +6,7 @@ it is light: 0 is dark and 1 bright. In one it is ink, as a digit is: 0 is paper
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -88,6 +89,8 @@ def _everywhere(colour: Colour) -> tuple[Colour, Shape]:
 _VERTICAL, _HORIZONTAL = box(37.5, 12.5, 62.5, 87.5), box(12.5, 37.5, 87.5, 62.5)
 
 FORMS = ("circle", "square", "triangle")
+AND = "+"
+"""Between the names of what is in one picture, or in a folder of pictures."""
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
 
 
@@ -105,6 +108,9 @@ def form(name: str, x: float = 50, y: float = 50, size: float = 34, turn: float 
     corners = zip(x + reach * np.cos(angles), y + reach * np.sin(angles), strict=True)
     return Polygon(*((float(right), float(down)) for right, down in corners))
 
+
+_BESIDE = {"circle": (27, 28), "square": (73, 28), "triangle": (50, 75)}
+"""Where each form stands in a picture of several."""
 
 PICTURES: dict[str, Painting] = {
     "house": (
@@ -126,6 +132,11 @@ PICTURES: dict[str, Painting] = {
     "vertical": (_everywhere(WHITE), (BLACK, _VERTICAL)),
     "horizontal": (_everywhere(WHITE), (BLACK, _HORIZONTAL)),
     "cross": (_everywhere(WHITE), (BLACK, _VERTICAL), (BLACK, _HORIZONTAL)),
+    **{
+        AND.join(names): (_everywhere(WHITE), *((BLACK, form(name, *_BESIDE[name], size=19)) for name in names))
+        for count in range(1, len(FORMS) + 1)
+        for names in combinations(FORMS, count)
+    },
     **{
         f"{colour} {name}": (_everywhere(GREY), (light, form(name)))
         for colour, light in COLOURS.items()

@@ -17,7 +17,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.pictures.drawings import PICTURES
+from conv_sheet.pictures.drawings import AND, PICTURES
 from conv_sheet.pictures.samples import DIGITS, FIRST, sample
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import CHOICE, IMAGES, PICTURE
@@ -49,8 +49,10 @@ def labels(network: Network, lesson: Lesson) -> tuple[str, ...]:
 
 
 def samples_of(network: Network) -> tuple[str, ...]:
-    """Labels of the pictures that come with conv-sheet: those that classes are named after, or else the ten digits."""
-    return tuple(name for name in network.classes if name in PICTURES) or DIGITS
+    """Labels of the pictures that come with conv-sheet: of classes, alone and together, or else the ten digits."""
+    alone = tuple(name for name in network.classes if name in PICTURES)
+    together = (name for name in PICTURES if name not in alone and set(name.split(AND)) <= set(alone))
+    return (*alone, *together) or DIGITS
 
 
 def image_name(label: str) -> str:

@@ -53,7 +53,7 @@ def test_what_a_lesson_promises_happens(name: str, once: Once, tmp_path: Path) -
     with libreoffice.opened(Path(shutil.copy(built(once, name), tmp_path))) as book:
         assert not says(book, "✓ done")
         for one in tries:
-            before = {where: cells_of(book, where).value for where in one.do}
+            before = {where: cells_of(book, where).options(ndim=2).value for where in one.do}
             for where, value in one.do.items():
                 area = cells_of(book, where)
                 area.value = np.full(area.shape, value, dtype=object).tolist()

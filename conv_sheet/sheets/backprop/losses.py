@@ -46,7 +46,7 @@ def words(objective: Objective) -> Words:
             f"loss of a mere guess, ln({count})",
         ),
         "hinge": Words(
-            "hinge, that of an SVM",
+            "hinge",
             f"{count} * F.multi_margin_loss(scores, target)",
             "sum of max(0, score − score of the target + 1) over the other classes",
             "1 where score − score of the target + 1 is above 0; for the target − how many these are",

@@ -17,7 +17,7 @@ from conv_sheet.pictures.drawings import draw
 from conv_sheet.sheets import images, registry
 from conv_sheet.sheets.lessons import filters
 from conv_sheet.state import WorkbookState
-from scripts.shapes import picture
+from scripts.shapes import coloured
 from tests import lessons, networks
 from tests.oracles import gnumeric, libreoffice, validator
 from tests.sheets import agreement
@@ -39,7 +39,7 @@ def test_it_recognises_shapes_that_it_has_not_seen(state: WorkbookState) -> None
     rng = np.random.default_rng(2024)
     names = [name for name in state.network.classes for _ in range(40)]
     drawn = (
-        np.stack([picture(colour, form, rng) for colour, form in map(str.split, names)]).transpose(0, 3, 1, 2) / 255.0
+        np.stack([coloured(colour, form, rng) for colour, form in map(str.split, names)]).transpose(0, 3, 1, 2) / 255.0
     )
     right = [said == name for said, name in zip(answers(state, torch.tensor(drawn)), names, strict=True)]
     assert np.mean(right) > 0.96
