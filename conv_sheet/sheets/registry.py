@@ -21,6 +21,7 @@ from conv_sheet.sheets.backprop import ahead, copies, gradients
 from conv_sheet.sheets.backprop.layout import backprop_layout
 from conv_sheet.sheets.hidden import restore_page, spec_page
 from conv_sheet.sheets.lessons import (
+    ascent,
     batch,
     channels,
     dropout,
@@ -54,6 +55,7 @@ _LESSONS: tuple[Sheet, ...] = (
     field.SHEET,
     patches.SHEET,
     guided.SHEET,
+    ascent.SHEET,
     filters.SHEET,
     im2col.SHEET,
     transposed.SHEET,
