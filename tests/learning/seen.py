@@ -35,6 +35,46 @@ def slopes(model: nn.Sequential, name: str, pictures: torch.Tensor, upstream: to
     return found
 
 
+def _step(picture: torch.Tensor, slope: torch.Tensor, reach: float) -> torch.Tensor:
+    return (picture + reach * slope / slope.abs().max()).clamp(0, 1)
+
+
+def of_class(state: WorkbookState, number: int, noise: Array) -> list[torch.Tensor]:
+    """Pictures after 1, 2, … 30 steps along the slope of a class's score."""
+    model, pictures = twin(state), [torch.tensor(noise[None])]
+    wanted = torch.eye(10, dtype=torch.float64)[number]
+    for _ in range(30):
+        slope = slopes(model, "fc", pictures[-1], wanted) - 0.5 * pictures[-1]
+        pictures.append(_step(pictures[-1], slope, 0.05))
+    return pictures[1:]
+
+
+def made_another(state: WorkbookState, first: Array, before: int, number: int) -> tuple[torch.Tensor, int]:
+    """A picture of one class changed until it is of another one by 90 %, and in how many steps."""
+    model, picture, done = twin(state), torch.tensor(first[None]), 0
+    wanted = torch.eye(10, dtype=torch.float64)[number] - torch.eye(10, dtype=torch.float64)[before]
+    while shares(model, picture)[number] < 0.9:
+        picture = _step(picture, slopes(model, "fc", picture, wanted), 0.05)
+        done += 1
+    return picture, done
+
+
+def made_again(state: WorkbookState, first: Array, name: str, noise: Array) -> torch.Tensor:
+    """A picture from what a layer makes of another one."""
+    model, picture = twin(state), torch.tensor(noise[None])
+    wanted = up_to(model, name, torch.tensor(first[None])).detach()
+    for number in range(60):
+        apart = wanted - up_to(model, name, picture).detach()
+        picture = _step(picture, slopes(model, name, picture, apart), 0.2 * (1 - number / 60))
+    return picture
+
+
+def shares(model: nn.Sequential, picture: torch.Tensor) -> torch.Tensor:
+    """The probabilities of the classes."""
+    found: torch.Tensor = model(picture).detach().softmax(1)[0]
+    return found
+
+
 def ruled(state: WorkbookState, name: str, at: tuple[int, ...], rule: str) -> dict[str, Array]:
     """What comes back to the picture (`input`) and to the layers from one value of a layer, by hooks at the ReLUs."""
     model, found = twin(state), {}

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from conv_sheet.learning import ascent
+from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import sample
 from conv_sheet.state import WorkbookState
-from tests.learning.seen import slopes, twin, up_to
+from tests.learning.seen import made_again, made_another, of_class, shares, twin, up_to
 from tests.networks import fastai
 
 SHAPE = 1, 28, 28
@@ -18,46 +19,34 @@ def state() -> WorkbookState:
     return fastai()
 
 
-def step(picture: torch.Tensor, slope: torch.Tensor, reach: float) -> torch.Tensor:
-    return (picture + reach * slope / slope.abs().max()).clamp(0, 1)
-
-
-def assert_close(found: np.ndarray, expected: torch.Tensor) -> None:
+def assert_close(found: Array, expected: torch.Tensor) -> None:
     np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-10)
+
+
+def test_noise_is_the_same_every_time(state: WorkbookState) -> None:
+    noise = ascent.noise(state.network)
+    np.testing.assert_array_equal(noise, ascent.noise(state.network))
+    assert 0 <= noise.min() < 0.01 < 0.19 < noise.max() <= ascent.NOISE
 
 
 @pytest.mark.parametrize("number", range(10))
 def test_pictures_of_a_class(state: WorkbookState, number: int) -> None:
     found = ascent.of_classes(state.network, state.tensors)
-    model, picture = twin(state), torch.tensor(ascent.noise(state.network)[None])
-    assert 0 <= picture.min() < 0.01 < 0.19 < picture.max() <= 0.2
-    wanted = torch.eye(10, dtype=torch.float64)[number]
-    scores = []
-    for made in range(1, 31):
-        slope = slopes(model, "fc", picture, wanted) - 0.5 * picture
-        picture = step(picture, slope, 0.05)
-        scores.append((up_to(model, "fc", picture) * wanted).sum().item())
-        if made in ascent.SNAPSHOTS:
-            assert_close(found[number, ascent.SNAPSHOTS.index(made)], picture[0])
+    made, model = of_class(state, number, ascent.noise(state.network)), twin(state)
+    for place, steps in enumerate(ascent.SNAPSHOTS):
+        assert_close(found[number, place], made[steps - 1][0])
+    scores = [model(picture)[0, number].item() for picture in made]
     assert scores[0] < scores[9] < scores[-1]
-    assert up_to(model, "fc", picture).softmax(1)[0, number] > 0.999
+    assert shares(model, made[-1])[number] > 0.999
 
 
 @pytest.mark.parametrize("digit", [7, 4])
 def test_a_picture_becomes_every_other_class(state: WorkbookState, digit: int) -> None:
     first = sample(f"digit {digit}", SHAPE)
     found = ascent.fooled(state.network, state.tensors, first)
-    model = twin(state)
     for number in range(10):
-        picture = torch.tensor(first[None])
-        wanted = torch.zeros(10, dtype=torch.float64)
-        wanted[number] += 1
-        wanted[digit] -= 1
-        done = 0
-        while up_to(model, "fc", picture).softmax(1)[0, number] < 0.9:
-            picture = step(picture, slopes(model, "fc", picture, wanted), 0.05)
-            done += 1
-        assert found.steps[number] == done
+        picture, steps = made_another(state, first, digit, number)
+        assert found.steps[number] == steps
         assert_close(found.pictures[number], picture[0])
     assert found.steps[digit] == 0
     assert np.delete(found.steps, digit).min() > 0
@@ -65,22 +54,17 @@ def test_a_picture_becomes_every_other_class(state: WorkbookState, digit: int) -
 
 @pytest.mark.parametrize("name", ["relu1", "relu2", "pool", "fc"])
 def test_a_picture_is_made_anew_from_a_layer(state: WorkbookState, name: str) -> None:
-    first = sample("digit 7", SHAPE)
-    found = ascent.rebuilt(state.network, state.tensors, first, name)
-    model, picture = twin(state), torch.tensor(ascent.noise(state.network)[None])
-    with torch.no_grad():
-        wanted = up_to(model, name, torch.tensor(first[None]))
-        before = (up_to(model, name, picture) - wanted).square().sum()
-    for number in range(60):
-        with torch.no_grad():
-            apart = wanted - up_to(model, name, picture)
-        picture = step(picture, slopes(model, name, picture, apart), 0.2 * (1 - number / 60))
-    assert_close(found, picture[0])
-    assert (up_to(model, name, picture) - wanted).square().sum() < before / 8
+    first, noise = sample("digit 7", SHAPE), ascent.noise(state.network)
+    picture, model = made_again(state, first, name, noise), twin(state)
+    assert_close(ascent.rebuilt(state.network, state.tensors, first, name), picture[0])
+    wanted, before, after = (
+        up_to(model, name, one) for one in (torch.tensor(first[None]), torch.tensor(noise[None]), picture)
+    )
+    assert (after - wanted).square().sum() < (before - wanted).square().sum() / 8
 
 
-def test_a_picture_without_any_slope_stays(state: WorkbookState) -> None:
-    pictures = np.stack([np.full(SHAPE, 0.5), np.full(SHAPE, 0.5)])
+def test_a_picture_without_any_slope_stays() -> None:
+    pictures = np.full((2, *SHAPE), 0.5)
     slope = np.zeros_like(pictures)
     slope[1, 0, 3, 4], slope[1, 0, 3, 5] = -4.0, 20.0
     made = ascent.moved(pictures, slope, 0.6)

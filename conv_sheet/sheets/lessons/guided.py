@@ -24,6 +24,7 @@ from conv_sheet.ops import Array
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.backprop.chain import added, readers
 from conv_sheet.sheets.backprop.layout import BackpropLayout
+from conv_sheet.sheets.lessons.looks import bounded
 from conv_sheet.sheets.lessons.units import Unit, units
 from conv_sheet.sheets.network import compute
 from conv_sheet.sheets.sheet import Sheet
@@ -233,15 +234,11 @@ def _pixels(sheet: Page, made: _Back, values: dict[str, Array]) -> None:
     placed = made.gradients[INPUT]
     widgets.caption(sheet, placed.blocks[0], "at the pixels", style.CLASS)
     compute(sheet, "", placed, values[INPUT], _GRADIENT, added([one for _, one in readers(made, INPUT)]))
-    _scale(sheet, placed, values[INPUT], placed.blocks[0].part(-1, placed.blocks[0].width - 8, 1, 1))
+    _scale(sheet, placed, values[INPUT], placed.blocks[0].part(-1, placed.blocks[0].width - 18, 1, 1))
 
 
 def _scale(sheet: Page, placed: Placed, values: Array, at: Block) -> None:
-    parts = list(zip(placed.blocks, placed.planes(values), strict=True))
-    widgets.signed(sheet, at, parts)
-    bound = sheet.cell(at, sheet.value(at.row, at.column))
-    sheet.replace(at.row, at.column, style=style.HIDDEN)
-    sheet.put(at.row, at.column + 1, text("±", rounded(bound, 2)), style.NOTE)
+    bounded(sheet, at, list(zip(placed.blocks, placed.planes(values), strict=True)))
 
 
 def _stage(sheet: Page, state: WorkbookState, made: _Back, stage: Stage, values: dict[str, Array], now: _Now) -> None:
@@ -270,6 +267,7 @@ def _stage(sheet: Page, state: WorkbookState, made: _Back, stage: Stage, values:
     sheet.put(at.row, at.column, share, style.HIDDEN)
     sheet.names[f"{first}_through"] = at
     _head(sheet, passed, first, text(f"{last} lets through ", rounded(100 * sheet.cell(at, share.value)), " %"))
+    sheet.names[f"{last}_lets"] = Block(TITLE, _TITLE_ROW + 1, passed.blocks[0].column, 1, 1)
     _scale(sheet, passed, values[first], passed.blocks[0].part(-1, 0, 1, 1))
 
 

@@ -152,6 +152,15 @@ def _basis(sheet: Page, state: WorkbookState, blocks: Blocks) -> list[Expr]:
     return [number, *(total(*weights[i : i + MAX_BLOCKS]) for i in range(0, len(weights), MAX_BLOCKS))]
 
 
+def weights_apart(sheet: Page, state: WorkbookState) -> Expr:
+    """How far the sums of all weights are from those of which Python last made its maps, squared; for other sheets."""
+    blocks, (_, *now) = Blocks(state.layout), _basis(Page(SALIENCY), state, Blocks(state.layout))
+    was, size = written(state, blocks.made)[1:], len(now)
+    then = sheet.range(blocks.made.blocks[0].part(0, 1, 1, size), was)
+    apart = then - sheet.range(blocks.now.part(0, 1, 1, size), [one.value for one in now])
+    return sumproduct(apart * apart)
+
+
 # -- the sheet ---------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import torch
 
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import SpecError
+from conv_sheet.learning import ascent as ascent_steps
 from conv_sheet.learning.guided import DECONVNET, GUIDED, RULES
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
@@ -16,10 +17,10 @@ from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets import registry
-from conv_sheet.sheets.lessons import guided, patches
+from conv_sheet.sheets.lessons import ascent, guided, patches
 from conv_sheet.state import WorkbookState
 from tests import lessons, networks
-from tests.learning.seen import LAYERS, ruled, twin, up_to
+from tests.learning.seen import LAYERS, made_again, made_another, of_class, ruled, shares, twin, up_to
 from tests.oracles import cells, gnumeric, libreoffice, validator
 from tests.sheets import agreement
 
@@ -168,15 +169,88 @@ def test_guided_pictures_of_two_classes_are_more_alike_than_plain_ones(state: Wo
     assert f"{alike(GUIDED):.2f}, that of the plain ones is −{-alike('plain'):.2f}" in said
 
 
+# -- pictures that Python made ----------------------------------------------------------------------------------------
+
+
+def assert_stored(found: Array, expected: torch.Tensor) -> None:
+    """Pictures are stored with four decimals."""
+    np.testing.assert_allclose(found, expected.numpy()[0, 0].round(4), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("number", [0, 3, 8])
+def test_the_pictures_of_a_class_are_pytorchs(book: Any, state: WorkbookState, number: int) -> None:
+    noise = ascent_steps.noise(state.network)
+    lessons.put(book, ascent_class=f"class {number}")
+    np.testing.assert_array_equal(lessons.numbers(book, "ascent_start"), noise[0])
+    made = of_class(state, number, noise)
+    for place, steps in enumerate((3, 10, 30), 1):
+        assert_stored(lessons.numbers(book, f"ascent_shown_{place}"), made[steps - 1])
+    model = twin(state)
+    score, share = model(made[-1])[0, number].item(), 100 * shares(model, made[-1])[number].item()
+    assert lessons.shown(book, "ascent_score") == [[f"30 steps: score {round(score, 1):g}, {round(share, 1):g} %"]]
+
+
+@pytest.mark.parametrize("number", [3, 6, 8])
+def test_what_must_change_is_pytorchs(book: Any, state: WorkbookState, number: int) -> None:
+    lessons.put(book, ascent_target=f"class {number}")
+    picture, steps = made_another(state, state.image, 7, number)
+    assert_stored(lessons.numbers(book, "ascent_made"), picture)
+    change = picture.numpy()[0, 0].round(4) - state.image[0]
+    assert_close(lessons.numbers(book, "ascent_change"), change)
+    assert lessons.shown(book, "ascent_changed") == [[f"{steps} steps, at most {round(np.abs(change).max(), 2):g}"]]
+    counted = np.count_nonzero(np.abs(change).round(4) > 0.05)
+    assert lessons.shown(book, "ascent_counted") == [[f"{counted} pixels by more than 0.05"]]
+    sure = (100 * shares(twin(state), picture)).tolist()
+    assert lessons.shown(book, "ascent_new") == [[f"{round(sure[number], 1):g} % the new class"]]
+    assert lessons.shown(book, "ascent_old") == [[f"{round(sure[7], 1):g} % the old class"]]
+
+
+def test_what_is_made_again_is_pytorchs(book: Any, state: WorkbookState) -> None:
+    np.testing.assert_array_equal(lessons.numbers(book, "ascent_picture"), state.image[0])
+    for number, name in enumerate(("relu1", "relu2", "pool", "fc"), 1):
+        made = made_again(state, state.image, name, ascent_steps.noise(state.network))
+        assert_stored(lessons.numbers(book, f"ascent_rebuilt_{number}"), made)
+        error = (made.numpy()[0, 0].round(4) - state.image[0]) ** 2
+        assert lessons.shown(book, f"ascent_error_{number}") == [[f"error {round(error.mean(), 3):g}"]]
+
+
+def test_the_sheet_says_when_its_pictures_are_of_something_else(
+    path: Path, state: WorkbookState, tmp_path: Path
+) -> None:
+    with connect(cells.set_cells(path, tmp_path / "stale.xlsx", {})) as opened:
+        fresh = lessons.shown(opened, "ascent_status")
+        assert fresh == [["They are of the picture and the weights as they are now."]]
+        lessons.put(opened, picture="digit 4")
+        assert "Stale" in str(lessons.shown(opened, "ascent_status"))
+        lessons.put(opened, picture="digit 7")
+        assert lessons.shown(opened, "ascent_status") == fresh
+        corner = opened.names["fc_weight_1_1"].refers_to_range[0, 0]
+        assert state.activations["pool"][0, 0, 0, 0] == 0
+        corner.value = corner.value + 1
+        assert "Stale" in str(lessons.shown(opened, "ascent_status"))
+
+
+def test_other_pictures_and_weights_have_others(state: WorkbookState) -> None:
+    changed = state.with_typed(CHANGED | {"input": sample("digit 3", state.network.input_shape)})
+    made = {placed.name: value for _, placed, value in registry.engine_blocks(changed)}
+    noise, before = ascent_steps.noise(state.network), int(np.argmax(changed.output))
+    assert_stored(made["ascent_classes"][5, 2], of_class(changed, 5, noise)[-1])
+    assert_stored(made["ascent_fooled"][1], made_another(changed, changed.image, before, 1)[0])
+    assert_stored(made["ascent_rebuilt"][0], made_again(changed, changed.image, "relu1", noise))
+
+
 # -- the lesson --------------------------------------------------------------------------------------------------------
 
-CHANGES = ("patch_answer", "patch_answer", "input_back_1", "conv2_through", "input_back_1", "input_back_1")
-"""What each try changes."""
+CHANGES = (
+    *("patch_answer", "patch_answer", "input_back_1", "conv2_through", "input_back_1", "input_back_1"),
+    *("ascent_shown_3", "ascent_made"),
+)
+"""What each try changes, of those that change something."""
 
 
 def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     with connect(cells.set_cells(path, tmp_path / "tries.xlsx", {})) as fresh:
-        tries = zip(state.lesson.tries, CHANGES, strict=True)
+        tries = zip((item for item in state.lesson.tries if item.do), CHANGES, strict=True)
         seen = [np.array(lessons.perform(fresh, item, name), dtype=float) for item, name in tries]
     assert seen[0].item() == pytest.approx(3, abs=1e-9)
     assert seen[1].item() == pytest.approx(5.14, abs=0.005)
@@ -184,17 +258,25 @@ def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path:
     assert seen[3].item() == pytest.approx(0.03, abs=0.005)
     assert_close(seen[4], ruled(state, "fc", (3,), GUIDED)["input"][0])
     assert_close(seen[5], ruled(state, "relu2", (1, 0, 0), DECONVNET)["input"][0])
+    assert_stored(seen[6], of_class(state, 0, ascent_steps.noise(state.network))[-1])
+    assert_stored(seen[7], made_another(state, state.image, 7, 8)[0])
+    told = next(item.answer for item in state.lesson.tries if item.at == "ascent_target")
+    for number in (8, 6):
+        picture, steps = made_another(state, state.image, 7, number)
+        most = np.abs(picture.numpy()[0] - state.image).max()
+        assert f"{number}: {steps} steps" in told or f"{number} takes {steps} steps and {most:.2f}" in told
 
 
 def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     choices: dict[str, InputValue] = {"patch_map": "conv1 map 2", "patch_number": 0.0, "patch_own": OWN}
     choices |= {"guided_of": "conv1 map 1", "guided_row": 9.0, "guided_rule": GUIDED}
+    choices |= {"ascent_class": "class 5", "ascent_target": "class 0"}
     edited = agreement.edited(path, tmp_path / "edited.xlsx", state, CHANGED | choices)
     image = sample("digit 3", state.network.input_shape)
     expected = registry.settled(state).with_typed(CHANGED | choices | {"input": image})
     (made,) = libreoffice.recalculate([edited], tmp_path / "out")
     for file in (made, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
-        for title in (patches.PATCHES, guided.TITLE):
+        for title in (patches.PATCHES, guided.TITLE, ascent.ASCENT):
             assert agreement.differences(file, expected, title) == []
 
 
@@ -207,6 +289,8 @@ UNFIT: list[tuple[str, list[int], list[dict[str, Any]], str]] = [
     ("patches", [1, 8, 8], [CONV], "with a ReLU"),
     ("guided", [1, 8, 8], [CONV, {"kind": "ReLU"}, {"kind": "ReLU"}], "needs a network of classes"),
     ("guided", [1, 8, 8], [CONV, {"kind": "Sigmoid"}], "needs a network of classes"),
+    ("ascent", [3, 8, 8], [CONV], "needs a small picture of one channel"),
+    ("ascent", [1, 80, 80], [CONV], "needs a small picture"),
 ]
 
 
