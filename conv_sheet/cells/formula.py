@@ -30,7 +30,8 @@ class Formula:
 
     With `shared`, the formula at (plane, y, x) is that at (plane, 0, 0) with its relative addresses moved as far as the
     cells are apart, as a spreadsheet program moves them when it copies a cell: one text does for a plane. In a solid
-    block these are y rows and x columns.
+    block these are y rows and x columns. With `across`, it is so moved from that at (0, y, x): one text does for the
+    values in one place of all planes.
 
     >>> double = Formula(lambda plane, y, x: f"2*A{y + 1}", shared=True)
     >>> double(0, 3, 0)
@@ -39,6 +40,7 @@ class Formula:
 
     at: Callable[[int, int, int], str]
     shared: bool = False
+    across: bool = False
 
     def __call__(self, plane: int, y: int, x: int) -> str:
         return self.at(plane, y, x)

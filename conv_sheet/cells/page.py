@@ -38,7 +38,9 @@ class Cell(NamedTuple):
 class Fill:
     """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
 
-    Where formulas are `shared`, each is that of the first cell, with addresses moved; else some cells may have none.
+    Where the formulas are `shared`, each is that of the first cell with relative addresses moved; else some cells may
+    have none. Where several fills are filled `across` an area, each formula is so moved from that in the same place of
+    the first of them.
     """
 
     block: Block
@@ -47,6 +49,7 @@ class Fill:
     formula: Callable[[int, int], str | None] | None = None
     shared: bool = False
     owner: str = ""
+    across: Block | None = None
 
     def cells(self) -> Iterator[tuple[tuple[int, int], Cell]]:
         """Every cell with its position."""
@@ -196,10 +199,11 @@ class Page:
         formula: Callable[[int, int], str | None],
         shared: bool = False,
         owner: str = "",
+        across: Block | None = None,
     ) -> None:
         """Fill a block with the engine's values and, as a second account of them, the layer's formulas."""
         checked(formula(0, 0) or "", self._address(block.row, block.column))
-        self.fills.append(Fill(block, values.reshape(block.shape), style, formula, shared, owner))
+        self.fills.append(Fill(block, values.reshape(block.shape), style, formula, shared, owner, across))
 
     def span(self, row: int, first: int, last: int, content: Content, style: Style) -> None:
         """Fill a run of cells of one row as one merged cell."""

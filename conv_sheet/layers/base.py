@@ -48,10 +48,14 @@ class Border:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a layer stands: the tensors that it reads, and its own by short name (`weight`, `out`, …)."""
+    """Where a layer stands: the tensors that it reads, and its own by short name (`weight`, `out`, …).
+
+    Where its maps stand `below` each other, each has its kernels and what else it has of its own beside it.
+    """
 
     sources: tuple[Placed, ...]
     own: Mapping[str, Placed]
+    below: bool = False
 
     @property
     def source(self) -> Placed:

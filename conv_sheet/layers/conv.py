@@ -141,20 +141,29 @@ class _Conv(Kernels):
     def _moves(self, shape: Shape) -> bool:
         return self._pairs[1] == (1, 1)
 
+    def _across(self, site: Site) -> bool:
+        shape = site.source.shape
+        return site.below and self.groups == 1 and not self._moves(shape) and len(self._ranges(shape)) == 1
+
     def _numbers(self, shape: Shape) -> NDArray[np.intp]:
         return np.arange(self._each(shape)).reshape(1, -1, 1, 1)
 
     def _terms(self, site: Site) -> Terms:
         shape, each = site.source.shape, self._each(site.source.shape)
         (rows, columns), (blocks, top, left) = self.fields(shape), self._read(site)
-        weights = [[site["weight"].blocks[plane].absolute for plane in planes] for planes in self.kernels(shape)]
-        outs_in_group = self.out_channels // self.groups
+        kernels = [[site["weight"].blocks[plane] for plane in planes] for planes in self.kernels(shape)]
+        outs_in_group, across = self.out_channels // self.groups, self._across(site)
+
+        def term(block: Block, kernel: Block, window: tuple[int, int, int, int]) -> str:
+            if across:
+                return f"SUMPRODUCT({block.part(*window).absolute},{kernel.relative})"
+            return f"SUMPRODUCT({block.window(*window)},{kernel.absolute})"
 
         def terms(o: int, y: int, x: int) -> list[tuple[int, str]]:
             first = o // outs_in_group * each
             window = top + y * rows.stride, left + x * columns.stride, rows.extent, columns.extent
-            pairs = zip(blocks[first : first + each], weights[o], strict=True)
-            return [(i, f"SUMPRODUCT({block.window(*window)},{weight})") for i, (block, weight) in enumerate(pairs)]
+            pairs = zip(blocks[first : first + each], kernels[o], strict=True)
+            return [(i, term(*pair, window)) for i, pair in enumerate(pairs)]
 
         return terms
 

@@ -81,6 +81,10 @@ class Kernels(Planar):
         """Whether neighbouring outputs see the same window, moved by one: then all formulas of a map are alike."""
         return self._one_to_one(shape)
 
+    def _across(self, site: Site) -> bool:
+        """Whether formulas move from map to map, along with the kernels, because they do not inside of a map."""
+        return False
+
     def _one_to_one(self, shape: Shape) -> bool:
         """Whether a value of an output map sees the one at its position of each input map, as 1×1 kernels do."""
         single = all((f.extent, f.stride, f.spread, f.before) == (1, 1, 1, 0) for f in self.fields(shape))
@@ -109,9 +113,11 @@ class Kernels(Planar):
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         terms, ranges = self._terms(site), self._ranges(site.source.shape)
-        bias = [site["bias"].at(o) for o in range(self.out_channels)] if self.bias else None
+        across = self._across(site)
+        own = range(self.out_channels if self.bias else 0)
+        bias = [site["bias"].cell(0, o, 0) if across else site["bias"].at(o) for o in own]
 
-        def partial(k: int, y: int, x: int) -> str:
+        def partly(k: int, y: int, x: int) -> str:
             o, numbers = k // len(ranges), ranges[k % len(ranges)]
             return total([term for number, term in terms(o, y, x) if number in numbers])
 
@@ -120,11 +126,11 @@ class Kernels(Planar):
                 summands = [term for _, term in terms(o, y, x)]
             else:
                 summands = [site["partial"].blocks[o * len(ranges) + i].cell(y, x) for i in range(len(ranges))]
-            return total(summands + ([bias[o]] if bias else []))
+            return total(summands + bias[o : o + 1])
 
         moves = self._moves(site.source.shape)
-        made = {"out": Formula(out, moves)}
-        return made if len(ranges) == 1 else {"partial": Formula(partial, moves), **made}
+        made = {"out": Formula(out, moves, across)}
+        return made if len(ranges) == 1 else {"partial": Formula(partly, moves), **made}
 
     def _meetings(self, shape: Shape) -> tuple[Meetings, Meetings]:
         """What meets along rows and along columns."""

@@ -131,6 +131,8 @@ class Layout:
     network: Network
     stages: tuple[Stage, ...]
     placed: Mapping[str, Placed]
+    below: bool = False
+    """Whether maps stand below each other, with their kernels and biases beside them."""
 
     @cached_property
     def by_name(self) -> dict[str, Stage]:
@@ -195,7 +197,7 @@ class Layout:
                 replace(source, blocks=tuple(self._carried.get((stage.sheet, block), block) for block in source.blocks))
                 for source in sources
             ]
-        return Site(tuple(sources), stage.own)
+        return Site(tuple(sources), stage.own, self.below)
 
     def values(self, stage: Stage, activations: Mapping[str, Array], tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Values of a stage's computed tensors by short name, without the batch axis; the batch is one image."""
@@ -244,10 +246,10 @@ def plan(network: Network, fold: bool = True, widest: int = WIDEST) -> Layout:
     """
     groups = grouped(network, fold)
     try:
-        stages = _flow(groups, SIDE_BY_SIDE, NETWORK, widest)
+        stages, below = _flow(groups, SIDE_BY_SIDE, NETWORK, widest), False
     except WorkbookError:
-        stages = _on_sheets(network, groups, widest)
-    return Layout(network, tuple(stages), _outputs(network, stages))
+        stages, below = _on_sheets(network, groups, widest), True
+    return Layout(network, tuple(stages), _outputs(network, stages), below)
 
 
 def plan_for(network: Network, lesson: Lesson) -> Layout:

@@ -22,16 +22,19 @@ _LABEL_WIDTH = 3
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How many maps stand below each other, and whether kernels of one map do where they are lower than it."""
+    """How many maps stand below each other; whether kernels of one map do, too, where they are lower than it; and
+    whether a value that each map has of its own stands beside it, or all of them in a row above the maps.
+    """
 
     maps: int
     stacked: bool
+    beside: bool
 
 
-SIDE_BY_SIDE = Arrangement(8, stacked=True)
+SIDE_BY_SIDE = Arrangement(8, stacked=True, beside=False)
 """Of a network that fits one sheet: low enough for a screen."""
-BELOW = Arrangement(MAX_ROWS, stacked=False)
-"""Of one that takes several sheets: a row a map, with all of its kernels."""
+BELOW = Arrangement(MAX_ROWS, stacked=False, beside=True)
+"""Of one that takes several sheets: a row a map, with all of its kernels and its bias."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Placing:
     @classmethod
     def of(cls, groups: Sequence[Group], arrangement: Arrangement, band: int, sheet: str) -> "Placing":
         """The rows below `band`, which is the first of the biases and other vectors above the maps."""
-        top = band + 2 * max(map(_band_rows, groups))
+        top = band + 2 * max(len(_band(group, arrangement)) for group in groups)
         pitches = _pitches(groups, arrangement)
         heights = [min(g.out_shape[0], arrangement.maps) * p for g, p in zip(groups, pitches, strict=True)]
         return cls(sheet, arrangement, band, top + 1 if top > band else top, tuple(pitches), max(_TALLEST, *heights))
@@ -74,14 +77,15 @@ class Placing:
         if PADDED in between:
             blocks[PADDED], first = self._copy(for_each.pop(PADDED), left)
         extra_width = sum(shape[0] // channels * (shape[2] + 1) for shape in for_each.values())
-        tile_width = kernel_width + extra_width + border.left + width + border.right
+        beside = _beside(group, self.arrangement)
+        tile_width = kernel_width + 2 * len(beside) + extra_width + border.left + width + border.right
         weight: dict[int, Block] = {}
         for channel in range(channels):
             row = top + 1 + channel % most * pitch
             column = first + channel // most * (tile_width + GAP)
             if node and kernels:
                 weight |= self._kernels(node, kernels[channel], stack, row, column)
-            column += kernel_width
+            column += kernel_width + 2 * len(beside)
             for short, (maps, down, across) in for_each.items():
                 for _ in range(maps // channels):
                     blocks[short].append(Block(self.sheet, row + border.top, column, down, across))
@@ -92,8 +96,10 @@ class Placing:
             blocks["weight"] = [block for _, block in sorted(weight.items())]
         own = {s: Placed(_name(group, s), shapes[s], tuple(b)) for s, b in blocks.items()}
         last = first + -(-channels // most) * (tile_width + GAP) - GAP - 1
-        band = [(s, shape) for s, shape in shapes.items() if len(shape) < 2]
-        for number, (short, shape) in enumerate(band):
+        for number, short in enumerate(beside):
+            block = Block(self.sheet, top + 1, first + kernel_width + 2 * number, channels, 1, (pitch, 1))
+            own[short] = Placed(_name(group, short), beside[short], (block,))
+        for number, (short, shape) in enumerate(_band(group, self.arrangement).items()):
             block = Block(self.sheet, self.band + 1 + 2 * number, left, 1, prod(shape))
             own[short] = Placed(_name(group, short), shape, (block,))
             last = max(last, block.last_column)
@@ -167,12 +173,24 @@ class Placing:
         return placed, max(block.last_column for block in blocks)
 
 
-def _band_rows(group: Group) -> int:
+def _vectors(group: Group) -> dict[str, Shape]:
+    """Parameters and intermediates of maps that are no maps, kernels or matrices."""
     if not group.nodes or len(group.out_shape) != 3:
-        return 0
+        return {}
     node = group.nodes[0]
     own = node.parameters | node.layer.intermediates(node.in_shape)
-    return sum(len(shape) < 2 for shape in own.values())
+    return {short: shape for short, shape in own.items() if len(shape) < 2}
+
+
+def _beside(group: Group, arrangement: Arrangement) -> dict[str, Shape]:
+    """Those that stand beside the maps, a value each."""
+    return {s: shape for s, shape in _vectors(group).items() if arrangement.beside and shape == group.out_shape[:1]}
+
+
+def _band(group: Group, arrangement: Arrangement) -> dict[str, Shape]:
+    """Those that stand above the maps."""
+    beside = _beside(group, arrangement)
+    return {short: shape for short, shape in _vectors(group).items() if short not in beside}
 
 
 def _kernels(group: Group) -> list[list[int]]:

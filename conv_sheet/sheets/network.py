@@ -222,13 +222,14 @@ def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
     if stage.activation is None:
         return formulas
     fold, inner = stage.activation.fold, formulas["out"]
-    return formulas | {"out": Formula(lambda plane, y, x: fold(inner(plane, y, x)), inner.shared)}
+    return formulas | {"out": Formula(lambda plane, y, x: fold(inner(plane, y, x)), inner.shared, inner.across)}
 
 
 def compute(sheet: Page, owner: str, placed: Placed, values: Array, look: Style, formula: Formula) -> None:
     """Put a tensor of formulas on the sheet, with the engine's values as theirs."""
     for plane, (block, numbers) in enumerate(zip(placed.blocks, placed.planes(values), strict=True)):
-        sheet.account(block, numbers, look, partial(formula, plane), formula.shared, owner)
+        across = placed.area if formula.across else None
+        sheet.account(block, numbers, look, partial(formula, plane), formula.shared, owner, across)
 
 
 def value_style(stage: Stage, placed: Placed) -> Style:
@@ -243,7 +244,9 @@ def value_style(stage: Stage, placed: Placed) -> Style:
 def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, classes: tuple[str, ...]) -> None:
     first, short = placed.blocks[0], name.rpartition(".")[2]
     label = f"{name} {shape_text(placed.shape)}".rstrip()
-    if len(placed.shape) < 2:
+    if first.step != (1, 1) and len(placed.shape) == 1:
+        sheet.put(first.row - 1, first.column, short, style.LABEL)
+    elif len(placed.shape) < 2:
         sheet.put(first.row - 1, first.column, label if len(stage.out.shape) == 3 else short, style.LABEL)
     elif len(placed.shape) == 4:
         for number, planes in enumerate(stage.layer.kernels(stage.in_shape), 1):

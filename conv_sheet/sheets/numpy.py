@@ -41,14 +41,20 @@ def sheets(layout: Layout) -> list[Sheet]:
 
     def sheet(number: int) -> Sheet:
         def own(state: WorkbookState) -> list[Owned]:
-            stages = state.layout.parts[number].stages
             return [
-                (placed, partial(np.asarray, value)) for stage in stages for placed, value in _tensors(state, stage)
+                (placed, partial(np.asarray, value))
+                for stage in _own(state.layout.parts[number])
+                for placed, value in _tensors(state, stage)
             ]
 
         return Sheet(_title(layout.parts[number].sheet), lambda state: page(state, number), engine=own)
 
     return [sheet(number) for number in range(len(layout.parts))]
+
+
+def _own(layout: Layout) -> list[Stage]:
+    """The stages that the sheet has: what is carried from another sheet stands beside that one."""
+    return [stage for stage in layout.stages if not stage.carried]
 
 
 def _title(sheet: str) -> str:
@@ -78,12 +84,12 @@ def distance(state: WorkbookState, stage: Stage) -> float:
 
 def largest_distance(state: WorkbookState) -> float:
     """The largest of the distances that the sheet shows, one a stage."""
-    return max(distance(state, stage) for stage in state.layout.stages)
+    return max(distance(state, stage) for stage in _own(state.layout))
 
 
 def distances(sheet: Page, state: WorkbookState) -> list[Expr]:
     """All of these distances, for another sheet: one row of each sheet of ours, in which nothing else stands."""
-    return [_row(sheet, state, part.stages) for part in state.layout.parts]
+    return [_row(sheet, state, _own(part)) for part in state.layout.parts]
 
 
 def _row(sheet: Page, state: WorkbookState, stages: Sequence[Stage]) -> Expr:
@@ -104,7 +110,7 @@ def page(state: WorkbookState, number: int = 0) -> Page:
     """One of the sheets: what stands in the engine's blocks, and its distance from `Network`."""
     layout = state.layout.parts[number]
     sheet = frame(_title(layout.sheet), layout)
-    for stage in layout.stages:
+    for stage in _own(layout):
         _heading(sheet, state, stage)
         for placed, _ in _tensors(state, stage):
             look = replace(value_style(stage, placed.on(stage.sheet)), italic=True)

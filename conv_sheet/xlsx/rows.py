@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conv_sheet.cells.grid import column_letters
+from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.overlap import occupied
 from conv_sheet.cells.page import Fill, Page
 from conv_sheet.cells.style import Style
@@ -29,6 +29,11 @@ class Strings:
 
     def number(self, value: str) -> int:
         return self.numbers.setdefault(value, len(self.numbers))
+
+
+def cells(page: Page) -> int:
+    """How many cells a page has."""
+    return len(page.singles) + sum(fill.values.size for fill in page.fills)
 
 
 def rows(page: Page, style_id: Callable[[Style], int], strings: Strings) -> Iterator[str]:
@@ -66,6 +71,8 @@ class _Rows:
         self.style_id = style_id
         self.strings = strings
         self.shared = 0
+        self.areas: dict[Block, int] = {}
+        """Number of the first formula that is shared across an area."""
 
     def single(self, row: int, column: int) -> str:
         """A cell of its own."""
@@ -97,12 +104,33 @@ class _Rows:
         if formula is None:
             return None
         first = encode.text(formula(0, 0) or "")
+        if fill.across:
+            return self._across(fill, fill.across, formula)
         if not fill.shared or "!" in first or fill.block.shape == (1, 1):
             return lambda y: [_element(formula(y, x)) for x in range(width)]
         number, self.shared = self.shared, self.shared + 1
         head = f'<f t="shared" ref="{fill.block.relative}" si="{number}">{first}</f>'
         others = [f'<f t="shared" si="{number}"/>'] * width
         return lambda y: others if y else [head, *others[1:]]
+
+    def _across(self, fill: Fill, area: Block, formula: Callable[[int, int], str | None]) -> Callable[[int], list[str]]:
+        """The same of a block whose formulas are shared with other blocks; the first of them has their texts.
+
+        The range of each goes from the first to the last of its cells; in between are those of others.
+        """
+        height, width = fill.block.shape
+        if area not in self.areas:
+            self.areas[area], self.shared = self.shared, self.shared + height * width
+        number = self.areas[area]
+
+        def head(y: int, x: int) -> str:
+            every = Block(area.sheet, area.row + y, area.column + x, area.height - height + 1, 1).relative
+            text = encode.text(formula(y, x) or "")
+            return f'<f t="shared" ref="{every}" si="{number + y * width + x}">{text}</f>'
+
+        if fill.block.row == area.row:
+            return lambda y: [head(y, x) for x in range(width)]
+        return lambda y: [f'<f t="shared" si="{number + y * width + x}"/>' for x in range(width)]
 
 
 def _element(formula: str | None) -> str:

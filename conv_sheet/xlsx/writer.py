@@ -27,6 +27,8 @@ from conv_sheet.xlsx import encode
 from conv_sheet.xlsx.charts import bar_chart, line_chart
 from conv_sheet.xlsx.parts import EPOCH, Formatted, box, save
 
+LARGE = 500_000
+"""Cells from which on a workbook is large."""
 _WIDEST = 255.0
 """Characters of the widest column that there can be."""
 _HATCHED_ID = 200
@@ -35,10 +37,17 @@ _MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
 """Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
 
 
-def write(title: str, pages: list[Page], path: Path, written: Callable[[float], None] = lambda _: None) -> None:
+def write(
+    title: str,
+    pages: list[Page],
+    path: Path,
+    written: Callable[[float], None] = lambda _: None,
+    large: int = LARGE,
+) -> None:
     """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties.
 
-    `written` is called with the share of the cells that is, 0 to 1.
+    `written` is called with the share of the cells that is, 0 to 1. With `large` cells or more, the sheets are packed
+    more closely, which takes longer.
     """
     book = Workbook()
     book.remove(book.worksheets[0])
@@ -56,7 +65,7 @@ def write(title: str, pages: list[Page], path: Path, written: Callable[[float], 
         for line in page.lines:
             book[page.title].add_chart(line_chart(by_title, line), line.anchor)
     with atomic_write(path) as temporary:
-        save(book, by_title, temporary, written)
+        save(book, by_title, temporary, written, large)
 
 
 def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:

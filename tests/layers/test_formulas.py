@@ -56,10 +56,24 @@ def broken(placed: Placed, formula: Formula) -> list[str]:
     return found
 
 
+def broken_across(placed: Placed, formula: Formula) -> list[str]:
+    """Cells in which the formula is not the one in their place of the first plane, moved."""
+    first = placed.blocks[0]
+    return [
+        block.cell(y, x)
+        for plane, block in enumerate(placed.blocks)
+        for y, x in np.ndindex(*block.shape)
+        if Translator(f"={formula(0, y, x)}", origin=first.cell(y, x)).translate_formula(block.cell(y, x))
+        != f"={formula(plane, y, x)}"
+    ]
+
+
 def assert_kept(layout: Layout) -> None:
     for what, placed, formula in promises(layout):
         if formula.shared:
             assert broken(placed, formula) == [], what
+        if formula.across:
+            assert broken_across(placed, formula) == [], what
 
 
 @pytest.mark.parametrize("kind", SINGLE)
@@ -76,6 +90,21 @@ def test_what_one_layer_promises_is_true(kind: str, data: st.DataObject) -> None
 @given(graphs(), st.booleans())
 def test_what_a_graph_promises_is_true(network: Network, fold: bool) -> None:
     assert_kept(plan(network, fold))
+
+
+def test_maps_below_each_other_share_the_formulas_of_a_strided_convolution() -> None:
+    strided = [conv(f"conv{n}", padding=1, stride=2, bias=n > 0, out_channels=3) for n in range(3)]
+    grouped = conv("grouped", groups=3, stride=2, out_channels=3, padding=1)
+    layout = plan(graph((2, 30, 29), *strided, layer("ReLU"), grouped), widest=40)
+    assert len(layout.parts) > 1
+    made = {stage.name: (stage.out, formulas_of(layout, stage)["out"]) for stage in layout.stages if stage.nodes}
+    across = [name for name, (_, formula) in made.items() if formula.across]
+    assert across == ["conv0", "conv1", "conv2"]
+    for name in across:
+        assert broken_across(*made[name]) == []
+    placed, formula = made["conv2"]
+    wrong = Formula(lambda plane, y, x: formula(0, y, x), across=True)
+    assert broken_across(placed, wrong)[0] == placed.blocks[1].cell()
 
 
 EVERY = graph(

@@ -22,10 +22,11 @@ from conv_sheet.sheets.standing import MovedError
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.change import patch_cells
 from conv_sheet.xlsx.patch import Typed
+from conv_sheet.xlsx.writer import write
 from tests.books import values_for
 from tests.graphs import conv, graph, layer
-from tests.networks import state_of, written
-from tests.oracles import audit, cells, gnumeric, libreoffice, validator
+from tests.networks import state_of
+from tests.oracles import audit, cells, formualizer, gnumeric, ironcalc, libreoffice, validator
 from tests.sheets import agreement
 
 SECOND = f"{NETWORK} 2"
@@ -56,7 +57,10 @@ ENGINES = (NUMPY, f"{NUMPY} 2", "Python", "Saliency")
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("several"), state_of(WIDE))
+    """The workbook, packed as a large one is."""
+    path = tmp_path_factory.mktemp("several") / "book.xlsx"
+    write("wide", registry.pages(state_of(WIDE)), path, large=0)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,16 @@ def test_gnumeric_does_too(edited: tuple[Path, WorkbookState], tmp_path: Path) -
     answer = gnumeric.recalculate(path, tmp_path / "answer.xlsx")
     for title in (NETWORK, SECOND, "Loupe"):
         assert agreement.differences(answer, state, title) == []
+
+
+def test_ironcalc_and_formualizer_do_too(edited: tuple[Path, WorkbookState], tmp_path: Path) -> None:
+    path, state = edited
+    iron, other = ironcalc.recalculated(path), formualizer.recalculate(path, tmp_path / "answer.xlsx")
+    for title in (NETWORK, SECOND):
+        assert agreement.differences(other, state, title) == []
+        page = agreement.page(state, title)
+        wrong = [at for at, cell in page.cells() if not agreement.same(iron.value(title, *at), cell.value)]
+        assert wrong == []
 
 
 def test_python_answers_and_brings_back_what_stands_on_each_sheet(

@@ -1,5 +1,6 @@
 """The sheet `Ascent`: pictures that Python made by moving pixels along gradients, and stored."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -23,7 +24,7 @@ from conv_sheet.sheets.addresses import DISTANCE, TOLERANCE
 from conv_sheet.sheets.lessons.looks import bounded
 from conv_sheet.sheets.numpy import largest_distance, written
 from conv_sheet.sheets.saliency import saliency
-from conv_sheet.sheets.sheet import Sheet
+from conv_sheet.sheets.sheet import Owned, Sheet
 from conv_sheet.state import WorkbookState
 
 NAME = "ascent"
@@ -207,11 +208,15 @@ def _computed(state: WorkbookState) -> dict[str, Array]:
     }
 
 
-def engine(state: WorkbookState) -> list[tuple[Placed, Array]]:
+def engine(state: WorkbookState) -> list[Owned]:
     """Every picture that Python made, and its numbers."""
-    areas, computed = _Areas(state.layout), _computed(state)
+
+    def made(placed: Placed) -> Callable[[], Array]:
+        return lambda: _computed(state)[placed.name]
+
+    areas = _Areas(state.layout)
     places = (areas.start, areas.of_classes, areas.scores, areas.shares, areas.picture)
-    return [(placed, computed[placed.name]) for placed in (*places, areas.fooled, areas.fooling, areas.rebuilt)]
+    return [(placed, made(placed)) for placed in (*places, areas.fooled, areas.fooling, areas.rebuilt)]
 
 
 def page(state: WorkbookState) -> Page:
