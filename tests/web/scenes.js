@@ -183,6 +183,21 @@ async function talks({ file }) {
       seen.shared = await other.page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
       await page.click("#undo");
       seen.undone = await get("conv1_bias");
+      seen.counted = [];
+      for (const [name, ...signs] of [
+        ["loupe_row", "more", "more", "less"],
+        ["loupe_map", "more", "more", "more"],
+      ]) {
+        await page.fill("#name", name);
+        await page.press("#name", "Enter");
+        for (const sign of signs) {
+          await page.click(`#${sign}`);
+          seen.counted.push(await get(name));
+        }
+      }
+      await page.fill("#name", "conv1_bias");
+      await page.press("#name", "Enter");
+      seen.counts = await page.isVisible("#counter");
       const outer = await open(browser, `${base}/embedding.html`);
       await outer.page.waitForFunction(() => frames.length && document.querySelector("iframe").contentWindow);
       await outer.page.frameLocator("iframe").locator("#tabs button").first().waitFor();

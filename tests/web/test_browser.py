@@ -111,6 +111,8 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path)
     assert seen["bias"] == seen["shared"][0] == [[0.5, -1]]
     assert [row[0] for row in seen["shared"][1]] == seen["typed"]
     assert seen["undone"] == [[0, 0]]
+    assert seen["counted"] == [10, 11, 10, 2, 2, 2]
+    assert seen["counts"] is False
     answers = {data["id"]: data for data in seen["heard"] if data["convSheet"] == "answer"}
     assert answers[1]["value"] is True
     assert answers[3]["value"] == [[0.25, 0]]
