@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import largest, smallest
+from conv_sheet.cells.expr import largest, rounded, smallest, text
 from conv_sheet.cells.formula import MAX_BLOCKS, Formula
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, Limits
@@ -126,6 +126,7 @@ def calculation(
             if placed.shape:
                 scale(sheet, placed, tensors[name], None)
             _label_parameter(sheet, stage, name, placed, layout.network.classes)
+        _biases(sheet, stage, tensors)
         if stage.nodes:
             formulas = formulas_of(layout, stage)
             for short, placed in stage.computed():
@@ -178,6 +179,8 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
     return style.scale_of(stage.last_layer.probabilities, stage.shows in layout.network.non_negative)
 
 
+_WIDE = 3
+"""Columns of a kernel below which its bias has room beside its name."""
 _NAMED = 24
 """Columns of a map over which its own name and what its border is for have room beside each other."""
 _EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
@@ -212,8 +215,8 @@ def _read(layout: Layout, stage: Stage) -> str:
 def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str], row: int = TITLE_ROW) -> None:
     """Put title, shapes, PyTorch and words over some columns, one below the other."""
     looks = style.STAGE_TITLE, style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS
-    for number, (text, look) in enumerate(zip(texts, looks, strict=True)):
-        sheet.span(row + number, *columns, text, look)
+    for number, (line, look) in enumerate(zip(texts, looks, strict=True)):
+        sheet.span(row + number, *columns, line, look)
 
 
 def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
@@ -264,6 +267,19 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
             sheet.put(block.row - 1, block.column, f"weights of {named}", style.CLASS)
 
 
+def _biases(sheet: Page, stage: Stage, tensors: Mapping[str, Array]) -> None:
+    """Each bias below the kernels to whose sum it is added; all of them are typed in one row above."""
+    kernels = stage.layer.kernels(stage.in_shape) if stage.nodes and "bias" in stage.own else []
+    for number, planes in enumerate(kernels):
+        of_map = [stage.own["weight"].blocks[plane] for plane in planes]
+        first = of_map[0]
+        block, y, x = stage.own["bias"].locate(number)
+        bias = sheet.near(block.part(y, x, 1, 1), tensors[f"{stage.name}.bias"][number])
+        words = "+ bias " if first.width >= _WIDE else "+ "
+        below = max(one.last_row for one in of_map if one.column == first.column) + 1
+        sheet.put(below, first.column, text(words, rounded(bias, 2)), style.LABEL)
+
+
 def label_maps(sheet: Page, stage: Stage) -> None:
     """The defined name of each map above it, and of what its formulas need on the way."""
     if len(stage.out.shape) != 3:
@@ -305,8 +321,8 @@ def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
     if width >= _NAMED and (stage.nodes or channels != len(style.LIGHTS)):
         readers = [other.name for other in layout.stages if other.nodes and stage.shows in other.inputs]
         first = placed.blocks[0]
-        text = f"the border is read by {', '.join(readers)} only"
-        sheet.put(first.row - border.top - 1, first.last_column + border.right, text, style.CHANNEL)
+        words = f"the border is read by {', '.join(readers)} only"
+        sheet.put(first.row - border.top - 1, first.last_column + border.right, words, style.CHANNEL)
 
 
 def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:

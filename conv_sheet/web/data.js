@@ -106,6 +106,7 @@
  * @property {number} [high]
  * @property {boolean} [whole]
  * @property {string[] | string} [choices] a list, or the reference of cells that hold one
+ * @property {[number, number]} [count] the smallest and the largest number that arrows beside the cell count to
  * @property {boolean} [draw] whether it is a picture to draw into: numbers from `low` to `high`
  */
 

@@ -82,6 +82,7 @@ def _sheet(page: Page, look: _Looks, forms: Forms) -> Json:
         forms.require(formula, f"{page.title}!{what}")
         return formula
 
+    counted = {spinner.item.name: {"count": list(spinner.item.bounds)} for spinner in page.spinners}
     made = {
         "title": page.title,
         "hidden": page.hidden,
@@ -101,7 +102,7 @@ def _sheet(page: Page, look: _Looks, forms: Forms) -> Json:
             {"blocks": [place(block) for block in palette.blocks], "colours": list(palette.colours)}
             for palette in page.palettes
         ],
-        "validations": [_rule(item) for item in page.inputs],
+        "validations": [_rule(item) | counted.get(item.name, {}) for item in page.inputs],
         "links": [[row, column, target.removeprefix("#")] for (row, column), target in page.links.items()],
         "charts": [*_bars(page), *_lines(page)],
     }

@@ -95,6 +95,7 @@ function assemble(data) {
   new Actions(page);
   new Tools(page);
   new Walk(page);
+  new Counter(page);
   new Editing(page, new Entry(page));
   narrate(page, answer);
   return { page, share: new Share(page) };

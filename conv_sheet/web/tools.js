@@ -62,7 +62,8 @@ class Tools {
 
   /** @param {PointerEvent} event */
   down(event) {
-    if (event.button > 0 || (event.target instanceof HTMLElement && event.target.closest("input, select"))) return;
+    if (event.button > 0 || (event.target instanceof HTMLElement && event.target.closest("input, select, button")))
+      return;
     const point = this.at(event);
     if (!point) return;
     const spot = { sheet: this.page.sheet, row: point.row, column: point.column };

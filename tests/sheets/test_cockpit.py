@@ -54,6 +54,20 @@ def test_it_says_the_best_first_and_what_was_said_at_first(
     assert state.output.max() != before.output.max()
 
 
+def test_each_bias_is_said_below_its_kernels(after: tuple[WorkbookState, Path]) -> None:
+    state, path = after
+    shown = cells.values(path, NETWORK)
+    biases = state.tensors["conv1.bias"]
+    kernels = state.layout.by_name["conv1"].own["weight"].blocks
+    assert len(set(biases.round(2))) == len(biases) > 1
+    each = len(kernels) // len(biases)
+    for number, bias in enumerate(biases):
+        first, *others = kernels[number * each : (number + 1) * each]
+        last = max((first, *others), key=lambda kernel: (kernel.column == first.column, kernel.row))
+        sign, *_, value = str(shown[last.cell(last.height, 0)]).split()
+        assert sign == "+" and float(value) == pytest.approx(bias, abs=0.0051)
+
+
 def test_of_equal_classes_each_has_a_place_of_its_own(before: WorkbookState) -> None:
     even = before.with_typed({name: np.zeros_like(value) for name, value in before.tensors.items()})
     assert len(set(np.round(even.output, 12))) == 1

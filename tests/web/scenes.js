@@ -241,6 +241,21 @@ async function talks({ browser: name, file }) {
       seen.shared = await other.page.evaluate((list) => list.map((one) => window.convSheet.get(one)), names);
       await page.locator("#undo").click();
       seen.undone = await get("conv1_bias");
+      seen.counted = [];
+      for (const [name, ...signs] of [
+        ["loupe_row", "more", "more", "less"],
+        ["loupe_map", "more", "more", "more"],
+      ]) {
+        await page.fill("#name", name);
+        await page.press("#name", "Enter");
+        for (const sign of signs) {
+          await page.click(`#${sign}`);
+          seen.counted.push(await get(name));
+        }
+      }
+      await page.fill("#name", "conv1_bias");
+      await page.press("#name", "Enter");
+      seen.counts = await page.isVisible("#counter");
       const outer = await open(browser, `${base}/embedding.html`);
       const inner = await outer.page.waitForFrame((frame) => frame.url().endsWith(basename(file)));
       await inner.waitForSelector("#tabs button");

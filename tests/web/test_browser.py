@@ -146,6 +146,8 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path,
     assert [row[0] for row in seen["shared"][1]] == seen["typed"]
     assert seen["undone"] == [[0, 0]]
     assert seen["scrolled"] == 0  # a lesson in a page does not move it
+    assert seen["counted"] == [10, 11, 10, 2, 2, 2]
+    assert seen["counts"] is False
     answers = {data["id"]: data for data in seen["heard"] if data["convSheet"] == "answer"}
     assert answers[1]["value"] is True
     assert answers[3]["value"] == [[0.25, 0]]
