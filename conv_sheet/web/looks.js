@@ -1,7 +1,7 @@
 "use strict";
 // What cells look like beyond their style: colour scales, marks, verdicts and palettes. All of them follow the numbers.
 
-/** @typedef {{fill: string, color: string, line: string, hatch: string}} Look colours for the canvas; empty where the style counts */
+/** @typedef {{fill: string, color: string, line: string, hatch: string}} Look colours; empty where the style counts */
 /** @typedef {(value: Value, row: number, column: number) => Partial<Look> | null} Painter */
 
 class Looks {
