@@ -195,8 +195,8 @@ class Editing {
     const target = page.rules.target(cursor);
     const calculated = cursor.sheet.formula(cursor.row, cursor.column) ? "calculated" : "";
     const kind = target && page.rules.of(target) ? "yours to change" : calculated;
-    const shown =
-      value === null ? "empty" : format(value, style?.format === ";;;" ? "General" : (style?.format ?? "General"));
+    // What a format hides, as a zero of a map, is heard.
+    const shown = value === null ? "empty" : format(value, style?.format ?? "General") || format(value, "General");
     element("heard").textContent = [placeText(page, cursor), shown, kind].filter(Boolean).join(", ");
   }
 

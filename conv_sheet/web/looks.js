@@ -24,9 +24,10 @@ class Looks {
     const bad = { fill: SHEET.bad, color: SHEET.badText };
     for (const { at, formula } of verdicts) this.paint(sheet, [at], this.conditional(sheet, at, formula, good, bad));
     for (const { blocks, colours } of palettes) {
+      const fills = colours.map((colour) => css(fromHex(colour))); // of a picture: it is the same at night
       this.paint(sheet, blocks, (value) => {
-        const colour = typeof value === "number" ? colours[value] : undefined;
-        return colour === undefined ? null : { fill: this.colours.of(colour) };
+        const fill = typeof value === "number" ? fills[value] : undefined;
+        return fill === undefined ? null : { fill };
       });
     }
     for (const scale of scales) this.paint(sheet, scale.blocks, this.scale(sheet, scale));

@@ -2,7 +2,7 @@
 const test = require("node:test");
 const assert = require("node:assert/strict");
 const { load } = require("./load.js");
-const { Colours } = load("Colours");
+const { Book, Colours, Looks } = load("Book", "Colours", "Looks");
 
 const INK = "1F2A44";
 
@@ -46,6 +46,19 @@ test("what is drawn is seen on its paper, by day and at night", () => {
       assert.ok(contrast(colours.mixed(other, 1), colours.mixed(other, 0)) > 2, other);
     }
   }
+});
+
+test("a picture in colours has them at night as well", () => {
+  const sheet = {
+    title: "S",
+    cells: [[1, 1, 0, 1]],
+    palettes: [{ blocks: [[1, 1, 1, 1]], colours: ["000000", "FF2010"] }],
+  };
+  const book = new Book({ lesson: "", title: "", styles: [{}], names: {}, sheets: [sheet] });
+  const [colours, look] = [new Colours(), { fill: "", color: "", line: "" }];
+  colours.use(true);
+  new Looks(book, colours).read(book.sheet("S"), 1, 1, 1, look);
+  assert.equal(look.fill, "rgb(255,32,16)");
 });
 
 test("a text on paper keeps its colour", () => {

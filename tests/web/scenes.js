@@ -223,6 +223,8 @@ async function talks({ browser: name, file }) {
             ),
           given,
         );
+      await goTo(page, "conv1_out_1");
+      seen.cell = await page.$eval("#heard", (heard) => heard.textContent);
       await goTo(page, "conv1_weight_1_1");
       for (const typed of ["4", "ink", "=1/9"]) {
         await page.keyboard.type(typed);
@@ -233,6 +235,11 @@ async function talks({ browser: name, file }) {
       seen.refused = [await refusal("input_1", 2), await refusal("conv1_out_1", 1), await refusal("nothing", 1)];
       await page.evaluate(() => window.convSheet.set("conv1_bias", [[0.5, -1]]));
       seen.bias = await get("conv1_bias");
+      const told = await page.waitForFunction(() => {
+        const { textContent } = document.getElementById("heard");
+        return textContent.startsWith("2 cells changed") && textContent;
+      });
+      seen.change = await told.jsonValue();
       await page.locator("#share summary").click();
       await page.locator("#link").click();
       await page.waitForFunction(() => location.hash.startsWith("#s="));

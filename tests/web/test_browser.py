@@ -139,6 +139,8 @@ def test_the_pointer_frames_what_the_formula_reads(folder: Path) -> None:
 @BROWSERS
 def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path, browser_name: str) -> None:
     seen = browser.play("talks", browser=browser_name, file=str(folder / "fastai.html"))
+    assert seen["cell"] == "conv1_out_1 · row 1, column 1 · AK18, 0, calculated"
+    assert re.match(r"2 cells changed[.] The network says \d, .*%; before: \d, .*%[.]$", seen["change"])
     assert seen["typed"] == [4, pytest.approx(1 / 9), -1]
     assert seen["says"] == "conv1.weight takes a number from -1,000,000 to 1,000,000."
     assert [bool(why) for why in seen["refused"]] == [True, True, True]
@@ -157,8 +159,8 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path,
     assert seen["complaints"] == []
 
 
-@pytest.mark.parametrize("name", ["stride-padding", "backprop"])
-def test_the_keyboard_alone_reaches_and_edits_every_input(folder: Path, name: str) -> None:
+def test_the_keyboard_alone_reaches_and_edits_every_input(folder: Path) -> None:
+    name = "stride-padding"
     state, chance = state_of(name), random.Random(name)
     edits = {
         (title, rule["title"]): sweep.drawn_edit(title, rule, state, chance) for title, rule in sweep.rules(state, name)
