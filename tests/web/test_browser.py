@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conv_sheet import actions
+from conv_sheet import actions, lessons
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import COCKPIT_ROWS
 from conv_sheet.web import page, site
@@ -173,7 +173,7 @@ def test_the_keyboard_alone_reaches_and_edits_every_input(folder: Path) -> None:
 
 
 def test_formulas_equal_those_of_libreoffice_after_edits(tmp_path: Path) -> None:
-    outcomes = sweep.sweep(["kernels", "stride-padding", "backprop"], 1, tmp_path)
+    outcomes = sweep.sweep(lessons.names(), 1, tmp_path)
     for outcome in outcomes:
         assert outcome.cells >= 20
         assert outcome.formulas > 1_000
