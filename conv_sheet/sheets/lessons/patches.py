@@ -1,7 +1,7 @@
 """The sheet `Patches`: what of the drawn pictures excites each map most, and what it makes of one patch, in numbers."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +45,6 @@ _AROUND = Scale("AEB6C6", top=1.0)
 """What stands around a receptive field."""
 _ANSWER = replace(style.RESULT, fill=style.PALE, format="0.00")
 _UNIT, _NUMBER = Block(PATCHES, _ASK_ROW, 5, 1, 1), Block(PATCHES, _ASK_ROW, 18, 1, 1)
-_PIXEL = Limits(0, 1, hint="A number from 0 (paper) to 1 (ink).")
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,10 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     return (
         Input.cell("patch_map", _UNIT, labels[-1], limits, listed=areas.offered),
         Input.whole("patch_number", _NUMBER, 1, 0, COUNT, f"Which of its patches, 1 to {COUNT}; 0 is your own."),
-        Input.table("patch_own", areas.own, np.zeros(areas.own.shape), _PIXEL),
+        Input.table("patch_own", areas.own, np.zeros(areas.own.shape), widgets.pixel_limits(1)),
     )
 
 
-@lru_cache(maxsize=4)  # several sheets and checks ask for those of one state
 def _found(state: WorkbookState) -> list[list[Patch]]:
     """The patches of every unit, the strongest first."""
     areas = _Areas(state.layout)
