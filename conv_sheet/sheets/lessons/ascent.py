@@ -48,7 +48,7 @@ _FIRST_WORDS = (
 )
 _SECOND_WORDS = (
     f"Along the gradient of the new class's score less the old one's, until the network is sure of it by "
-    f"{ascent.ENOUGH:.0%}."
+    f"{100 * ascent.ENOUGH:g} %."
 )
 _THIRD_WORDS = (
     f"From noise, in {ascent.REBUILDING_STEPS} steps, until a layer makes of it nearly what it makes of the picture. "
@@ -288,7 +288,7 @@ def _chosen(sheet: Page, state: WorkbookState, areas: _Areas, band: int) -> Expr
     labels = np.array([areas.classes], dtype=object).T
     number = match(sheet.cell(item.at, state.text(item)), sheet.range(areas.listed, labels))
     at = areas.number(band)
-    sheet.put(at.row, at.column, number, style.WHOLE)
+    sheet.put(at.row, at.column, number, style.HIDDEN)
     return sheet.cell(at, number.value)
 
 
