@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from conv_sheet.layers import Array, Tensors
+from conv_sheet.learning.guided import settled
 from conv_sheet.learning.saliency import probabilities
 from conv_sheet.network.graph import Network
 
@@ -37,13 +38,13 @@ class Fooled:
 
 
 def noise(network: Network) -> Array:
-    """The picture (C, H, W) that others begin with, in hundredths.
+    """The picture (C, H, W) that others begin with: not rounded, so that no sum of pixels is zero but for rounding.
 
     >>> network = Network.from_spec({"input": [1, 1, 4], "layers": [{"kind": "Flatten"}]})
-    >>> noise(network).tolist()
-    [[[0.13, 0.05, 0.01, 0.0]]]
+    >>> noise(network).round(3).tolist()
+    [[[0.127, 0.054, 0.008, 0.003]]]
     """
-    return np.random.default_rng(SEED).uniform(0, NOISE, network.input_shape).round(2)
+    return np.random.default_rng(SEED).uniform(0, NOISE, network.input_shape)
 
 
 def moved(pictures: Array, slopes: Array, reach: float) -> Array:
@@ -57,7 +58,7 @@ def _slopes(
     network: Network, tensors: Tensors, name: str, pictures: Array, upstream: Callable[[Array], Array]
 ) -> Array:
     """Slopes of the pixels, where `upstream` makes the slopes of a layer's values of these values."""
-    values = network.forward(pictures, tensors)
+    values = settled(network.forward(pictures, tensors))
     return network.backward(upstream(values[name]), values, tensors, start=name)["input"]
 
 

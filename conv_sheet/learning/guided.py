@@ -10,6 +10,8 @@ from conv_sheet.network.graph import Network, Node
 
 PLAIN, GUIDED, DECONVNET = "plain", "guided", "deconvnet"
 RULES = PLAIN, GUIDED, DECONVNET
+TINY = 1e-12
+"""What rounding leaves of a sum that is zero is less, and differs between programs: a ReLU that gives this is off."""
 
 
 def gradients(
@@ -29,7 +31,12 @@ def gradients(
     [[2.0, -2.0, 0.0], [2.0, 0.0, 0.0], [2.0, 0.0, 2.0]]
     """
     hook = None if rule == PLAIN else partial(_positive, rule)
-    return network.backward(upstream, values, tensors, start=start, hook=hook)
+    return network.backward(upstream, settled(values), tensors, start=start, hook=hook)
+
+
+def settled(values: Tensors) -> dict[str, Array]:
+    """The values, and zero where they are `TINY`: so a gradient is the same on every processor."""
+    return {name: np.where(np.abs(value) < TINY, 0.0, value) for name, value in values.items()}
 
 
 def _positive(rule: str, node: Node, upstream: Array, passed: Array) -> Array:

@@ -1,8 +1,9 @@
 """The sheet `Ascent`: pictures that Python made by moving pixels along gradients, and stored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Self
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from conv_sheet.cells.words import Words
 from conv_sheet.errors import SpecError
 from conv_sheet.learning import ascent
 from conv_sheet.learning.saliency import probabilities
+from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
@@ -47,7 +49,7 @@ _FIRST_WORDS = (
 )
 _SECOND_WORDS = (
     f"Along the gradient of the new class's score less the old one's, until the network is sure of it by "
-    f"{ascent.ENOUGH:.0%}."
+    f"{100 * ascent.ENOUGH:g} %."
 )
 _THIRD_WORDS = (
     f"From noise, in {ascent.REBUILDING_STEPS} steps, until a layer makes of it nearly what it makes of the picture. "
@@ -62,6 +64,8 @@ _DIGITS = 4
 _HEAD, _FOOT = 3, 3
 """Rows of texts over and under the frames of a band."""
 _CHOICE_WIDTH = 18
+_TARGET = "class 3"
+"""What is chosen at first, where there is such a class."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,7 @@ class _Areas:
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers from whose values the picture is made again.
-
-        Raises SpecError for a network that the sheet cannot show.
-        """
-        network = self.layout.network
-        if not saliency.suits(network) or network.input_shape[0] != 1 or not network.output.layer.normalises:
-            raise SpecError(
-                f"the sheet {NAME!r} needs a small picture of one channel, classes, and a Softmax at the end"
-            )
+        """Names of the layers from whose values the picture is made again."""
         return tuple(stage.nodes[-1].name for stage in self.layout.stages[1:-1])
 
     @property
@@ -102,7 +98,7 @@ class _Areas:
         """Where the class of a band is chosen, behind its title."""
         return self.frame(band, 1).part(-_HEAD, 0, 1, 1)
 
-    def _stored(self, name: str, number: int, each: int, shape: tuple[int, ...]) -> Placed:
+    def _frames(self, name: str, number: int, each: int, shape: tuple[int, ...]) -> Placed:
         """Pictures below the bands, a row of frames for each class, `each` of them from a place on."""
         frames = [self.frame(3 + c, number + k) for c in range(shape[0]) for k in range(each)]
         return Placed(name, shape, tuple(frames))
@@ -110,11 +106,11 @@ class _Areas:
     @cached_property
     def of_classes(self) -> Placed:
         each = len(ascent.SNAPSHOTS)
-        return self._stored("ascent_classes", 1, each, (len(self.classes), each, *self.layout.input.shape[1:]))
+        return self._frames("ascent_classes", 1, each, (len(self.classes), each, *self.layout.input.shape[1:]))
 
     @cached_property
     def fooled(self) -> Placed:
-        return self._stored(
+        return self._frames(
             "ascent_fooled", 1 + len(ascent.SNAPSHOTS), 1, (len(self.classes), *self.layout.input.shape[1:])
         )
 
@@ -154,6 +150,12 @@ class _Areas:
         return self._facts("ascent_fooling", 2, 3)
 
     @property
+    def stored(self) -> tuple[Placed, ...]:
+        """Everything that Python writes."""
+        pictures = self.start, self.of_classes, self.picture, self.fooled, self.rebuilt
+        return (*pictures, self.scores, self.shares, self.fooling)
+
+    @property
     def listed(self) -> Block:
         """The classes that can be chosen; below them the numbers of those that are."""
         return self.frame(3, 2 + len(ascent.SNAPSHOTS)).part(1, 18, len(self.classes), 1)
@@ -167,23 +169,44 @@ class _Areas:
         return max(frame.last_column for frame in frames)
 
 
+def _areas(layout: Layout) -> _Areas:
+    """Raises SpecError for a network that the sheet cannot show."""
+    network = layout.network
+    if not saliency.suits(network) or network.input_shape[0] != 1 or not network.output.layer.normalises:
+        raise SpecError(f"the sheet {NAME!r} needs a small picture of one channel, classes, and a Softmax at the end")
+    return _Areas(layout)
+
+
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     """The class to draw, and the class that the picture should become."""
-    areas = _Areas(layout)
-    assert areas.layers
+    areas = _areas(layout)
     first = Limits(choices=areas.classes, hint="A picture of which class?")
     second = Limits(choices=areas.classes, hint="What should the picture become?")
-    default = areas.classes[min(3, len(areas.classes) - 1)]
+    default = _TARGET if _TARGET in areas.classes else areas.classes[0]
     return (
         Input.cell("ascent_class", areas.choice(0), default, first, listed=areas.listed),
         Input.cell("ascent_target", areas.choice(1), default, second, listed=areas.listed),
     )
 
 
-@lru_cache(maxsize=4)  # several sheets and checks ask for those of one state
-def _computed(state: WorkbookState) -> dict[str, Array]:
+@dataclass(frozen=True)
+class _Basis:
+    """A state, equal to others with the same network, picture and weights: their pictures are the same."""
+
+    numbers: tuple[bytes, ...]
+    network: Network = field(hash=False)
+    state: WorkbookState = field(compare=False)
+
+    @classmethod
+    def of(cls, state: WorkbookState) -> Self:
+        return cls(tuple(array.tobytes() for array in (state.image, *state.tensors.values())), state.network, state)
+
+
+@lru_cache(maxsize=4)  # a button asks several times
+def _computed(basis: _Basis) -> dict[str, Array]:
     """What Python stores, by the names of its places."""
-    network, tensors, areas = state.network, state.tensors, _Areas(state.layout)
+    state = basis.state
+    network, tensors, areas = state.network, state.tensors, _areas(state.layout)
     pictures, fooled = ascent.of_classes(network, tensors), ascent.fooled(network, tensors, state.image)
     count, start = len(areas.classes), ascent.noise(network)
     before = int(probabilities(network, state.image[np.newaxis], tensors)[0].argmax())
@@ -195,7 +218,7 @@ def _computed(state: WorkbookState) -> dict[str, Array]:
     )
     sure = probabilities(network, fooled.pictures, tensors)
     return {
-        "ascent_start": start[0],
+        "ascent_start": start[0].round(_DIGITS),
         "ascent_classes": pictures[:, :, 0].round(_DIGITS),
         "ascent_scores": scores,
         "ascent_shares": shares,
@@ -212,23 +235,21 @@ def engine(state: WorkbookState) -> list[Owned]:
     """Every picture that Python made, and its numbers."""
 
     def made(placed: Placed) -> Callable[[], Array]:
-        return lambda: _computed(state)[placed.name]
+        return lambda: _computed(_Basis.of(state))[placed.name]
 
-    areas = _Areas(state.layout)
-    places = (areas.start, areas.of_classes, areas.scores, areas.shares, areas.picture)
-    return [(placed, made(placed)) for placed in (*places, areas.fooled, areas.fooling, areas.rebuilt)]
+    return [(placed, made(placed)) for placed in _areas(state.layout).stored]
 
 
 def page(state: WorkbookState) -> Page:
     """The sheet."""
-    areas = _Areas(state.layout)
+    areas = _areas(state.layout)
     sheet = widgets.frame(ASCENT, areas.last_column, _ZOOM)
     columns = [(int(first * _FAR), int(last * _FAR)) for first, last in cockpit.COLUMNS]
     cockpit.head(sheet, state, "Pictures from a network", _LINES, columns)
     _status(sheet, state)
-    for placed, _ in engine(state):
+    for placed in areas.stored:
         sheet.names |= dict(placed.names())
-    _stored(sheet, state, areas)
+    _put_stored(sheet, state, areas)
     _class(sheet, state, areas)
     _fooling(sheet, state, areas)
     _rebuilt(sheet, state, areas)
@@ -271,11 +292,11 @@ def _chosen(sheet: Page, state: WorkbookState, areas: _Areas, band: int) -> Expr
     labels = np.array([areas.classes], dtype=object).T
     number = match(sheet.cell(item.at, state.text(item)), sheet.range(areas.listed, labels))
     at = areas.number(band)
-    sheet.put(at.row, at.column, number, style.WHOLE)
+    sheet.put(at.row, at.column, number, style.HIDDEN)
     return sheet.cell(at, number.value)
 
 
-def _stored(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
+def _put_stored(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
     """What Python stored of every class."""
     steps = ", ".join(map(str, ascent.SNAPSHOTS))
     words = (

@@ -49,6 +49,8 @@ _ASKED = replace(style.ASKED, size=_SIZE)
 _SAID = replace(style.LINE, bold=True)
 _GRADIENT = replace(style.GRADIENT, line=style.PAD)
 _ACTIVATION = replace(style.ACTIVATION, line=style.PAD)
+_FIRST = "class 7"
+"""What is chosen at first, where there is such a class."""
 _WIDE = 12
 """Columns that a text of the choices needs."""
 
@@ -137,7 +139,7 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     at = Block(TITLE, _ASK_ROW, 8, 1, 1)
     limits = Limits(choices=made.offered, hint="A class, or a map: then row and column say which of its units.")
     return (
-        Input.cell("guided_of", at, made.offered[min(7, len(layout.network.classes) - 1)], limits, listed=made.choices),
+        Input.cell("guided_of", at, _FIRST if _FIRST in made.offered else made.offered[0], limits, listed=made.choices),
         Input.whole("guided_row", at.part(0, 27, 1, 1), min(9, height), 1, height),
         Input.whole("guided_column", at.part(0, 42, 1, 1), min(13, width), 1, width),
         Input.one_of("guided_rule", at.part(0, 57, 1, 1), guided.RULES, guided.PLAIN, "What a ReLU lets through."),
@@ -257,7 +259,7 @@ def _stage(sheet: Page, state: WorkbookState, made: _Back, stage: Stage, values:
         back = sheet.each(arrived.blocks[plane], arrived.planes(values[last])[plane])
         out = sheet.each(stage.out.blocks[plane], outs[plane])
         above = largest(0, back)
-        plain = where(out > 0, where(now.rule == guided.GUIDED, above, back), 0)
+        plain = where(out > guided.TINY, where(now.rule == guided.GUIDED, above, back), 0)
         through = where(now.rule == guided.DECONVNET, above, plain)
         sheet.fill(block, through, _GRADIENT, first)
         parts.append(sheet.range(block, through.value))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -46,7 +46,6 @@ _AROUND = Scale("AEB6C6", top=1.0)
 """What stands around a receptive field."""
 _ANSWER = replace(style.RESULT, fill=style.PALE, format="0.00")
 _UNIT, _NUMBER = Block(PATCHES, _ASK_ROW, 5, 1, 1), Block(PATCHES, _ASK_ROW, 18, 1, 1)
-_PIXEL = Limits(0, 1, hint="A number from 0 (paper) to 1 (ink).")
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,10 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     return (
         Input.cell("patch_map", _UNIT, labels[-1], limits, listed=areas.offered),
         Input.whole("patch_number", _NUMBER, 1, 0, COUNT, f"Which of its patches, 1 to {COUNT}; 0 is your own."),
-        Input.table("patch_own", areas.own, np.zeros(areas.own.shape), _PIXEL),
+        Input.table("patch_own", areas.own, np.zeros(areas.own.shape), widgets.pixel_limits(1)),
     )
 
 
-@lru_cache(maxsize=4)  # several sheets and checks ask for those of one state
 def _found(state: WorkbookState) -> list[list[Patch]]:
     """The patches of every unit, the strongest first."""
     areas = _Areas(state.layout)
@@ -200,10 +198,10 @@ def _choices(sheet: Page, state: WorkbookState, areas: _Areas) -> tuple[Expr, Ex
     widgets.ask(sheet, which, state[which], "map", 3, style.CHOICE_TEXT, 6)
     widgets.ask(sheet, rank, state[rank], "patch", 3)
     labels = np.array([which.limits.choices], dtype=object)
-    sheet.fill(areas.offered, labels, style.CLASS)
+    sheet.fill(areas.offered, labels, style.HIDDEN)
     place = areas.offered.part(0, len(labels[0]) + 3, 1, 1)
     number = match(sheet.cell(which.at, state.text(which)), sheet.range(areas.offered, labels))
-    sheet.put(place.row, place.column, number, style.WHOLE)
+    sheet.put(place.row, place.column, number, style.HIDDEN)
     widgets.caption(sheet, own.at, "your own patch, 0: draw here", style.CLASS)
     sheet.input(own, state[own], style.PIXEL)
     sheet.names["patch_own_left"] = own.at.part(0, 0, own.at.height, 2)
@@ -255,7 +253,6 @@ def _stored(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
         widgets.caption(sheet, block, title)
         sheet.fill(block, written(state, placed), style.ENGINE_SCORE if placed is areas.values else style.ENGINE_COUNT)
         sheet.names |= dict(placed.names())
-    widgets.caption(sheet, areas.names, "the pictures that Python has looked at; below, the maps")
     sheet.fill(areas.names, np.array([DRAWN], dtype=object), style.HIDDEN)
     sheet.names |= dict(areas.tiles.names())
 
