@@ -910,6 +910,14 @@ REFUSED = [
         {"input": [1, 2, 2], "layers": [conv(kernel_size=1), layer("Sigmoid")], "loss": "mse"},
         "wants one number for each class, and the last layer 'sigmoid1' is a Sigmoid of maps",
     ),
+    (
+        {
+            "input": [1, 1, 2],
+            "layers": [layer("Flatten"), layer("Linear", out_features=81), layer("Sigmoid")],
+            "loss": "bce",
+        },
+        "has 81 classes, and backpropagation with the loss bce ends at 80",
+    ),
     (SMALL | {"input": [2, 80, 80]}, r"[\d,]+ activations and parameters, and .* ends at 20,000"),
 ]
 

@@ -25,6 +25,8 @@ CURVE_ROWS = 200
 CURVE_NAME = "loss_curve"
 MAX_NUMBERS = 20_000
 """Activations and parameters of the largest network that a spreadsheet program follows on all these sheets at once."""
+MAX_QUESTIONS = 80
+"""Classes of the largest network whose binary cross-entropy has room in one formula, a term for each."""
 MAX_AHEAD = 320
 """The same of the largest network of which there are many steps at once."""
 RATE_LIST = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -252,6 +254,11 @@ def backprop_layout(layout: Layout, lesson: Lesson) -> BackpropLayout:
         )
     if len(made.scores.shape) != 1:
         raise SpecError(f"backpropagation wants one number for each class, and {output} of maps: leave out backprop")
+    if made.objective.loss == "bce" and made.scores.shape[0] > MAX_QUESTIONS:
+        raise SpecError(
+            f"the network has {made.scores.shape[0]} classes, and backpropagation with the loss bce ends at "
+            f"{MAX_QUESTIONS}: choose another loss, or leave out backprop"
+        )
     if not made.weight_blocks:
         raise SpecError("the network has no weights that training could change: leave out backprop")
     if made.numbers > MAX_NUMBERS:

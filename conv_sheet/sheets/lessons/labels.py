@@ -38,15 +38,13 @@ LABELS = "Labels"
 PETS = ("cat", "dog", "bird")
 """Classes of the scores that are typed."""
 
-_LINES = (
-    "Softmax shares out 100 %: one answer. Sigmoid asks each class alone: yes or no. Numbers in boxes are yours.",
-)
+_LINES = ("Softmax shares out 100 %. Sigmoid asks each class alone: yes or no. Numbers in boxes are yours.",)
 _ZOOM, _TOP = 110, 4
 _COLUMNS = CLASS, SCORE, POWER, SOFTMAX, ONE, SIGMOID, THRESHOLD, SAYS, THERE, LOSS = range(2, 12)
 _WIDTHS = 11, 8, 10, 10, 7, 10, 10, 7, 9, 8
 _HEADS = {
     SCORE: "score",
-    POWER: "e^(score − largest)",
+    POWER: "e^(s − max)",
     SOFTMAX: "softmax",
     ONE: "says",
     SIGMOID: "sigmoid",
@@ -156,7 +154,6 @@ def _through(sheet: Page, state: WorkbookState, table: _Table, scores: Array, ta
     sheet.put(heads, CLASS, "class", style.HEAD_LEFT)
     for column, head in _HEADS.items():
         sheet.put(heads, column, head, _HEAD)
-    sheet.heights[heads] = 32
     names = np.array([table.classes], dtype=object).T
     sheet.fill(table.column(CLASS), names, style.CLASS)
     score, target = (sheet.each(table.column(n), v) for n, v in ((SCORE, scores), (THERE, targets)))
