@@ -183,6 +183,8 @@ _WIDE = 3
 """Columns of a kernel below which its bias has room beside its name."""
 _NAMED = 24
 """Columns of a map over which its own name and what its border is for have room beside each other."""
+_FEW = 100
+"""Slices of kernels at most that each say what they read."""
 _EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
 
 
@@ -254,7 +256,12 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
     elif len(placed.shape) == 4:
         for number, planes in enumerate(stage.layer.kernels(stage.in_shape), 1):
             block = placed.blocks[planes[0]]
-            sheet.put(block.row - 1, block.column, f"{short} {number}", style.LABEL)
+            names = _sources(stage, number - 1, len(planes)) if 1 < len(placed.blocks) <= _FEW else []
+            begins = f"{short} {number}" if block.width > 1 or not names else f"{number}"
+            sheet.put(block.row - 1, block.column, ": ".join([begins, *names[:1]]), style.LABEL)
+            for plane, named in zip(planes[1:], names[1:], strict=False):
+                block = placed.blocks[plane]
+                sheet.put(block.row - 1, block.column, named, style.LABEL)
     elif len(placed.shape) == 3:
         for named, block in placed.names():
             sheet.put(block.row - 1, block.column, named, style.LABEL)
@@ -278,6 +285,20 @@ def _biases(sheet: Page, stage: Stage, tensors: Mapping[str, Array]) -> None:
         words = "+ bias " if first.width >= _WIDE else "+ "
         below = max(one.last_row for one in of_map if one.column == first.column) + 1
         sheet.put(below, first.column, text(words, rounded(bias, 2)), style.LABEL)
+
+
+def _sources(stage: Stage, output: int, slices: int) -> list[str]:
+    """What the slices of a kernel read: colours, or the numbers of maps; nothing where there is one map."""
+    channels = stage.in_shape[0]
+    if channels == 1:
+        return []
+    if stage.inputs == (INPUT,) and channels == len(style.LIGHTS):
+        maps = list(style.LIGHTS)
+    else:
+        maps = [f"map {number}" for number in range(1, channels + 1)]
+    groups = channels // slices
+    first = output * groups // stage.out.shape[0] * slices
+    return maps[first : first + slices]
 
 
 def label_maps(sheet: Page, stage: Stage) -> None:

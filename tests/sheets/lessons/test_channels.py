@@ -15,7 +15,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.sheets import registry
-from conv_sheet.sheets.lessons import channels
+from conv_sheet.sheets.lessons import channels, mixing
 from conv_sheet.state import WorkbookState
 from tests import lessons, networks
 from tests.oracles import gnumeric, libreoffice, validator
@@ -59,6 +59,18 @@ def test_a_1x1_convolution_at_a_pixel(book: Any, state: WorkbookState, row: int,
     assert_close(book, "channels_mixed", mixed[0, :, row - 1, column - 1 : column])
 
 
+def test_a_depthwise_convolution_keeps_maps_apart(book: Any, state: WorkbookState) -> None:
+    weight = np.random.default_rng(5).uniform(-1, 1, (3, 3)).round(3)
+    lessons.put(book, input_3=state.image[2], depthwise_weight_2_1=weight)
+    mixed = F.conv2d(first(state, state.image).relu(), tensor(state, "mix.weight"), tensor(state, "mix.bias"))
+    kernels = tensor(state, "depthwise.weight").clone()
+    kernels[1, 0] = torch.tensor(weight)
+    made = F.conv2d(mixed, kernels, padding=1, groups=3)[0]
+    for c, colour in enumerate(channels.COLOURS):
+        assert_close(book, f"mixing_{colour}", made[c])
+        assert_close(book, f"depthwise_out_{c + 1}", made[c])
+
+
 @pytest.mark.parametrize("sizes", [(3, 4, 3, 12, 12), (16, 32, 5, 7, 9), (512, 512, 3, 14, 14)])
 def test_multiplications(book: Any, sizes: tuple[int, int, int, int, int]) -> None:
     """As many as a layer of PyTorch has weights, at every place of its output."""
@@ -100,12 +112,14 @@ def test_the_picture_is_seen_in_its_colours(path: Path, tmp_path: Path) -> None:
 def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     changes = {name: rng.normal(size=value.shape).round(3) for name, value in state.tensors.items()}
-    asked = {item.name: item.limits.low + 1 for item in channels.inputs(state.layout, state.lesson)}
+    items = (*channels.inputs(state.layout, state.lesson), *mixing.inputs(state.layout, state.lesson))
+    asked = {item.name: item.limits.low + 1 for item in items}
     edits = changes | asked | {"input": rng.random(state.image.shape).round(3)}
     edited = agreement.edited(path, tmp_path / "edited.xlsx", state, edits)
     (answer,) = libreoffice.recalculate([edited], tmp_path / "out")
     for file in (answer, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
-        assert agreement.differences(file, state.with_typed(edits), channels.CHANNELS) == []
+        for title in (channels.CHANNELS, mixing.MIXING):
+            assert agreement.differences(file, state.with_typed(edits), title) == []
 
 
 def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
@@ -114,20 +128,39 @@ def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> No
     assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]
 
 
+def test_slices_say_what_they_read(state: WorkbookState) -> None:
+    """Colours, or maps by number: of two groups over four maps, the second reads 3 and 4."""
+    layers = [CONV | {"out_channels": 4}, {"name": "two", "kind": "Conv2d", "out_channels": 6, "kernel_size": 3}]
+    layers[1]["groups"] = 2
+    grouped = networks.state_of(Network.from_spec({"input": [3, 9, 9], "layers": layers}))
+    for one, name, said in (
+        (state, "conv1", ["red", "green", "blue"] * 4),
+        (state, "mix", ["map 1", "map 2", "map 3", "map 4"] * 3),
+        (grouped, "two", ["map 1", "map 2"] * 3 + ["map 3", "map 4"] * 3),
+    ):
+        page = agreement.page(one, "Network")
+        blocks = one.layout.by_name[name].own["weight"].blocks
+        found = [page.value(block.row - 1, block.column) for block in blocks]
+        assert [str(label).rpartition(": ")[2] for label in found] == said
+
+
 CONV = {"name": "conv1", "kind": "Conv2d", "out_channels": 2, "kernel_size": 5, "padding": 2}
 MIX = {"name": "mix", "kind": "Conv2d", "out_channels": 3, "kernel_size": 1}
-REST = [{"name": name, "kind": "Conv2d", "out_channels": 3, "kernel_size": 1} for name in ("depthwise", "pointwise")]
+POINTWISE = {"name": "pointwise", "kind": "Conv2d", "out_channels": 3, "kernel_size": 1}
+DEPTHWISE = POINTWISE | {"name": "depthwise", "groups": 3}
 
 
-def taken_apart(conv: dict[str, Any], channels: int = 3) -> WorkbookState:
-    network = Network.from_spec({"input": [channels, 9, 7], "layers": [conv, {"kind": "ReLU"}, MIX, *REST]})
-    return networks.state_of(network, lesson=Lesson(sheets=("channels",)))
+def taken_apart(conv: dict[str, Any], channels: int = 3, depthwise: dict[str, Any] = DEPTHWISE) -> WorkbookState:
+    layers = [conv, {"kind": "ReLU"}, MIX, depthwise, POINTWISE]
+    network = Network.from_spec({"input": [channels, 9, 7], "layers": layers})
+    return networks.state_of(network, lesson=Lesson(sheets=("channels", "mixing")))
 
 
 def test_other_sizes(tmp_path: Path) -> None:
     state = taken_apart(CONV)
     (answer,) = libreoffice.recalculate([networks.written(tmp_path, state)], tmp_path / "out")
-    assert agreement.differences(answer, state, channels.CHANNELS) == []
+    for title in (channels.CHANNELS, mixing.MIXING):
+        assert agreement.differences(answer, state, title) == []
 
 
 @pytest.mark.parametrize(
@@ -137,6 +170,7 @@ def test_other_sizes(tmp_path: Path) -> None:
         (taken_apart(CONV | {"kernel_size": [5, 3], "padding": [2, 1]}), "of square kernels"),
         (taken_apart(CONV, channels=1), "an input of 3 channels"),
         (taken_apart(CONV | {"name": "other"}), "there is no 'conv1'"),
+        (taken_apart(CONV, depthwise=DEPTHWISE | {"groups": 1}), "'depthwise' with groups = 3"),
     ],
 )
 def test_a_network_that_it_cannot_show_is_told(made: WorkbookState, said: str) -> None:

@@ -70,15 +70,20 @@ def levels(codes: Array) -> Array:
     return np.stack([codes // 25, codes // 5 % 5, codes % 5])
 
 
-def test_the_tiles_are_the_filters_scaled_by_their_largest_weights(book: Any, state: WorkbookState) -> None:
+@pytest.mark.parametrize("name", ["red triangle", "blue circle"])
+def test_the_tiles_are_the_filters_sorted_by_response_and_scaled(book: Any, state: WorkbookState, name: str) -> None:
+    """The sums of PyTorch's maps; colours are scaled by a filter's largest weight."""
     weight = state.tensors["conv1.weight"].copy()
     weight[4] = 0.0
-    lessons.put(book, **{f"conv1_weight_5_{c}": np.zeros((3, 3)) for c in (1, 2, 3)})
+    lessons.put(book, picture=name, **{f"conv1_weight_5_{c}": np.zeros((3, 3)) for c in (1, 2, 3)})
+    x, bias = torch.tensor(draw(name, (3, 12, 12)))[None], torch.tensor(state.tensors["conv1.bias"])
+    sums = F.conv2d(x, torch.tensor(weight), bias, padding=1).relu().sum(dim=(0, 2, 3))
+    np.testing.assert_allclose(lessons.numbers(book, "filter_responses")[:, 0], sums.numpy(), rtol=0, atol=1e-9)
     grid = lessons.shown(book, "filter_tiles")
-    for number, kernel in enumerate(weight):
-        top, left = number // 8 * 5, number % 8 * 5
+    for place, number in enumerate(torch.argsort(sums, descending=True, stable=True).tolist()):
+        top, left = place // 8 * 5, place % 8 * 5
         tile = np.array([row[left : left + 3] for row in grid[top : top + 3]], dtype=float)
-        exact = 2 + 2 * kernel / max(np.abs(kernel).max(), 1e-6)
+        exact = 2 + 2 * weight[number] / max(np.abs(weight[number]).max(), 1e-6)
         assert np.abs(levels(tile) - exact).max() <= 0.5, number + 1
 
 
