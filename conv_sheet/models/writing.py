@@ -78,7 +78,7 @@ def state_dict(network: Network, tensors: Mapping[str, Array]) -> dict[str, Arra
 
 _CODE = '''"""{title}
 
-The weights are those of {weights}, beside this file.
+The weights lie beside this file.
 """
 
 from pathlib import Path
@@ -101,7 +101,7 @@ class Network(nn.Module):
 
 
 model = Network().eval()
-with np.load(Path(__file__).with_name("{weights}")) as stored:
+with np.load(Path(__file__).with_name({weights!r})) as stored:
     model.load_state_dict({{name: torch.from_numpy(stored[name]) for name in stored}})
 '''
 

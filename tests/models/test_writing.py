@@ -95,6 +95,20 @@ def test_code_is_a_module_of_pytorch(network: Network, tmp_path: Path) -> None:
     assert_close(answer, network.forward(images, tensors)[network.output.name])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files may not hold such characters there")
+@pytest.mark.parametrize("name", ['it\'s "net"', '"""\nraise SystemExit #', '")) or exit() #', "{weights}", "net\\"])
+def test_no_name_of_a_file_is_code(tmp_path: Path, name: str) -> None:
+    network = Network.from_spec(
+        {"input": [1, 2, 2], "layers": [{"kind": "Conv2d", "out_channels": 1, "kernel_size": 1}]}
+    )
+    tensors, images = filled(network)
+    export(tmp_path / f"{name}.py", network, Lesson(title='"""\nraise SystemExit #'), tensors)
+    model = runpy.run_path(str(tmp_path / f"{name}.py"))["model"]
+    with torch.no_grad():
+        answer = model(torch.tensor(images, dtype=torch.float32)).numpy()
+    assert_close(answer, network.forward(images, tensors)[network.output.name])
+
+
 def test_layers_may_be_called_as_they_like(tmp_path: Path) -> None:
     assert {name for name in dir(torch.nn.Module()) if "_" not in name} <= TAKEN
     names = ["class", "torch", "forward", "nn", "type"]
