@@ -222,11 +222,7 @@ def _restored(source: Source, title: str, inputs: Sequence[Input]) -> dict[str, 
     ((empty,),) = source.block(first.part(0, 0, 1, 1))
     if empty is None and title == KEPT:
         return None
-    found: dict[str, InputValue] = {}
-    for item in inputs:
-        moved = Input(item.name, places[item.name].on(title), item.limits, item.default)
-        found[item.name] = value_of(source, moved, full=True)
-    return found
+    return {item.name: hidden.value_on(title, source, item, places[item.name]) for item in inputs}
 
 
 def _kept_formulas(source: Source) -> Formulas:

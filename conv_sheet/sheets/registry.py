@@ -4,7 +4,6 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -119,7 +118,7 @@ def engine_blocks(state: WorkbookState) -> list[tuple[str, Placed, Array]]:
 
 def settled(state: WorkbookState) -> WorkbookState:
     """The state in which the engine's blocks hold what the engine makes of it."""
-    return replace(state, written={placed.name: value for _, placed, value in engine_blocks(state)})
+    return state.with_written({placed.name: value for _, placed, value in engine_blocks(state)})
 
 
 def restorable(state: WorkbookState) -> dict[str, InputValue]:
