@@ -14,7 +14,7 @@ from conv_sheet.errors import SpecError, did_you_mean
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import images, network, numpy, python, start, worksheet
+from conv_sheet.sheets import images, network, numpy, overview, python, start, worksheet
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import ahead, copies, gradients
 from conv_sheet.sheets.backprop.layout import backprop_layout
@@ -88,6 +88,8 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     first = learning[:1] or own[:1]
     rest = [sheet for sheet in (*learning, *asked) if sheet not in first]
     network_sheets, numpy_sheets = network.sheets(layout), numpy.sheets(layout)
+    if overview.suits(layout):
+        network_sheets = [overview.SHEET, *network_sheets]
     return [start.SHEET, *first, *network_sheets, *rest, *helpers, python.SHEET, *numpy_sheets]
 
 
