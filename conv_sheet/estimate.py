@@ -3,11 +3,11 @@
 `python -m benchmarks.bench_estimate` measures the constants; these are of an AMD EPYC that others use, too.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
 from conv_sheet.errors import WorkbookError
+from conv_sheet.network.layout import Stage
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.backprop.copies import COPIES
 from conv_sheet.state import WorkbookState
@@ -17,13 +17,13 @@ MOST_CELLS = 2_000_000
 LONG = 2.0
 """Seconds of a build before which it says how long it will last."""
 
-_CELLS_A_BLOCK = 8
+_CELLS_A_BLOCK = 4
 """For its label, its scale, and what the loupe knows of it."""
 _CELLS_OF_TEXT = 15_000
 """Of the sheets that every workbook has, and of its gallery."""
-_BUILD_SECONDS = 5.5e-6
+_BUILD_SECONDS = 7e-6
 _FILE_BYTES = 12
-_MEMORY_BYTES, _MEMORY_AT_LEAST = 210, 65e6
+_MEMORY_BYTES, _MEMORY_AT_LEAST = 140, 65e6
 _LIBREOFFICE_SECONDS = 4e-5
 
 
@@ -32,10 +32,12 @@ class Estimate:
     """What a workbook of so many cells costs: rough figures, by which to decide whether to wait.
 
     >>> print(Estimate(1_000_000))
-    about 1,000,000 cells: 6 s and 275 MB of memory to build, a file of 12 MB, 40 s to calculate in LibreOffice
+    about 1,000,000 cells: 7 s and 205 MB of memory to build, a file of 12 MB, 40 s to calculate in LibreOffice
     """
 
     cells: int
+    largest: str = ""
+    """Name of the layer that takes more of them than all others together; empty where none does."""
 
     @property
     def seconds(self) -> float:
@@ -79,28 +81,35 @@ def estimate(state: WorkbookState) -> Estimate:
 
     Raises WorkbookError where no sheet has room for the network.
     """
-    network = sum(_on_network(state))
-    engine = sum(prod(placed.shape) for stage in state.layout.stages for _, placed in stage.computed())
-    typed = sum(prod(item.placed.shape) for item in registry.inputs_of(state) if item.restored)
+    cells = {stage.name: _on_network(stage) for stage in state.layout.stages}
+    network, largest = sum(cells.values()), max(cells, key=lambda name: cells[name])
+    own = [stage for stage in state.layout.stages if not stage.carried]
+    engine = sum(prod(placed.shape) for stage in own for _, placed in stage.computed())
+    kept_as_texts = len(state.layout.parts) > 1
+    typed = 0 if kept_as_texts else sum(prod(item.placed.shape) for item in registry.inputs_of(state) if item.restored)
     copies = len(COPIES) * network if state.lesson.backprop else 0
-    return Estimate(network + engine + prod(state.layout.input.shape) + typed + copies + _CELLS_OF_TEXT)
+    every = network + engine + prod(state.layout.input.shape) + typed + copies + _CELLS_OF_TEXT
+    return Estimate(every, largest if 2 * cells[largest] > network else "")
 
 
-def _on_network(state: WorkbookState) -> Iterator[int]:
-    """Cells of each stage on the sheet `Network`, zeros around its maps included."""
-    for stage in state.layout.stages:
-        yield sum(prod(placed.shape) + _CELLS_A_BLOCK * len(placed.blocks) for placed in stage.own.values())
-        if len(stage.out.shape) == 3:
-            channels, height, width = stage.out.shape
-            top, bottom, left, right = stage.border.sides
-            yield channels * ((height + top + bottom) * (width + left + right) - height * width)
+def _on_network(stage: Stage) -> int:
+    """Cells of a stage on the sheet `Network`, zeros around its maps included."""
+    cells = sum(prod(placed.shape) + _CELLS_A_BLOCK * len(placed.blocks) for placed in stage.own.values())
+    if len(stage.out.shape) == 3:
+        channels, height, width = stage.out.shape
+        top, bottom, left, right = stage.border.sides
+        cells += channels * ((height + top + bottom) * (width + left + right) - height * width)
+    return cells
 
 
 def require_cells(costs: Estimate, most: int) -> None:
     """Raise WorkbookError where a workbook would have more cells than somebody wants."""
     if costs.cells > most:
         count = rounded(costs.cells)
+        fewer = (
+            f"fewer channels or features in {costs.largest!r}, which takes most" if costs.largest else "fewer layers"
+        )
         raise WorkbookError(
-            f"the workbook would have about {count:,} cells, and {most:,} are the most: use a smaller input, fewer "
-            f"channels or fewer layers, or allow it with --max-cells {count}"
+            f"the workbook would have about {count:,} cells, and {most:,} are the most: use a smaller input or "
+            f"{fewer}, or allow it with --max-cells {count}"
         )

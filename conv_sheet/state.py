@@ -91,6 +91,14 @@ class WorkbookState:
         """The same with other things typed."""
         return replace(self, typed={**self.typed, **changes})
 
+    def with_written(self, written: Mapping[str, Array]) -> Self:
+        """The same with other numbers in the engine's blocks; what is calculated already stays."""
+        made = replace(self, written=written)
+        vars(made).update(
+            {name: vars(self)[name] for name in ("tensors", "layout", "activations") if name in vars(self)}
+        )
+        return made
+
     def __getitem__(self, item: Input) -> InputValue:
         """What stands in an input."""
         return self.typed.get(item.name, item.default)

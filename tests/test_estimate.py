@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from conv_sheet import builder, estimate
 from conv_sheet.builder import build
 from conv_sheet.cli import main
-from conv_sheet.errors import ConvSheetWarning
+from conv_sheet.errors import ConvSheetWarning, WorkbookError
 from conv_sheet.network.graph import Network
 from conv_sheet.state import WorkbookState
 from tests.networks import small, state_of, written
@@ -53,6 +53,14 @@ def test_cells_and_size_are_those_of_the_file(tmp_path: Path, channels: int) -> 
         cells = sum(len(re.findall(rb"<c r=", archive.read(name))) for name in sheets)
     assert costs.cells == pytest.approx(cells, rel=0.15)
     assert costs.file == pytest.approx(path.stat().st_size / 1e6, rel=0.5)
+
+
+def test_what_is_to_be_smaller_is_a_layer_that_takes_most_or_else_depth() -> None:
+    linear = {"kind": "Linear", "name": "large", "out_features": 500}
+    wide = Network.from_spec({"input": [1, 8, 8], "layers": [{"kind": "Flatten"}, linear]})
+    for network, advice in ((wide, "fewer channels or features in 'large'"), (convolutions(6), "fewer layers")):
+        with pytest.raises(WorkbookError, match=f"use a smaller input or {advice}"):
+            estimate.require_cells(estimate.estimate(state_of(network)), 1_000)
 
 
 @pytest.fixture

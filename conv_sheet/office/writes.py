@@ -25,9 +25,9 @@ def writes(before: WorkbookState, after: WorkbookState) -> Iterator[tuple[Block,
     typed = registry.inputs_of(after)
     restored = [item for item in typed if item.restored]
     if after.kept is not None and after.kept is not before.kept:
+        places = hidden.restored(restored)
         for item in restored:
-            moved = Input(item.name, hidden.restored(restored)[item.name].on(KEPT), item.limits, item.default)
-            yield from moved.planes(after.kept[item.name])
+            yield from hidden.cells(KEPT, item, places[item.name], after.kept[item.name])
         yield from _kept_formulas(before, after)
     changed = {item.name for item in typed if not _same(before, after, item)}
     if INPUT not in changed and PICTURE in changed:

@@ -339,8 +339,8 @@ def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
     for block in placed.blocks:
         for y, x in outside:
             sheet.put(*block.position(y, x), 0.0, style.PADDING)
-    if width >= _NAMED and (stage.nodes or channels != len(style.LIGHTS)):
-        readers = [other.name for other in layout.stages if other.nodes and stage.shows in other.inputs]
+    readers = [one.name for one in layout.stages if one.nodes and not one.carried and stage.shows in one.inputs]
+    if readers and width >= _NAMED and (stage.nodes or channels != len(style.LIGHTS)):
         first = placed.blocks[0]
         words = f"the border is read by {', '.join(readers)} only"
         sheet.put(first.row - border.top - 1, first.last_column + border.right, words, style.CHANNEL)

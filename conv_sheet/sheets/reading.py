@@ -221,11 +221,7 @@ def _restored(source: Source, title: str, inputs: Sequence[Input]) -> dict[str, 
     first = source.block(places[INPUT].on(title).blocks[0])
     if title == KEPT and all(value is None for row in first for value in row):
         return None
-    found: dict[str, InputValue] = {}
-    for item in inputs:
-        moved = Input(item.name, places[item.name].on(title), item.limits, item.default)
-        found[item.name] = value_of(source, moved, full=True)
-    return found
+    return {item.name: hidden.value_on(title, source, item, places[item.name]) for item in inputs}
 
 
 def _kept_formulas(source: Source) -> Formulas:

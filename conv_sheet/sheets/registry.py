@@ -4,7 +4,6 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -16,7 +15,7 @@ from conv_sheet.errors import SpecError, WorkbookError, did_you_mean
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import images, network, numpy, python, start, worksheet
+from conv_sheet.sheets import images, network, numpy, overview, python, start, worksheet
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL
 from conv_sheet.sheets.backprop import ahead, copies, gradients
 from conv_sheet.sheets.backprop.layout import backprop_layout
@@ -26,8 +25,9 @@ from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS = ("ascent", "batch", "channels", "dropout", "field", "filters", "guided", "im2col", "kernels", "labels", "masks",
-            "mixing", "norms", "patches", "pooling", "redrawn", "steps", "stride", "transposed", "upsample")  # fmt: skip
+_LESSONS = ("ascent", "batch", "channels", "dropout", "field", "filters", "guided", "im2col", "kernels", "labels",
+            "masks", "mixing", "norms", "patches", "pooling", "redrawn", "steps", "stride", "transposed",
+            "upsample")  # fmt: skip
 """Sheets that a spec can ask for, by name: each is a module of `lessons`, loaded when a workbook has it."""
 _GENERAL = {sheet.name: sheet for sheet in (images.SHEET, loupe.SHEET, saliency.SHEET, worksheet.SHEET)}
 """The same that fit every network."""
@@ -63,6 +63,8 @@ def sheets(layout: Layout, lesson: Lesson) -> list[Sheet]:
     first = learning[:1] or own[:1]
     rest = [sheet for sheet in (*learning, *asked) if sheet not in first]
     network_sheets, numpy_sheets = network.sheets(layout), numpy.sheets(layout)
+    if overview.suits(layout):
+        network_sheets = [overview.SHEET, *network_sheets]
     return [start.SHEET, *first, *network_sheets, *rest, *helpers, python.SHEET, *numpy_sheets]
 
 
@@ -107,7 +109,7 @@ def engine_places(state: WorkbookState) -> list[Placed]:
 
 def settled(state: WorkbookState) -> WorkbookState:
     """The state in which the engine's blocks hold what the engine makes of it."""
-    return replace(state, written={placed.name: value for _, placed, value in engine_blocks(state)})
+    return state.with_written({placed.name: value for _, placed, value in engine_blocks(state)})
 
 
 def restorable(state: WorkbookState) -> dict[str, InputValue]:

@@ -54,7 +54,7 @@ READING = (
     "Tensors have names: type {name} (or any other) into the box left of the formula bar to jump there.",
 )
 SHEETS = (
-    "It goes on on further sheets, up to {last}: each begins with what it reads of those before, and links lead there."
+    "It goes on on further sheets, up to {last}: each begins with what it reads of others. Overview shows them all."
 )
 DRAWING = (
     "Pixels on Network follow the picture chosen on Images: draw there. What is typed over them stays until Reset.",

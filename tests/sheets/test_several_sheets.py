@@ -14,6 +14,7 @@ from conv_sheet.checks import check
 from conv_sheet.cli import main
 from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import NETWORK, NUMPY
+from conv_sheet.network.lesson import Lesson
 from conv_sheet.office.closed import press
 from conv_sheet.opening import read
 from conv_sheet.sheets import registry
@@ -25,7 +26,7 @@ from conv_sheet.xlsx.patch import Typed
 from conv_sheet.xlsx.writer import write
 from tests.books import values_for
 from tests.graphs import conv, graph, layer
-from tests.networks import state_of
+from tests.networks import small, state_of
 from tests.oracles import audit, cells, formualizer, gnumeric, ironcalc, libreoffice, validator
 from tests.sheets import agreement
 
@@ -162,6 +163,18 @@ def test_what_was_edited_on_the_second_sheet_is_exported(book: Path, tmp_path: P
     output = state.layout.output.blocks[0]
     shown = cells.array(cells.values(recalculated, SECOND), output.relative)
     np.testing.assert_allclose(answer[0], shown.ravel(), atol=1e-6)
+
+
+def test_the_overview_has_every_stage_once_with_a_link_and_small_maps(book: Path) -> None:
+    sheet, layout = openpyxl.load_workbook(book)["Overview"], state_of(WIDE).layout
+    links = [cell.hyperlink.location for row in sheet.iter_rows(min_row=6) for cell in row if cell.hyperlink]
+    stages = [stage for stage in layout.stages if not stage.carried]
+    assert links == [stage.out.blocks[0].other() for stage in stages]
+    drawn = {
+        cell.value.partition("!")[0] for row in sheet.iter_rows(min_row=6, min_col=31) for cell in row if cell.value
+    }
+    assert drawn == {f"=AVERAGE({NETWORK}", f"=AVERAGE('{SECOND}'"}
+    assert "Overview" not in [one.title for one in registry.sheets(state_of(small()).layout, Lesson())]
 
 
 def test_links_lead_to_the_sheet_before_and_behind(book: Path) -> None:
