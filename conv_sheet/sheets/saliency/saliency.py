@@ -1,7 +1,6 @@
 """The sheet `Saliency`: what a classifier looks at in the picture, for a class that the user chooses."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -174,7 +173,7 @@ def _classes(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
     sheet.put(names.row - 1, 3, index(sheet.range(names, _names(state)), match(largest(area), area)), style.LABEL_RIGHT)
     sheet.fill(names, _names(state), style.LINE)
     look = style.PERCENT if sure else style.DECIMAL
-    outputs(sheet, blocks.outputs, state, replace(look, size=look.size * style.NETWORK_ZOOM // sheet.zoom))
+    outputs(sheet, blocks.outputs, state, look.legible(sheet.zoom))
     sheet.fill(blocks.marks, _marks(sheet, state, blocks), style.MARK)
 
 
