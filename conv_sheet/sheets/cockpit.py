@@ -138,7 +138,8 @@ def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bo
         lines, first = [line.value for line in said(state)], at_first(state)
         for column in columns:
             _board(sheet, lines, first, column)
-            _seen(sheet, state, Block(sheet.title, COCKPIT_ROWS - 1, column + SHARP + 1, 2, _SAYS_WIDTH - 1))
+    for column in columns:
+        _seen(sheet, state, Block(sheet.title, COCKPIT_ROWS - 1, column + SHARP + 1, 2, _SAYS_WIDTH - 1))
 
 
 def _columns(layout: Layout) -> Iterator[int]:

@@ -139,3 +139,16 @@ def test_several_channels_have_their_steepest_and_the_file_is_valid(tmp_path: Pa
     number = state.network.classes.index(str(state.prediction))
     slopes = np.abs(torch_gradient(state, number)).max(axis=0)
     np.testing.assert_allclose(maps(answer, steepest), slopes, rtol=0, atol=1e-9)
+
+
+def test_a_map_without_a_value_that_is_shown_says_so(tmp_path: Path) -> None:
+    before = state_of(small())
+    flat = before.with_typed({name: np.zeros_like(value) for name, value in before.tensors.items()})
+    for name, state, empty in (("flat", registry.settled(flat), True), ("random", registry.settled(before), False)):
+        (tmp_path / name).mkdir()
+        answer = recalculated(tmp_path / name, state)
+        largest = np.abs(maps(answer, Blocks(state.layout).occlusion)).max()
+        assert (largest < 0.005) == empty
+        words = [str(value) for value in cells.values(answer, SALIENCY).values()]
+        assert any(word.startswith("empty: ") for word in words) == empty
+        assert any(word.startswith("how far the probability falls") for word in words) != empty

@@ -182,7 +182,8 @@ def _classes(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
     sheet.put(names.row - 1, 2, PREDICTED, style.LINE)
     sheet.put(names.row - 1, 3, index(sheet.range(names, _names(state)), match(largest(area), area)), style.LABEL_RIGHT)
     sheet.fill(names, _names(state), style.LINE)
-    outputs(sheet, blocks.outputs, state, style.PERCENT if sure else style.DECIMAL)
+    look = style.PERCENT if sure else style.DECIMAL
+    outputs(sheet, blocks.outputs, state, look.legible(sheet.zoom))
     sheet.fill(blocks.marks, _marks(sheet, state, blocks), style.MARK)
 
 
