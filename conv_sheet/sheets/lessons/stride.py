@@ -265,7 +265,7 @@ def _seen(sheet: Page, now: _Options, output: _Numbered) -> Expr:
     seen = sheet.column(_beside(_SEEN), rows) * sheet.row(_above(_SEEN), columns)
     sheet.fill(_SEEN, seen, style.WHOLE)
     sheet.scales.append(((_SEEN,), _SEEN_SCALE))
-    sheet.names["stride_seen"] = _SEEN
+    sheet.names |= {"stride_seen": _SEEN, "stride_corner": _SEEN.part(0, 0, 1, 1)}
     none = (sheet.each(_SEEN, seen.value) == 0).formula
     sheet.marks += [Mark(block, none, hatch=style.GREY) for block in (_SEEN, _INPUT)]
     return sumproduct((sheet.range(_beside(_SEEN), rows) == 0) * 1)
