@@ -45,6 +45,23 @@ def _within(part: range, reads: Sequence[Collection[int]], widths: Sequence[int]
     return [range(part.start, cut), *_within(range(cut, part.stop), reads, widths, widest)]
 
 
+def lanes(reads: Sequence[Collection[int]]) -> list[tuple[int, int, int]]:
+    """Shortcuts between the stages of a sheet, which read what does not stand right before them: line, from, to.
+
+    Those that pass each other have lines of their own.
+
+    >>> lanes([(), (0,), (1, 0), (2,), (3, 1)])
+    [(0, 0, 2), (1, 1, 4)]
+    """
+    found: list[tuple[int, int, int]] = []
+    for source, reader in sorted(
+        (source, n) for n, sources in enumerate(reads) for source in sources if source < n - 1
+    ):
+        taken = {line for line, _, last in found if last > source}
+        found.append((next(line for line in range(len(found) + 1) if line not in taken), source, reader))
+    return found
+
+
 def crossing(before: range, behind: range, reads: Sequence[Collection[int]]) -> list[int]:
     """Numbers of the stages before a cut that some stage behind it reads.
 

@@ -12,7 +12,7 @@ from conv_sheet.cells.grid import MAX_COLUMNS, MAX_ROWS, Block, Placed
 from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Array, Border, Layer, Shape, Site
 from conv_sheet.layers.carried import Carried
-from conv_sheet.network.cuts import crossing, runs
+from conv_sheet.network.cuts import crossing, lanes, runs
 from conv_sheet.network.graph import INPUT, Network, Node
 from conv_sheet.network.groups import Group, grouped, views
 from conv_sheet.network.lesson import Lesson
@@ -155,6 +155,23 @@ class Layout:
             return (self,)
         return tuple(replace(self, stages=tuple(s for s in self.stages if s.sheet == title)) for title in titles)
 
+    @cached_property
+    def lanes(self) -> tuple[tuple[int, Stage, Stage], ...]:
+        """Shortcuts on a sheet with maps below each other: a row for each, where it begins and who reads it."""
+        if not self.below:
+            return ()
+        numbers = {block: n for n, stage in enumerate(self.stages) for block in stage.out.blocks}
+        reads = [
+            {numbers[block] for source in self.site(s).sources for block in source.blocks}
+            if s.nodes and not s.carried
+            else ()
+            for s in self.stages
+        ]
+        found = lanes(reads)
+        lines = max((line + 1 for line, _, _ in found), default=0)
+        top = min(block.row - s.border.top for s in self.stages for block in s.out.blocks) - 1 - lines
+        return tuple((top + line, self.stages[first], self.stages[last]) for line, first, last in found)
+
     @property
     def sheet(self) -> str:
         """Title of the sheet, of a layout with one."""
@@ -265,12 +282,12 @@ def plan_for(network: Network, lesson: Lesson) -> Layout:
     return layout
 
 
-def _flow(groups: Sequence[Group], arrangement: Arrangement, sheet: str, widest: int) -> list[Stage]:
-    """The stages of some groups side by side on a sheet.
+def _flow(groups: Sequence[Group], arrangement: Arrangement, sheet: str, widest: int, lines: int = 0) -> list[Stage]:
+    """The stages of some groups side by side on a sheet, with so many lines above for the lanes of shortcuts.
 
     Raises WorkbookError where they would take more columns than `widest`, or more rows than there are.
     """
-    rows = Placing.of(groups, arrangement, BAND_ROW, sheet)
+    rows = Placing.of(groups, arrangement, BAND_ROW, sheet, lines)
     stages: list[Stage] = []
     column = _FIRST_COLUMN
     for number, group in enumerate(groups):
@@ -302,8 +319,12 @@ def _on_sheets(network: Network, groups: Sequence[Group], widest: int) -> list[S
     homes = {n: title for title, part in zip(titles, parts, strict=True) for n in part}
     made: list[Stage] = []
     for number, (title, part) in enumerate(zip(titles, parts, strict=True), 1):
-        carried = [_carried(groups[n], homes[n], number, network) for n in crossing(range(part.start), part, reads)]
-        made += _flow([*carried, *(groups[n] for n in part)], BELOW, title, MAX_COLUMNS)
+        before = crossing(range(part.start), part, reads)
+        carried = [_carried(groups[n], homes[n], number, network) for n in before]
+        local = {n: place for place, n in enumerate((*before, *part))}
+        own = lanes([*[()] * len(before), *([local[source] for source in reads[n]] for n in part)])
+        lines = max((line + 1 for line, _, _ in own), default=0)
+        made += _flow([*carried, *(groups[n] for n in part)], BELOW, title, MAX_COLUMNS, lines)
     return made
 
 

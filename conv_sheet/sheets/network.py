@@ -86,8 +86,18 @@ def page(state: WorkbookState, number: int = 0) -> Page:
         sheet.marks += images.moved(layout)
     cockpit.boards(sheet, state, layout, beside_picture=number == 0)
     _onward(sheet, state.layout, number)
+    _lanes(sheet, layout)
     sheet.names |= dict(layout.names())
     return sheet
+
+
+def _lanes(sheet: Page, layout: Layout) -> None:
+    """A coloured line from what a shortcut takes to the layer that reads it."""
+    for row, source, reader in layout.lanes:
+        first, last = source.columns[0], reader.columns[1]
+        name = next(source.out.names())[0]
+        sheet.span(row, first, last, f"{source.shows} → {reader.name}", style.LANE)
+        sheet.links[row, first] = name
 
 
 def _onward(sheet: Page, layout: Layout, number: int) -> None:

@@ -1,6 +1,6 @@
 """Where a network stands on the sheet: every cell once, and every value where it is said to be."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from conv_sheet.errors import WorkbookError
 from conv_sheet.layers import Border, Shape
 from conv_sheet.network.cuts import runs
 from conv_sheet.network.graph import Network
-from conv_sheet.network.layout import WIDEST, Layout, plan, plan_for
+from conv_sheet.network.layout import SCALE_ROW, WIDEST, Layout, plan, plan_for
 from conv_sheet.network.lesson import Lesson
 from tests.graphs import GRAPHS, graph, graphs, layer
 from tests.networks import state_of
@@ -48,6 +48,7 @@ def assert_is_sound(network: Network) -> None:
         columns = {stage.name: stage.columns for stage in layout.stages}
         assert all(columns[name][0] <= column <= columns[name][1] for name, (_, _, column) in taken)
         assert_each_sheet_has_what_it_reads(layout)
+        assert_lanes_are_free(layout, taken)
         assert_values_are_found(layout)
 
 
@@ -55,6 +56,14 @@ def assert_each_sheet_has_what_it_reads(layout: Layout) -> None:
     for stage in layout.stages:
         for source in () if stage.carried or not stage.nodes else layout.site(stage).sources:
             assert {block.sheet for block in source.blocks} == {stage.sheet}
+
+
+def assert_lanes_are_free(layout: Layout, taken: list[tuple[str, Cell]]) -> None:
+    for part in layout.parts:
+        rows = {row for _, (sheet, row, _) in taken if sheet == part.sheet}
+        lanes = sorted((row, source.columns[0], reader.columns[1]) for row, source, reader in part.lanes)
+        assert [row for row, _, _ in lanes if row in rows or row <= SCALE_ROW] == []
+        assert all(one[0] < other[0] or one[2] < other[1] for one, other in pairwise(lanes))
 
 
 def assert_values_are_found(layout: Layout) -> None:

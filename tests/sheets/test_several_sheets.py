@@ -177,6 +177,26 @@ def test_the_overview_has_every_stage_once_with_a_link_and_small_maps(book: Path
     assert "Overview" not in [one.title for one in registry.sheets(state_of(small()).layout, Lesson())]
 
 
+def test_a_shortcut_is_a_line_from_what_it_takes_to_who_reads_it(book: Path) -> None:
+    opened = openpyxl.load_workbook(book)
+    found = {
+        (title, cell.value): cell.hyperlink.location
+        for title in (NETWORK, SECOND)
+        for row in opened[title].iter_rows(min_row=14, max_row=15)
+        for cell in row
+        if isinstance(cell.value, str) and "→" in cell.value
+    }
+    layout = state_of(WIDE).layout
+    first = {shown: stage.out.blocks[0].foreign for shown, stage in ((s.name, s) for s in layout.stages)}
+    assert found == {
+        (NETWORK, "relu1 → add1"): first["conv1"],
+        (SECOND, "relu1 → down"): first["relu1_on_2"],
+        (SECOND, "relu2 → add2"): first["relu2_on_2"],
+    }
+    lane = next(one for one in opened[NETWORK].merged_cells.ranges if one.min_row == 14)
+    assert (lane.min_col, lane.max_col) == (layout.by_name["conv1"].columns[0], layout.by_name["add1"].columns[1])
+
+
 def test_links_lead_to_the_sheet_before_and_behind(book: Path) -> None:
     opened = openpyxl.load_workbook(book)
     layout = state_of(WIDE).layout

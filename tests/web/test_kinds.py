@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conv_sheet.network.graph import Network
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
 from conv_sheet.web.data import data
@@ -14,14 +15,16 @@ from tests.layers.test_layers import EVERY_KIND
 from tests.oracles import run
 from tests.sheets.agreement import same
 from tests.sheets.test_backprop import network_state
+from tests.sheets.test_several_sheets import WIDE
 
 VALUES = Path(__file__).with_name("values.js")
 
 
-def test_every_formula_of_every_kind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", [EVERY_KIND, WIDE], ids=["every kind", "several sheets"])
+def test_every_formula(network: Network, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
-    image = rng.standard_normal(EVERY_KIND.input_shape)
-    assert_agrees(WorkbookState.of(EVERY_KIND, image, values_for(EVERY_KIND, rng)), tmp_path)
+    image = rng.standard_normal(network.input_shape)
+    assert_agrees(WorkbookState.of(network, image, values_for(network, rng)), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["hinge joined", "mse", "bce joined"])
