@@ -37,8 +37,8 @@ class Cell(NamedTuple):
 class Fill:
     """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
 
-    Where they are `shared`, each is that of the first cell with relative addresses moved; of fills `across` an area each
-    is so moved from that in its place of the first fill; else some cells may have none.
+    Where they are `shared`, each is that of the first cell with relative addresses moved; of fills `across` an area,
+    each is so moved from that in its place of the first fill; else some cells may have none.
     """
 
     block: Block
