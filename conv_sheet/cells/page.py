@@ -38,9 +38,8 @@ class Cell(NamedTuple):
 class Fill:
     """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
 
-    Where the formulas are `shared`, each is that of the first cell with relative addresses moved; else some cells may
-    have none. Where several fills are filled `across` an area, each formula is so moved from that in the same place of
-    the first of them.
+    Where they are `shared`, each is that of the first cell with relative addresses moved; of fills `across` an area,
+    each is so moved from that in its place of the first fill; else some cells may have none.
     """
 
     block: Block
@@ -146,8 +145,7 @@ class Page:
         """Fill one cell."""
         value, formula = (_scalar(content.value), content.formula) if isinstance(content, Expr) else (content, None)
         where = self._address(row, column)
-        if formula is not None:
-            checked(formula, where)
+        checked(formula or "", where)
         if (row, column) in self.singles:
             raise WorkbookError(f"{where} gets two contents: {self.singles[row, column].value!r} and {value!r}")
         self.singles[row, column] = Cell(value, self._legible(value, style), formula, owner)
@@ -184,8 +182,7 @@ class Page:
         cells = [[content(y, x) for x in range(block.width)] for y in range(block.height)]
         values = [[_scalar(cell.value) if isinstance(cell, Expr) else cell for cell in row] for row in cells]
         formulas = [[cell.formula if isinstance(cell, Expr) else None for cell in row] for row in cells]
-        longest = max((formula or "" for row in formulas for formula in row), key=len)
-        checked(longest, self._address(block.row, block.column))
+        checked(max((text or "" for row in formulas for text in row), key=len), self._address(block.row, block.column))
         texts = any(isinstance(value, str) for row in values for value in row)
         array = np.array(values, dtype=object if texts else None)
         self.fills.append(Fill(block, array, self._legible(array, style), lambda y, x: formulas[y][x], owner=owner))

@@ -92,9 +92,9 @@ def page(state: WorkbookState, number: int = 0) -> Page:
 
 
 def _lanes(sheet: Page, layout: Layout) -> None:
-    """A coloured line from what a shortcut takes to the layer that reads it."""
+    """A coloured line from what a shortcut takes up to the layer that reads it, where the next one may begin."""
     for row, source, reader in layout.lanes:
-        first, last = source.columns[0], reader.columns[1]
+        first, last = source.columns[0], reader.columns[0] - 1
         name = next(source.out.names())[0]
         sheet.span(row, first, last, f"{source.shows} → {reader.name}", style.LANE)
         sheet.links[row, first] = name

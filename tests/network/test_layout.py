@@ -61,7 +61,7 @@ def assert_each_sheet_has_what_it_reads(layout: Layout) -> None:
 def assert_lanes_are_free(layout: Layout, taken: list[tuple[str, Cell]]) -> None:
     for part in layout.parts:
         rows = {row for _, (sheet, row, _) in taken if sheet == part.sheet}
-        lanes = sorted((row, source.columns[0], reader.columns[1]) for row, source, reader in part.lanes)
+        lanes = sorted((row, source.columns[0], reader.columns[0] - 1) for row, source, reader in part.lanes)
         assert [row for row, _, _ in lanes if row in rows or row <= SCALE_ROW] == []
         assert all(one[0] < other[0] or one[2] < other[1] for one, other in pairwise(lanes))
 
@@ -139,6 +139,25 @@ def test_a_border_reaches_through_what_has_no_cells() -> None:
 
 
 CONV = {"kind": "Conv2d", "kernel_size": 3, "padding": 1}
+
+
+def test_shortcuts_behind_each_other_share_a_line() -> None:
+    block = [CONV | {"out_channels": 1}] * 2
+    adds = [
+        layer("Add", "conv2", "input"),
+        *block,
+        layer("Add", "conv4", "add1"),
+        *block,
+        layer("Add", "conv6", "input"),
+    ]
+    network = graph((1, 6, 6), *block, *adds)
+    assert_is_sound(network)
+    layout = plan(network, widest=110)
+    lanes = [[(row - 14, a.shows, b.name) for row, a, b in part.lanes] for part in layout.parts]
+    assert lanes == [
+        [(0, "input", "add1"), (0, "add1", "add2")],
+        [(0, "input", "add3")],
+    ]
 
 
 def test_depth_takes_sheets_and_is_never_refused() -> None:
