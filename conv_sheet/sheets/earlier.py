@@ -1,4 +1,4 @@
-"""Workbooks of the first version: what is in them is found by their defined names, wherever it stands."""
+"""Workbooks of earlier versions: what is in them is found by their defined names, wherever it stands."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ _FOLLOWS = f"INDEX({IMAGES}!"
 
 
 def state_of(source: Source) -> WorkbookState:
-    """Picture, weights and choices of a workbook of the first version, found by their defined names.
+    """Picture, weights and choices of a workbook of an earlier version, found by their defined names.
 
     Raises WorkbookError where a name is gone or a cell holds what it may not.
     """
@@ -71,7 +71,7 @@ def _followed(source: Source, picture: Input, typed: Mapping[str, InputValue]) -
 
 
 def _gallery(source: Source, layout: Layout, lesson: Lesson) -> Iterator[tuple[str, InputValue]]:
-    """The pictures on `Images`: each stands below its label, one channel under the other."""
+    """The pictures on `Images` that have no names: each stands below its label, one channel under the other."""
     if images.NAME not in lesson.sheets or IMAGES not in source.titles:
         return
     shown = source.block(Block(IMAGES, 1, 1, *_SEARCHED))
@@ -79,7 +79,7 @@ def _gallery(source: Source, layout: Layout, lesson: Lesson) -> Iterator[tuple[s
         text: (y, x) for y, row in enumerate(shown, 1) for x, text in enumerate(row, 1) if isinstance(text, str)
     }
     for label, item in images.gallery(layout, lesson).items():
-        if label in captions:
+        if label in captions and _named(source, item, layout) is None:
             row, column = captions[label]
             stands = tuple(
                 replace(block, row=row + 1 + number * (block.height + 1), column=column)

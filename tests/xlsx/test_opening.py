@@ -10,12 +10,15 @@ import pytest
 from conv_sheet import actions
 from conv_sheet.checks import check
 from conv_sheet.errors import ConvSheetError, WorkbookError
+from conv_sheet.network.graph import Network
+from conv_sheet.network.lesson import Lesson
 from conv_sheet.office.closed import press
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.office.live import press as press_live
 from conv_sheet.opening import read, read_any, read_spec
 from conv_sheet.sheets.addresses import SEED, STATUS
 from conv_sheet.sheets.hidden import FORMAT, FORMAT_CELL
+from conv_sheet.state import WorkbookState
 from tests.networks import fastai, small, state_of, written
 
 COMMANDS = (read, check, lambda path: press(path, actions.recompute), lambda path: press(path, actions.reset))
@@ -89,6 +92,18 @@ def test_so_is_one_of_the_version_before_this(tmp_path: Path) -> None:
         with pytest.raises(WorkbookError, match=r"earlier version.* build --from"):
             command(path)
     np.testing.assert_array_equal(read_any(path).image, state.image)
+
+
+def test_colour_pictures_of_the_users_come_along_under_their_names(tmp_path: Path) -> None:
+    spec = {"input": [3, 12, 12], "picture": "red circle", "sheets": ["images"], "layers": [{"kind": "Flatten"}]}
+    network = Network.from_spec(spec)
+    own = np.random.default_rng(0).random(network.input_shape).round(2)
+    state = WorkbookState.of(network, own, {}, Lesson.from_spec(spec)).with_typed({"image_own": own})
+    path = written(tmp_path, state)
+    book = openpyxl.load_workbook(path)
+    book["Spec"][FORMAT_CELL.cell()] = FORMAT - 1
+    book.save(path)
+    np.testing.assert_array_equal(read_any(path).typed["image_own"], own)
 
 
 def test_a_later_version_is_told(tmp_path: Path) -> None:
