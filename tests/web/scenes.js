@@ -253,16 +253,14 @@ async function talks({ browser: name, file }) {
         ["loupe_row", "more", "more", "less"],
         ["loupe_map", "more", "more", "more"],
       ]) {
-        await page.fill("#name", name);
-        await page.press("#name", "Enter");
+        await goTo(page, name);
         for (const sign of signs) {
           await page.click(`#${sign}`);
           seen.counted.push(await get(name));
         }
       }
-      await page.fill("#name", "conv1_bias");
-      await page.press("#name", "Enter");
-      seen.counts = await page.isVisible("#counter");
+      await goTo(page, "conv1_bias");
+      seen.counts = await page.$eval("#counter", (element) => element.checkVisibility());
       const outer = await open(browser, `${base}/embedding.html`);
       const inner = await outer.page.waitForFrame((frame) => frame.url().endsWith(basename(file)));
       await inner.waitForSelector("#tabs button");

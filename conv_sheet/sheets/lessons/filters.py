@@ -135,7 +135,8 @@ def _table(sheet: Page, state: WorkbookState, areas: _Areas, weight: Array) -> t
 
     def copied(o: int, k: int) -> Expr:
         c, at = divmod(k, areas.tiles[0].height * areas.tiles[0].width)
-        return Expr(flat[o, k], areas.weights[o * len(COLOURS) + c].other(*divmod(at, areas.tiles[0].width)))
+        y, x = divmod(at, areas.tiles[0].width)
+        return sheet.near(areas.weights[o * len(COLOURS) + c].part(y, x, 1, 1), flat[o, k])
 
     listed = _listed(areas)
     sheet.fill_each(listed, copied, style.SCORE)
