@@ -35,6 +35,8 @@ async function withBrowser(name, use) {
 async function open(browser, url, viewport = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.bringToFront(); // a page behind another draws no frames, and waiting counts them
   await page.setViewport({ width: 1366, height: 768, ...viewport });
   const [complaints, requests] = [[], []];
   // That a test reads pixels of the canvas again and again is no fault of the page.

@@ -25,7 +25,9 @@ function press(page, within, text) {
 
 /** Type a name into the name box. @param {any} page @param {string} name */
 async function goTo(page, name) {
-  await page.locator("#name").fill(name);
+  await page.focus("#name");
+  await page.$eval("#name", (/** @type {HTMLInputElement} */ box) => box.select());
+  await page.keyboard.type(name);
   await page.keyboard.press("Enter");
 }
 
@@ -246,6 +248,8 @@ async function talks({ browser: name, file }) {
       const other = await open(browser, page.url());
       const names = ["conv1_bias", "conv1_weight_1_1"];
       seen.shared = await other.page.evaluate((list) => list.map((one) => window.convSheet.get(one)), names);
+      await other.context.close();
+      await page.bringToFront();
       await page.locator("#undo").click();
       seen.undone = await get("conv1_bias");
       seen.counted = [];
