@@ -121,6 +121,8 @@ def _spec(path: Path) -> Spec:
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError:
+        if path.suffix.lower() in (".xlsx", ".xlsm"):
+            raise SpecError(f"{path} is a workbook and no spec: build --from {path} makes it anew") from None
         raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file, save it in that encoding") from None
 
 

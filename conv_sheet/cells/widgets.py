@@ -102,7 +102,7 @@ def caption(sheet: Page, block: Block, content: Content, look: Style = style.LAB
 
 def light(channels: int) -> str:
     """What a pixel of a picture with so many channels may be."""
-    return "0 (dark) to 1 (bright)" if channels == len(style.LIGHTS) else "0 (paper) to 1 (ink)"
+    return "0 (no light: white here) to 1 (all: dark)" if channels == len(style.LIGHTS) else "0 (paper) to 1 (ink)"
 
 
 def ink(channels: int) -> str:

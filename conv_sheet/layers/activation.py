@@ -165,6 +165,15 @@ class Hardsigmoid(_Folding):
         return f"min(6, max(0, {inner} + 3)) ÷ 6"
 
 
+def logistic(expression: str) -> str:
+    """The formula of the sigmoid of an expression, whose exponential no cell is too small for.
+
+    >>> logistic("A1")
+    '1/(1+EXP(-MAX(-700,A1)))'
+    """
+    return f"1/(1+EXP(-MAX(-700,{expression})))"
+
+
 @dataclass(frozen=True)
 class Sigmoid(_Folding):
     """1 / (1 + e^-x), as `torch.nn.Sigmoid`; below -700, where e^-x would be too large for a cell, x counts as -700.
@@ -191,7 +200,7 @@ class Sigmoid(_Folding):
         return {"input": "gradient × output × (1 − output)"}
 
     def fold(self, expression: str) -> str:
-        return f"1/(1+EXP(-MAX(-700,{expression})))"
+        return logistic(expression)
 
     def words_of(self, inner: str) -> str:
         return f"1 ÷ (1 + e^−({inner}))"

@@ -19,7 +19,7 @@ _RIGHT = 8
 _BUTTON_ROW = 8
 _LINES = (
     Words(
-        "Every cell of this workbook is a formula and needs no Python. Python is the second account: it calculates "
+        "The network is made of formulas and needs no Python. Python is the second account: it calculates "
         "the same network with NumPy, and its numbers stand on the sheet NumPy.",
         browser="Every cell of this page is a formula. Python calculated the same network with NumPy, and its numbers "
         "stand on the sheet NumPy.",

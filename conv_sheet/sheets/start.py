@@ -201,7 +201,8 @@ def show(layout: Layout) -> Input:
 def _tries(sheet: Page, state: WorkbookState) -> int:
     """What to try: where, what to do, what to predict, where to read it, whether it is done, and the answer."""
     tries, row = tries_of(state), _tries_row(state.network)
-    sheet.put(row, LEFT, f"{_WORDS.get(len(tries), len(tries))} things to try", style.HEADING)
+    things = "thing" if len(tries) == 1 else "things"
+    sheet.put(row, LEFT, f"{_WORDS.get(len(tries), len(tries))} {things} to try", style.HEADING)
     sheet.put(row, SPANS["kind"][0] + 4, "what the words mean", style.LINK_LINE)
     sheet.links[row, SPANS["kind"][0] + 4] = "words"
     sheet.heights[row] = 24
@@ -220,8 +221,7 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
     first = SPANS["kind"][0]
     sheet.span(row, *SPANS["layer"], f"{number}  {one.at}", style.LINK)
     sheet.links[row, LEFT] = one.at
-    sheet.span(row, first, RIGHT - 1, one.words, style.TEXT)
-    sheet.heights[row] = 18
+    widgets.paragraph(sheet, row, first, RIGHT - 1, one.words)
     done = Block(START, row, RIGHT, 1, 1)
     if one.check:
         happened = where(given(one.then, False), _DONE, _OTHERWISE) if one.then else _DONE
@@ -274,7 +274,7 @@ def tries_of(state: WorkbookState) -> tuple[Try, ...]:
     return state.lesson.tries or tuple(_general_tries(state.layout))
 
 
-_WORDS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Seven"}
+_WORDS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Seven", 8: "Eight", 9: "Nine"}
 
 
 def _general_tries(layout: Layout) -> list[Try]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from conv_sheet import builder, lessons
+from conv_sheet.errors import DataError
 from conv_sheet.files import atomic_write, check_free
 from conv_sheet.ops import Array
 from conv_sheet.state import WorkbookState
@@ -27,6 +28,8 @@ def write(folder: Path, workbooks: bool = False, force: bool = False) -> Iterato
     names = lessons.order()
     targets = [folder / f"{name}{page.SUFFIX}" for name in names]
     books = [folder / f"{name}.xlsx" for name in names] if workbooks else []
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is no folder: name one for the pages")
     folder.mkdir(parents=True, exist_ok=True)
     for path in (*targets, *books, folder / INDEX):
         check_free(path, force)

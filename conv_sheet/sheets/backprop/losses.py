@@ -13,7 +13,7 @@ from conv_sheet.cells.formula import Formula
 from conv_sheet.cells.formula import total as added
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.page import Page
-from conv_sheet.layers.activation import Sigmoid
+from conv_sheet.layers.activation import logistic
 from conv_sheet.learning.objective import Objective
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.layout import Layout
@@ -157,7 +157,7 @@ def slope(made: BackpropLayout) -> Formula:
             return _hinge_slope(scores, goal, score, aim)
         if name == "mse":
             return f"2*({score}-{aim})/{count}"
-        share = made.last.out.other(0, y, 0) if made.last and knows_shares(made.objective) else Sigmoid().fold(score)
+        share = made.last.out.other(0, y, 0) if made.last and knows_shares(made.objective) else logistic(score)
         return f"{share}-{aim}" if name == "cross-entropy" else f"({share}-{aim})/{count}"
 
     def formula(plane: int, y: int, x: int) -> str:

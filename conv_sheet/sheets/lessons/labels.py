@@ -8,6 +8,7 @@ import numpy as np
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import (
     Expr,
+    Operand,
     absolute,
     all_of,
     any_of,
@@ -194,8 +195,12 @@ def _answers(sheet: Page, state: WorkbookState, table: _Table, largest_at: Expr,
         yes = sheet.each(table.column(column), said.value) == _YES
         sheet.marks.append(Mark(table.column(column), yes.formula, style.GOOD))
         cells = [sheet.cell(table.column(column).part(y, 0, 1, 1), said.value[y, 0]) for y in range(len(table.classes))]
-        named = [where(cell == _YES, f" {name}", "") for cell, name in zip(cells, table.classes, strict=True)]
-        lines.append(text(("Softmax says:", "Sigmoid says:")[number], *named))
+        named: list[Operand] = []
+        for y, (cell, name) in enumerate(zip(cells, table.classes, strict=True)):
+            between = where(any_of(*(before == _YES for before in cells[:y])), ", ", " ") if y else " "
+            named.append(where(cell == _YES, text(between, name), ""))
+        nothing = where(any_of(*(cell == _YES for cell in cells)), "", " nothing")
+        lines.append(text(("Softmax says:", "Sigmoid says:")[number], *named, nothing))
     for number, line in enumerate(lines, 1):
         sheet.span(table.end + number, CLASS, THRESHOLD, line, style.BOLD_LINE)
         sheet.names[f"{table.name}_line_{number}"] = Block(LABELS, table.end + number, CLASS, 1, 1)

@@ -61,8 +61,6 @@ _FOR_A_CLASS = "= evidence for this class: red for, blue against"
 _SUM = "sum of all products"
 _ASIDE = "does not count"
 _SAME, _OTHER = "the same as on the sheet Network", "not what the sheet Network says"
-_NO_CELL = "There is no such cell. "
-_NO_LAYER = "There is no such layer."
 _SUMS = "sum"
 _WRITTEN = 9
 """Products that the sentence writes out."""
@@ -219,8 +217,8 @@ class _Loupe:
         mine, other = (self.sheet.cell(at, self.shown[at].value) for at in (self.frame.result, there))
         close = absolute(mine - other) <= TOLERANCE * largest(1, absolute(other))
         same = where(count(mine, other) == 2, close, False)
-        none = where(self.numbers.setting(LAYER) == self.of("name"), text(_NO_CELL, self.of("room")), _NO_LAYER)
-        said = where(self.ok, where(same, _SAME, _OTHER), none)
+        known, none = self.numbers.setting(LAYER) == self.of("name"), text("There is no such cell. ", self.of("room"))
+        said = where(self.ok, where(same, _SAME, _OTHER), where(known, none, "There is no such layer."))
         self.sheet.merged(verdict, said, _VERDICT)
         self.sheet.heights[verdict.row] = 28
         self.sheet.verdicts.append(Verdict(verdict, same.formula))
@@ -231,8 +229,12 @@ class _Loupe:
         sum_, value, result = (
             sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.value, frame.result)
         )
-        biased: Operand = text("; with the bias ", rounded(value, 3))
-        biased = where(self.of(OWN.format(0)) == NONE, "", biased) if self.numbers.facts.owned else ""
+        biased: Operand = ""
+        if self.numbers.facts.owned:
+            bias = sheet.cell(frame.step(1), self.shown[frame.step(1)].value)
+            sign = where(bias < 0, ", − ", ", + ")
+            added = text(sign, rounded(absolute(bias), 3), " for the bias = ", rounded(value, 3))
+            biased = where(self.of(OWN.format(0)) == NONE, "", added)
         ended = text(" = ", rounded(sum_, 3), biased, "; ", self.of("then"), " = ", rounded(result, 3))
         said: Expr = text(_EVIDENCE, ended)
         if 0 in frame.zones:

@@ -67,7 +67,7 @@ def test_typed_scores(book: Any, scores: tuple[float, ...], targets: tuple[float
     named = [
         pet for pet, score, least in zip(PETS, scores, thresholds, strict=True) if 1 / (1 + np.exp(-score)) >= least
     ]
-    assert lessons.shown(book, "labels_line_2") == [[" ".join(["Sigmoid says:", *named])]]
+    assert lessons.shown(book, "labels_line_2") == [[f"Sigmoid says: {', '.join(named) or 'nothing'}"]]
     assert lessons.shown(book, "labels_line_1") == [[f"Softmax says: {PETS[int(np.argmax(scores))]}"]]
 
 
@@ -119,8 +119,8 @@ def test_every_try_does_what_it_says(path: Path, state: WorkbookState, tmp_path:
     np.testing.assert_allclose(np.array(seen[3], dtype=float).ravel(), torch.tensor([5.0, 4, 1]).double().sigmoid())
     assert seen[4] == [["Sigmoid says: cat"]]
     assert np.array(seen[5], dtype=float).ravel()[0] == pytest.approx(2 + np.log1p(np.exp(-2)))
-    assert seen[6] == [["Sigmoid says: circle square triangle"]]
-    assert seen[7] == [["Sigmoid says:"]]
+    assert seen[6] == [["Sigmoid says: circle, square, triangle"]]
+    assert seen[7] == [["Sigmoid says: nothing"]]
 
 
 def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tmp_path: Path) -> None:
