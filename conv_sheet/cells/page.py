@@ -257,15 +257,19 @@ class Page:
 
     def value(self, row: int, column: int) -> Value:
         """What a cell shows; None for an empty one."""
+        return self.look(row, column)[0]
+
+    def look(self, row: int, column: int) -> tuple[Value, Style | None]:
+        """What a cell shows, and its style; None for both where it is empty."""
         if (row, column) in self.singles:
-            return self.singles[row, column].value
+            single = self.singles[row, column]
+            return single.value, single.style
         for fill in self.fills:
             y, x = row - fill.block.row, column - fill.block.column
             down, right = fill.block.step
             if 0 <= y < fill.block.span[0] and 0 <= x < fill.block.span[1] and not y % down and not x % right:
-                value: Value = _scalar(fill.values[y // down, x // right])
-                return value
-        return None
+                return _scalar(fill.values[y // down, x // right]), fill.style
+        return None, None
 
     @property
     def last(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ A new sheet joins `_LESSONS` here, and a spec asks for it by name.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -154,4 +155,7 @@ def _linked(made: list[Page]) -> list[Page]:
             values = np.array([titles[block.sheet].value(*one) for one in block.positions()], dtype=object)
             shown = start.result(block, values.reshape(block.shape))
             page.replace(*at, value=shown.value, formula=shown.formula)
+            _, look = titles[block.sheet].look(block.row, block.column)
+            if block.shape == (1, 1) and look and not look.format.endswith(";"):  # that would leave small numbers out
+                page.replace(*at, style=replace(page.singles[at].style, format=look.format))
     return made

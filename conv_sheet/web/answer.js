@@ -87,12 +87,13 @@ class Answer {
   /** @param {AnswerData} data @param {number[]} now */
   showBars(data, now) {
     const { before } = this;
-    const most = data.shares ? 1 : Math.max(1e-9, ...now.map(Math.abs), ...(before ?? []).map(Math.abs));
+    const most = data.shares ? 1 : Math.max(1e-9, ...now, ...(before ?? []));
+    const length = (/** @type {number | undefined} */ value) => Math.max(0, value ?? 0) / most;
     const best = largest(now);
     const top = now.map((_, k) => k).sort((a, b) => (now[b] ?? 0) - (now[a] ?? 0));
     this.rows.forEach(({ row, share }, k) => {
-      setLength(row, "--share", Math.abs(now[k] ?? 0) / most);
-      setLength(row, "--before", Math.abs(before?.[k] ?? now[k] ?? 0) / most);
+      setLength(row, "--share", length(now[k]));
+      setLength(row, "--before", length(before?.[k] ?? now[k]));
       row.classList.toggle("best", k === best);
       row.classList.toggle("top", top.indexOf(k) < TOP);
       row.classList.toggle("moved", Math.abs((before?.[k] ?? now[k] ?? 0) - (now[k] ?? 0)) / most > 0.004);

@@ -34,7 +34,7 @@ def test_names_to_type_are_there(name: str) -> None:
     ("name", "there", "missing"),
     [
         ("pooling", ["1 is ink"], ["a weight above zero", "how sure"]),
-        ("channels", ["a weight above zero", "1 (bright)", "a border that only"], ["1 is ink", "how sure"]),
+        ("channels", ["a weight above zero", "1 (all: dark)", "a border that only"], ["1 is ink", "how sure"]),
         (
             "fastai",
             ["a weight above zero", "how sure", "draw there"],
