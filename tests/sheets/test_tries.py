@@ -10,7 +10,8 @@ import pytest
 
 from conv_sheet import lessons
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
-from conv_sheet.sheets import registry, start
+from conv_sheet.sheets import registry
+from conv_sheet.sheets.addresses import START
 from conv_sheet.sheets.start import SHOW
 from conv_sheet.sheets.table import TORCH
 from tests.conftest import Once
@@ -83,6 +84,6 @@ def test_what_says_that_it_has_happened_can_be_calculated_everywhere(name: str) 
 
 
 def test_what_is_read_is_shown_as_where_it_stands() -> None:
-    (page,) = (page for page in registry.pages(state_of("pooling")) if page.title == start.START)
+    (page,) = (page for page in registry.pages(state_of("pooling")) if page.title == START)
     (at,) = (at for at, name in page.reads.items() if name == "max_changed")
     assert page.singles[at].style.format == "0%"
