@@ -190,7 +190,7 @@ def scale_of(layout: Layout, stage: Stage) -> Scale | None:
 
 
 _WIDE = 3
-"""Columns of a kernel below which its bias has room beside its name."""
+"""Columns of a kernel over which, or below which, there is room for whole words."""
 _NAMED = 24
 """Columns of a map over which its own name and what its border is for have room beside each other."""
 _FEW = 100
@@ -267,7 +267,7 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
         for number, planes in enumerate(stage.layer.kernels(stage.in_shape), 1):
             block = placed.blocks[planes[0]]
             names = _sources(stage, number - 1, len(planes)) if 1 < len(placed.blocks) <= _FEW else []
-            begins = f"{short} {number}" if block.width > 1 or not names else f"{number}"
+            begins = f"{short} {number}" if block.width > _WIDE or not names else f"{number}"
             sheet.put(block.row - 1, block.column, ": ".join([begins, *names[:1]]), style.LABEL)
             for plane, named in zip(planes[1:], names[1:], strict=False):
                 block = placed.blocks[plane]
