@@ -20,6 +20,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+BOOKS = (".xlsx", ".xlsm")
+"""What the names of workbooks end in."""
+
 _OTHER_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),

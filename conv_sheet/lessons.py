@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
-from conv_sheet.files import require_regular
+from conv_sheet.files import BOOKS, require_regular
 from conv_sheet.models import Imported, is_model, read_model
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
@@ -121,8 +121,8 @@ def _spec(path: Path) -> Spec:
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError:
-        if path.suffix.lower() in (".xlsx", ".xlsm"):
-            raise SpecError(f"{path} is a workbook and no spec: build --from {path} makes it anew") from None
+        if path.suffix.lower() in BOOKS:
+            raise SpecError(f"{path} is a workbook and no spec: conv-sheet build --from {path} makes it anew") from None
         raise SpecError(f"{path} is not a text in UTF-8: a spec is a TOML file, save it in that encoding") from None
 
 

@@ -29,7 +29,7 @@ from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
 from conv_sheet.xlsx.change import patch_cells
 from tests.network.specs import CONV, spec
-from tests.networks import small
+from tests.networks import small, state_of, written
 from tests.xlsx.test_opening import of_first_version
 
 
@@ -394,3 +394,13 @@ def test_a_model_that_cannot_be_read_says_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "mine.pth").write_bytes(b"PK")
     assert "torch.export" in refused("build", "mine.pth")
     assert "no such file" in refused("build", "gone.onnx")
+
+
+def test_a_file_in_the_wrong_place_is_told_with_the_way_out(tmp_path: Path) -> None:
+    book = written(tmp_path, state_of(small()))
+    built = CliRunner().invoke(main, ["build", str(book)])
+    assert built.exit_code == 1
+    assert f"conv-sheet build --from {book}" in built.output
+    paged = CliRunner().invoke(main, ["web", str(book)])
+    assert paged.exit_code == 1
+    assert "is no folder" in paged.output

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conv_sheet.errors import WorkbookError
-from conv_sheet.files import check_free
+from conv_sheet.files import BOOKS, check_free
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from conv_sheet.ops import Array
 
 FILE = click.Path(path_type=Path)
-BOOKS = (".xlsx", ".xlsm")
 PAGE = ".html"
 PICTURES = "PNG, JPEG, GIF, BMP, TIFF, WebP; HEIC with the extra heic"
 

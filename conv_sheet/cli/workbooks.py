@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from conv_sheet.cli.common import (
-    BOOKS,
     FILE,
     PAGE,
     PICTURES,
@@ -22,7 +21,7 @@ from conv_sheet.cli.common import (
     weights_options,
 )
 from conv_sheet.errors import DataError, SpecError
-from conv_sheet.files import atomic_write, check_free
+from conv_sheet.files import BOOKS, atomic_write, check_free
 
 if TYPE_CHECKING:
     from conv_sheet.network.graph import Network
