@@ -24,6 +24,7 @@ from conv_sheet.cells.inputs import InputValue
 from conv_sheet.checks import check
 from conv_sheet.network.layout import NETWORK, Layout, Stage
 from conv_sheet.network.spec import from_tables
+from conv_sheet.sheets import registry
 from conv_sheet.sheets.loupe.facts import LOUPE, PLACES, Facts
 from conv_sheet.sheets.loupe.frame import STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import COLUMN, LAYER, MAP, ROW, inputs
@@ -431,6 +432,18 @@ def test_the_sentence_says_the_products_and_the_evidence_for_a_class(shown: dict
     np.testing.assert_allclose(signed, [(tap.value, tap.weight) for tap in taps], atol=0.005)
     assert "evidence for this class" in evidence and "1 to 10: class 8" in evidence
     assert "evidence for this class" not in window
+
+
+@pytest.mark.parametrize("bias", [-0.134, 0.25])
+def test_the_sentence_says_the_bias_and_what_the_sum_becomes_with_it(bias: float) -> None:
+    state = fastai()
+    state = state.with_typed({"conv1.bias": np.array([bias, 1.0]), MAP: 1.0, ROW: 9.0, COLUMN: 18.0})
+    (page,) = (page for page in registry.pages(state) if page.title == LOUPE)
+    (told,) = (text for _, text in page.texts() if " for the bias = " in text and "max(0, that)" in text)
+    sum_, sign, added, value = re.search(r" = (-?[\d.]+), ([+−]) ([\d.]+) for the bias = (-?[\d.]+);", told).groups()  # type: ignore[union-attr]
+    out = module_of(state, "conv1")(torch.tensor(state.image)[None])[0, 0, 8, 17].item()
+    assert float(added) * (-1 if sign == "−" else 1) == bias
+    np.testing.assert_allclose([float(sum_), float(value)], [out - bias, out], atol=0.0006)
 
 
 @pytest.mark.parametrize("key", [key for key in EVERY if key[0] == "borders"], ids=str)
