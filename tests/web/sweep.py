@@ -12,8 +12,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-
 from conv_sheet import builder, lessons
 from conv_sheet.cells.grid import column_letters, quote
 from conv_sheet.sheets import registry
@@ -22,6 +20,7 @@ from conv_sheet.web import page
 from conv_sheet.web.data import data
 from tests.lessons import state_of
 from tests.oracles import browser, cells, libreoffice
+from tests.sheets import agreement
 
 EDITS = 44
 TOLERANCE = 1e-9
@@ -54,7 +53,7 @@ def sweep(names: Sequence[str], seed: int, folder: Path, edits: int = EDITS) -> 
     for name in names:
         made = {f"{quote(t)}!{column_letters(c)}{r}": value for t, r, c, value in answers[name]["edits"]}
         (folder / "changed").mkdir(exist_ok=True)
-        changed.append(cells.set_cells(folder / f"{name}.xlsx", folder / "changed" / f"{name}.xlsx", made))
+        changed.append(agreement.put(folder / f"{name}.xlsx", folder / "changed" / f"{name}.xlsx", made))
     recalculated = libreoffice.recalculate(changed, folder / "recalculated")
     return [compared(name, answers[name], path) for name, path in zip(names, recalculated, strict=True)]
 
@@ -99,13 +98,13 @@ def _value(rule: dict[str, Any], state: WorkbookState, chance: random.Random) ->
 
 def compared(name: str, answer: dict[str, Any], path: Path) -> Outcome:
     """What a page shows beside what LibreOffice has calculated."""
-    book = openpyxl.load_workbook(path, data_only=True)
     count, worst = 0, 0.0
     differences = [f"refused: {refused}" for refused in answer["refused"]] + answer["complaints"]
     for title, values in answer["values"].items():
+        calculated = cells.values(path, title)
         for row, column, shown in values:
             count += 1
-            wanted = book[title].cell(row, column).value
+            wanted = calculated.get(f"{column_letters(column)}{row}")
             apart = distance(shown, wanted)
             if apart > TOLERANCE:
                 where = f"{title}!{column_letters(column)}{row}"

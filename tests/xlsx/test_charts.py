@@ -1,20 +1,24 @@
 """Charts show their bars where nothing calculates, and keep showing the right ones when a closed file is changed."""
 
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 import pytest
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+from openpyxl.packaging.relationship import get_dependents
+from openpyxl.reader.drawings import find_images
 
 from conv_sheet import actions
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.office import closed
 from conv_sheet.xlsx.reader import Stored
-from tests.lessons import state_of
+from tests.conftest import Once
+from tests.lessons import built, state_of
 from tests.networks import SMALL, fastai, written
 from tests.networks import state_of as random_state
 
@@ -23,7 +27,11 @@ DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}
 
 def charts(path: Path, sheet: str) -> list[Any]:
     """The charts of a sheet as openpyxl reads them: what the file says, and nothing calculated."""
-    return list(openpyxl.load_workbook(path)[sheet]._charts)
+    with zipfile.ZipFile(path) as archive:
+        number = re.findall(r'<sheet [^>]*name="([^"]+)"', archive.read("xl/workbook.xml").decode()).index(sheet) + 1
+        rels = get_dependents(archive, f"xl/worksheets/_rels/sheet{number}.xml.rels")
+        drawings = [rel.target for rel in rels.find(SpreadsheetDrawing._rel_type)]
+        return [chart for drawing in drawings for chart in find_images(archive, drawing)[0]]
 
 
 def bars(path: Path) -> tuple[list[str], list[float]]:
@@ -67,6 +75,11 @@ def test_classes_are_texts_also_where_they_read_as_numbers_or_need_escapes(tmp_p
     assert bars(path)[0][::2] == ["1", "=1+1"]
 
 
+def lesson(once: Once, name: str, folder: Path) -> Path:
+    """A lesson's workbook that a test may change."""
+    return Path(shutil.copy(built(once, name), folder))
+
+
 def of_buttons(path: Path) -> list[Any]:
     """The chart of a training: the one with a single line."""
     return [chart for chart in charts(path, "Backprop") if len(chart.series) == 1]
@@ -80,8 +93,10 @@ def drawn(path: Path) -> dict[str, list[tuple[float, float]]]:
     return {label: [(float(x.v), float(y.v)) for x, y in zip(*both, strict=True)] for label, both in caches.items()}
 
 
-def test_several_lines_are_drawn_and_named_before_anything_calculates_and_follow_a_command(tmp_path: Path) -> None:
-    path = written(tmp_path, state_of("backprop"))
+def test_several_lines_are_drawn_and_named_before_anything_calculates_and_follow_a_command(
+    once: Once, tmp_path: Path
+) -> None:
+    path = lesson(once, "backprop", tmp_path)
     before = drawn(path)
     assert {label: len(points) for label, points in before.items()} == {
         **{"all 3 pictures": 12, "this one": 12, "rate now": 1},
@@ -104,8 +119,8 @@ def test_where_equal_factors_are_equally_far_apart_no_number_is_zero(tmp_path: P
     assert chart.y_axis.crosses == "min"
 
 
-def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
-    path = written(tmp_path, state_of("backprop"))
+def test_a_chart_without_points_yet_says_so(once: Once, tmp_path: Path) -> None:
+    path = lesson(once, "backprop", tmp_path)
     (chart,) = of_buttons(path)
     cache = chart.series[0].yVal.numRef.numCache
     assert (cache.ptCount > 0, cache.pt) == (True, [])
@@ -117,8 +132,8 @@ def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["fastai", "backprop"])
-def test_titles_and_corners_are_as_excel_draws_them_for_itself(name: str, tmp_path: Path) -> None:
-    for chart in parts(written(tmp_path, state_of(name)), "xl/charts"):
+def test_titles_and_corners_are_as_excel_draws_them_for_itself(once: Once, name: str) -> None:
+    for chart in parts(built(once, name), "xl/charts"):
         assert '<roundedCorners val="0" />' in chart
         assert chart.count("<title>") + chart.count("<legend>") == chart.count('<overlay val="0" />')
 
