@@ -192,7 +192,7 @@ class View extends Sight {
     if (this.rules.of({ sheet: this.sheet, row, column })?.choices) this.drawArrow(box);
     if (value === null || value === "") return;
     const style = this.sheet.style(row, column) ?? USUAL;
-    if ((style.size * 4 * this.zoom) / 3 < LEAST_TEXT) return;
+    if (fontPixels(style.size, this.zoom) < LEAST_TEXT) return;
     const reach = typeof value === "string" && !style.wrap ? this.reach(row, column, box) : box.right;
     this.writer.write(
       value,

@@ -135,6 +135,7 @@
  * @property {string} [name] of the values, where they have no labels: they are shown as a picture then
  * @property {[string, ...number[]]} values numbers
  * @property {[string, ...number[]]} [labels]
+ * @property {[string, ...number[]]} [says] the cell with the label that the network names, or several with commas
  * @property {boolean} [shares] whether the values are shares of 1
  */
 

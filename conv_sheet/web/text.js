@@ -40,7 +40,7 @@ class Writer {
   write(value, style, box, reach, zoom, colour) {
     const text = format(value, style.format);
     if (!text) return;
-    const size = (style.size * 4 * zoom) / 3;
+    const size = fontPixels(style.size, zoom);
     this.pen.fillStyle = colour;
     this.pen.textBaseline = "middle";
     if (style.wrap) this.paragraph(text, style, box, size, zoom);
@@ -112,6 +112,11 @@ class Writer {
     const width = this.width(text);
     pen.fillRect(align === "left" ? x : align === "center" ? x - width / 2 : x - width, y + size * 0.48, width, 1);
   }
+}
+
+/** The height of letters in pixels. @param {number} points @param {number} zoom */
+function fontPixels(points, zoom) {
+  return (points * 4 * zoom) / 3;
 }
 
 /** The middle of the first of some lines. @param {Box} box @param {CellStyle} style @param {number} size

@@ -98,6 +98,65 @@ async function fits({ file, sizes }) {
   });
 }
 
+/** On a small screen: pixels of the smallest sentence of each sheet, or whether the picture to draw into is seen whole;
+ * then pixels of the numbers of a place that somebody asks for. */
+async function reads({ files, size: [width, height], asked }) {
+  return withBrowser("chrome", async (browser) => {
+    const seen = [];
+    for (const file of files) {
+      const { page, context } = await open(browser, pathToFileURL(file).href, { width, height });
+      const sheets = await page.evaluate(sentences);
+      const letters = await page.evaluate((list) => list.map(window.lettersOf), asked[basename(file)] ?? []);
+      seen.push({ file: basename(file), sheets, letters });
+      await context.close();
+    }
+    return seen;
+  });
+}
+
+/** What `reads` wants to know of each sheet as it opens. */
+function sentences() {
+  const { page: shown, sheets } = window.convSheet;
+  const { view, frame } = shown;
+  window.lettersOf = (place) => {
+    window.convSheet.select(place);
+    shown.paint();
+    const { row, column } = shown.cursor;
+    return (shown.sheet.style(row, column).size * 4 * view.zoom) / 3;
+  };
+  return sheets.map((title) => {
+    if (shown.sheet.title !== title) shown.show(shown.book.sheet(title));
+    shown.paint();
+    const rule = (shown.sheet.data.validations ?? []).find(({ draw }) => draw);
+    const [row, column, rows, columns] = rule?.blocks[0] ?? [];
+    const box = rule && view.box(row, column, row + rows - 1, column + columns - 1);
+    const whole = rule && box.top >= 0 && box.right <= frame.clientWidth && box.bottom <= frame.clientHeight;
+    const isSentence = ({ row: y, column: x, value }) =>
+      typeof value === "string" && value.length > 30 && !shown.sheet.formula(y, x);
+    const texts = view.drawn.filter(isSentence);
+    const sizes = texts.map(({ row: y, column: x }) => (shown.sheet.style(y, x).size * 4 * view.zoom) / 3);
+    return { title, whole: whole ?? null, least: Math.min(99, ...sizes) };
+  });
+}
+
+/** What the panel says where the cell of the answer holds some texts, one after the other. */
+async function says({ file, texts }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page } = await open(browser, pathToFileURL(file).href);
+    return page.evaluate((list) => {
+      const { page: shown } = window.convSheet;
+      const cell = shown.book.find("prediction", shown.sheet);
+      return list.map((text) => {
+        if (text) cell.sheet.store(cell.sheet.key(cell.top, cell.left), text);
+        shown.tell("change", { cells: [] });
+        shown.paint();
+        const textsOf = (selector) => [...document.querySelectorAll(selector)].map((found) => found.textContent);
+        return ["#answer b", "#answer .said span", "#answer .best .label", "#answer .then"].map(textsOf);
+      });
+    }, texts);
+  });
+}
+
 /** What a browser shows that lacks something. */
 async function lacks({ file, what }) {
   return withBrowser("chrome", async (browser) => {
@@ -363,7 +422,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, lacks, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, reads, says, lacks, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -18,7 +18,7 @@ from tests.lessons import state_of
 from tests.oracles import OracleError, browser, run
 from tests.web import sweep
 
-PAGES = ["fastai", "kernels", "stride-padding", "backprop", "index"]
+PAGES = ["fastai", "kernels", "stride-padding", "backprop", "multi-label", "index"]
 BROWSERS = pytest.mark.parametrize("browser_name", ["chrome", "firefox"])
 NODE_TESTS = sorted(Path(__file__).parent.glob("*.test.js"))
 WIDTHS = [390, 1024, 1500]
@@ -67,6 +67,27 @@ def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) ->
     assert all(one["whole"] for one in (phone, *small, large))
     assert [one["first"] for one in (phone, *small)] == [COCKPIT_ROWS + 1] * 3  # the page says it beside the sheet
     assert large["first"] == 1
+
+
+def test_on_a_phone_sentences_can_be_read_and_what_is_asked_for_comes_near(folder: Path) -> None:
+    files = [str(folder / f"{name}.html") for name in PAGES[:-1]]
+    asked = {"fastai.html": ["conv1_weight_1_1", "fc_bias"]}
+    seen = browser.play("reads", files=files, size=(390, 844), asked=asked)
+    for one in seen:
+        for sheet in one["sheets"]:
+            assert sheet["least"] > 7.9 or sheet["title"] == "Network", (one["file"], sheet)
+            assert sheet["whole"] is not False, (one["file"], sheet)
+    assert [letters >= 7.9 for letters in seen[0]["letters"]] == [True, True]
+
+
+def test_the_panel_names_what_the_sheet_names_also_several_labels_or_none(folder: Path) -> None:
+    first, several, nothing = browser.play(
+        "says", file=str(folder / "multi-label.html"), texts=["", "circle, square", "none"]
+    )
+    assert first[0] == [state_of("multi-label").prediction]
+    assert several[:3] == [["circle, square"], [""], ["circle", "square"]]
+    assert nothing[:3] == [["none"], [""], []]
+    assert nothing[3] == ["before: circle, square"]
 
 
 def test_an_old_browser_gets_one_plain_sentence(folder: Path) -> None:
