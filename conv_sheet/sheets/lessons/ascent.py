@@ -39,7 +39,7 @@ _LINES = (
     Words(
         f"The weights stay, and the pixels move along their gradients. {_MADE}: they are no formulas.",
         browser="The weights stay, and the pixels move along their gradients. Python computed these pictures when this "
-        "page was written, and stored them: they are no formulas.",
+        "page was written: they do not follow changes, and the button Reset brings back what they belong to.",
     ),
     "Choose a class in a box. What Python stored of every class stands below.",
 )

@@ -60,7 +60,8 @@ _READING = (
 
 _NO_BUTTON = Words(
     "Makes stale maps anew. No button here? A terminal does the same: conv-sheet recompute FILE",
-    browser="Gradient and occlusion are Python's, made when this page was written: they do not follow changes.",
+    browser="Gradient and occlusion are Python's, made when this page was written. They do not follow changes: the button "
+    "Reset brings back what they belong to.",
 )
 
 
