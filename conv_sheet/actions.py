@@ -85,7 +85,9 @@ def train(state: WorkbookState, steps: int) -> WorkbookState:
     """
     block = registry.curve_block(state.layout, state.lesson)
     if block is None:
-        raise WorkbookError("the workbook does not show how the network learns: build it again with backpropagation")
+        if not state.network.parameters:
+            raise WorkbookError("the network has no weights that training could change")
+        raise WorkbookError("the workbook has no sheet Backprop: build it again, with the option --backprop")
     objective, chosen = Objective.of(state.network, state.lesson.loss), settings(state)
     now = forward_pass(objective, state.image, state.tensors, chosen.target)
     first, curve = now.loss, list(state.curve or [(0, now.loss)])

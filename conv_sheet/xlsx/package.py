@@ -7,7 +7,6 @@ or strict. Whatever is wrong with a file is one line that names the file and the
 
 import copy
 import posixpath
-import stat
 import struct
 import zipfile
 import zlib
@@ -20,7 +19,7 @@ from typing import IO, Self
 from xml.etree import ElementTree
 
 from conv_sheet.errors import WorkbookError
-from conv_sheet.files import atomic_write
+from conv_sheet.files import atomic_write, require_regular
 
 MAX_ENTRIES = 10_000
 """Parts of one file: the largest lesson has about forty, and a workbook with a picture in each row some thousands."""
@@ -35,7 +34,6 @@ _DAMAGE = (
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),
 )
 """What `zipfile` meets damage with."""
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 @dataclass(frozen=True)
@@ -192,21 +190,9 @@ class _Builder(ElementTree.TreeBuilder):
         raise ValueError("it has a DOCTYPE, which no workbook may have")
 
 
-def require_file(path: Path) -> None:
-    """Raise `WorkbookError` where ``path`` is no regular file, before anything opens it."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError as error:
-        raise WorkbookError(f"{path} does not exist") from error
-    except (OSError, ValueError) as error:
-        raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
-    if not stat.S_ISREG(mode):
-        raise WorkbookError(f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no file')}, not a workbook")
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    require_file(path)
+    require_regular(path)
     try:
         archive = zipfile.ZipFile(path)
     except OSError as error:

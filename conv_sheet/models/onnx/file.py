@@ -30,13 +30,7 @@ def load(path: Path) -> "ModelProto":
     except ImportError:
         raise DataError(f"{path}: {_INSTALL}") from None
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise DataError(f"{path}: larger than {LARGEST_FILE >> 20} MB: too large for a workbook")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {reason(error)}") from None
-    try:
-        model = onnx.ModelProto.FromString(raw)
+        model = onnx.ModelProto.FromString(path.read_bytes())
     except Exception:
         raise DataError(f"{path}: not an ONNX file, or a damaged one") from None
     if not model.graph.node or not model.graph.output:
