@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
 from conv_sheet.files import BOOKS, found_at, require_regular
-from conv_sheet.learning.objective import redraws
+from conv_sheet.learning.objective import Objective, goal_of
 from conv_sheet.models import Imported, is_model, read_model
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
@@ -177,7 +177,8 @@ def first_state(
     image = sample(label, network.input_shape) if own is None else own
     settings: dict[str, InputValue] = {}
     if lesson.backprop and str(number) in network.classes:
-        settings[TARGET] = str(number)
+        asks_each = Objective.of(network, lesson.loss).asks_each
+        settings[TARGET] = goal_of(str(number), network.classes)[:, np.newaxis] if asks_each else str(number)
     if images.NAME in lesson.sheets:
         _check_label(network, lesson, label, number)
         settings[PICTURE] = label

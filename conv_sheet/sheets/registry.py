@@ -26,8 +26,8 @@ from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS = ("ascent", "batch", "channels", "dropout", "field", "filters", "guided", "im2col", "kernels", "labels",
-            "masks", "mixing", "norms", "patches", "pooling", "redrawn", "steps", "stride", "transposed",
+_LESSONS = ("activations", "ascent", "batch", "channels", "dropout", "field", "filters", "guided", "im2col", "kernels",
+            "labels", "masks", "mixing", "norms", "patches", "pooling", "redrawn", "steps", "stride", "transposed",
             "upsample")  # fmt: skip
 """Sheets that a spec can ask for, by name: each is a module of `lessons`, loaded when a workbook has it."""
 _GENERAL = {sheet.name: sheet for sheet in (images.SHEET, loupe.SHEET, saliency.SHEET, worksheet.SHEET)}

@@ -104,6 +104,12 @@ def test_where_equal_factors_are_equally_far_apart_no_number_is_zero(tmp_path: P
     assert chart.y_axis.crosses == "min"
 
 
+def test_where_a_chart_begins_below_zero_its_labels_stay_at_its_edges(tmp_path: Path) -> None:
+    curves, slopes = charts(written(tmp_path, state_of("activations")), "Activations")
+    assert [(chart.x_axis.scaling.min, chart.y_axis.scaling.min) for chart in (curves, slopes)] == [(-6, -2), (-6, 0)]
+    assert {axis.tickLblPos for chart in (curves, slopes) for axis in (chart.x_axis, chart.y_axis)} == {"low"}
+
+
 def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
     path = written(tmp_path, state_of("backprop"))
     (chart,) = of_buttons(path)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.drawn import Line, Points
-from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, rounded, where
+from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, rounded, text, total, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Page
@@ -82,18 +82,29 @@ def _loss(panel: Panel) -> None:
         f"loss = {said.torch}\nloss.backward()",
         f"loss = {said.formula}; every gradient above says how the loss rises with that number",
     )
-    panel.input(0, "target", TARGET)
-    now = panel.numbers.now
-    likely = panel.result(1, f"{_what(panel)} of the target", panel.answer(NETWORK, now), _look(panel))
+    now, each = panel.numbers.now, panel.made.objective.asks_each
+    if each:
+        goal, count = panel.sheet.range(panel.made.goal, now.goal), len(now.goal)
+        cell = panel.made.goal.cell()
+        panel.result(0, "target", text(total(goal), f" of {count} classes: type 0 or 1 from {cell} on"), style.LINE)
+    else:
+        panel.input(0, "target", TARGET)
+    likely = panel.result(1, _right(panel), panel.answer(NETWORK, now), _look(panel))
     panel.result(2, "loss", panel.loss(NETWORK, now, likely))
     panel.result(3, said.guess, guess(panel.made.objective))
 
 
-def _what(panel: Panel) -> str:
-    return "probability" if knows_shares(panel.made.objective) else "score"
+def _right(panel: Panel, when: str = "") -> str:
+    """What is said of how right the answer is."""
+    if panel.made.objective.asks_each:
+        return f"classes that are right{when}"
+    what = "probability" if knows_shares(panel.made.objective) else "score"
+    return f"{what}{when}" if when else f"{what} of the target"
 
 
 def _look(panel: Panel) -> style.Style:
+    if panel.made.objective.asks_each:
+        return style.NUMBER
     return style.PERCENT if knows_shares(panel.made.objective) else style.LOSS
 
 
@@ -106,7 +117,7 @@ def _step(panel: Panel) -> None:
         "each new weight = weight − learning rate × its gradient",
     )
     panel.input(0, "learning rate", RATE)
-    likely = panel.result(1, f"{_what(panel)} after the step", panel.answer(UPDATED, numbers.after), _look(panel))
+    likely = panel.result(1, _right(panel, " after the step"), panel.answer(UPDATED, numbers.after), _look(panel))
     then = panel.result(2, "loss after the step", panel.loss(UPDATED, numbers.after, likely))
     now = panel.sheet.cell(made.loss, numbers.now.loss)
     little = now < _LEARNED
@@ -236,8 +247,8 @@ def _hand(panel: Panel) -> None:
     )
     (first, last), row = made.columns(HAND), made.first_line - 1
     columns = [(first, first + 3), (first + 4, first + 9), (first + 10, last)]
-    for (column, end), text in zip(columns, ("weights", f"copy from {UPDATED}", "paste at"), strict=True):
-        sheet.span(row, column, end, text, style.LABEL)
+    for (column, end), label in zip(columns, ("weights", f"copy from {UPDATED}", "paste at"), strict=True):
+        sheet.span(row, column, end, label, style.LABEL)
     for line, (tensor, area) in enumerate(made.areas()):
         row = made.value(HAND, line).row
         cell = Block(NETWORK, area.row, area.column, 1, 1)
