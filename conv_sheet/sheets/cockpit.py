@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, average, repeated, rounded, sumproduct, text
+from conv_sheet.cells.expr import Expr, average, repeated, rounded, sumproduct, text, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale
 from conv_sheet.network.layout import COCKPIT_ROWS, Layout
 from conv_sheet.ops import Array
-from conv_sheet.sheets.addresses import CHOICE, IMAGES, PICTURE, START
+from conv_sheet.sheets.addresses import CHOICE, IMAGES, LABELS, PICTURE, START, found_says
 from conv_sheet.sheets.lessons import mosaic
-from conv_sheet.state import WorkbookState
+from conv_sheet.state import NONE, WorkbookState
 
 HEIGHTS = dict.fromkeys(range(1, COCKPIT_ROWS + 1), 9.0)
 """Points of the rows of a board, by row."""
@@ -29,8 +29,10 @@ BEST = tuple(Block(START, row, 29, 1, 1) for row in (10, 11, 12))
 """The classes with the largest outputs."""
 FIRST = Block(START, 13, 29, 1, 1)
 """What Python made of the picture and the weights with which the workbook was built."""
-CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN = 6, 32, 33, 34
-"""Where the list of classes begins on `Start`, and its columns."""
+CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN, NAMED_COLUMN = 6, 32, 33, 34, 35
+"""Where the list of classes begins on `Start`, and its columns; in the last one those named so far, of several."""
+NAMED = "predictions"
+"""Name of the cells with those named so far."""
 AT_FIRST = "at first: "
 _BAR = 8
 _SAYS_WIDTH, _BEST_WIDTH = 10, 13
@@ -73,6 +75,37 @@ def places(state: WorkbookState) -> list[Expr]:
     return [place(number) for number in range(len(state.network.classes))]
 
 
+def named(state: WorkbookState) -> tuple[Block, list[Expr]]:
+    """Of a network that may name several classes: where those named so far stand for each class, and what stands there.
+
+    One that shows the sheet `Labels` names those to which that says yes.
+    """
+    start, count = Page(START), len(state.network.classes)
+    block, sure = Block(START, CLASSES_ROW, NAMED_COLUMN, count, 1), state.network.output.layer.probabilities
+    lines: list[Expr] = []
+    for number, name in enumerate(state.network.classes):
+        own, output = (start.cell(Block(START, block.row + number, column, 1, 1), value)
+                       for column, value in ((CLASS_COLUMN, name), (OUTPUT_COLUMN, state.output[number])))  # fmt: skip
+        says = output >= (0.5 if sure else 0)
+        if LABELS.lower() in state.lesson.sheets:
+            at = found_says(count).part(number, 0, 1, 1)
+            says = start.cell(at, "yes" if name in state.named else "no") == "yes"
+        before = start.cell(block.part(number - 1, 0, 1, 1), lines[-1].value) if lines else None
+        longer = own if before is None else where(before == "", own, text(before, ", ", own))
+        lines.append(where(says, longer, "" if before is None else before))
+    return block, lines
+
+
+def answer(state: WorkbookState) -> Expr:
+    """What the network says, on `Start`: the class with the largest output, or all that it names, of several."""
+    if not state.several:
+        names, _, places = lists(state)
+        return index(names, match(1.0, places))
+    block, lines = named(state)
+    last = Page(START).cell(block.part(block.height - 1, 0, 1, 1), lines[-1].value)
+    return where(last == "", NONE, last)
+
+
 def said(state: WorkbookState) -> tuple[Expr, ...]:
     """The line of what the network says, and those of the classes with the largest outputs."""
     names, outputs, places = lists(state)
@@ -81,8 +114,8 @@ def said(state: WorkbookState) -> tuple[Expr, ...]:
     for number in range(min(len(BEST), len(state.network.classes))):
         at = match(number + 1.0, places)
         best.append((index(names, at), index(outputs, at)))
-    (winner, share), *_ = best
-    says = text("says ", winner, " · ", *_amount(share, sure))
+    share = () if state.several else (" · ", *_amount(best[0][1], sure))
+    says = text("says ", answer(state), *share)
     return (says, *(text(name, "  ", *_bar(value, sure), *_amount(value, sure)) for name, value in best))
 
 
@@ -98,7 +131,8 @@ def at_first(state: WorkbookState) -> str:
     """What Python made of the picture and the weights with which the workbook was built."""
     built = state if state.original is None else state.with_typed(state.original)
     largest, sure = float(np.max(built.output)), state.network.output.layer.probabilities
-    return f"{AT_FIRST}{built.prediction} · " + (f"{100 * largest:.1f} %" if sure else f"{largest:.2f}")
+    share = "" if state.several else f" · {100 * largest:.1f} %" if sure else f" · {largest:.2f}"
+    return f"{AT_FIRST}{built.prediction}{share}"
 
 
 def strip(sheet: Page, state: WorkbookState, columns: Sequence[tuple[int, int]], row: int = 1) -> None:

@@ -11,7 +11,6 @@ from conv_sheet.cells.drawn import Bars
 from conv_sheet.cells.expr import Expr, Operand, given, is_number, largest, rounded, text, where
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, Limits
-from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.layers import Border
 from conv_sheet.network.graph import Network
@@ -150,9 +149,8 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
         Block(START, row, column, count, 1)
         for column in (cockpit.CLASS_COLUMN, cockpit.OUTPUT_COLUMN, cockpit.PLACE_COLUMN)
     )
-    names, _, ranks = cockpit.lists(state)
     large = Block(START, row, CHANNELS, 3, 3)
-    sheet.merged(large, index(names, match(1.0, ranks)), style.ANSWER, owner=network.output.name)
+    sheet.merged(large, cockpit.answer(state), style.ANSWER, owner=network.output.name)
     sheet.names["prediction"] = large.part(0, 0, 1, 1)
     _said(sheet, state)
     sure = network.output.layer.probabilities
@@ -164,8 +162,12 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
     outputs(sheet, values, state, style.PERCENT if sure else style.DECIMAL)
     ordered = cockpit.places(state)
     sheet.fill_each(places, lambda y, _: ordered[y], style.NUMBER)
+    if state.several:
+        block, lines = cockpit.named(state)
+        sheet.fill_each(block, lambda y, _: lines[y], style.HIDDEN)
+        sheet.names[cockpit.NAMED] = block
     corner, height = f"{column_letters(SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
-    sheet.bars.append(Bars("How sure is it?", values, labels, corner, 10.5, height, sure))
+    sheet.bars.append(Bars("How sure is it?" if sure else "The scores", values, labels, corner, 10.5, height, sure))
 
 
 def _said(sheet: Page, state: WorkbookState) -> None:

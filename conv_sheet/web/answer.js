@@ -17,6 +17,10 @@ class Answer {
     this.now = [];
     /** @type {number[] | null} */
     this.before = null;
+    /** Of each class those named up to it, where several may be. @type {string[] | null} */
+    this.named = null;
+    /** @type {string[] | null} */
+    this.namedBefore = null;
     this.growing = false;
     this.list = made("div", "", "bars");
     /** @type {string[]} */
@@ -64,7 +68,7 @@ class Answer {
 
   /** Keep the answer that stood before a change; a stroke is one change. */
   keep() {
-    if (!this.growing) this.before = this.now;
+    if (!this.growing) [this.before, this.namedBefore] = [this.now, this.named];
     this.growing = this.page.history.open !== null;
   }
 
@@ -72,13 +76,15 @@ class Answer {
     const { data, page } = this;
     if (!data) return;
     const now = listOf(page.book, data.values).map((value) => (typeof value === "number" ? value : 0));
+    const named = data.named ? listOf(page.book, data.named).map(toText) : null;
     if (
       now.length === this.now.length &&
-      now.every((value, k) => value === this.now[k]) &&
+      now.every((value, k) => value === this.now[k] && named?.[k] === this.named?.[k]) &&
       this.shownBefore === this.before
     )
       return;
     this.now = now;
+    this.named = named;
     this.shownBefore = this.before;
     if (this.rows.length) this.showBars(data, now);
     else this.showPictures(data, now);
@@ -89,21 +95,21 @@ class Answer {
     const { before } = this;
     const most = data.shares ? 1 : Math.max(1e-9, ...now, ...(before ?? []));
     const length = (/** @type {number | undefined} */ value) => Math.max(0, value ?? 0) / most;
-    const best = largest(now);
+    const best = this.places(now, this.named);
     const top = now.map((_, k) => k).sort((a, b) => (now[b] ?? 0) - (now[a] ?? 0));
     this.rows.forEach(({ row, share }, k) => {
       setLength(row, "--share", length(now[k]));
       setLength(row, "--before", length(before?.[k] ?? now[k]));
-      row.classList.toggle("best", k === best);
+      row.classList.toggle("best", best.includes(k));
       row.classList.toggle("top", top.indexOf(k) < TOP);
       row.classList.toggle("moved", Math.abs((before?.[k] ?? now[k] ?? 0) - (now[k] ?? 0)) / most > 0.004);
       write(share, this.text(data, now[k] ?? 0));
     });
-    write(this.best, this.labels[best] ?? "");
-    write(this.sure, this.text(data, now[best] ?? 0));
-    const then = before ? largest(before) : -1;
-    write(this.then, before ? `before: ${this.labels[then]}, ${this.text(data, before[then] ?? 0)}` : "");
-    this.then.classList.toggle("moved", then >= 0 && then !== best);
+    write(this.best, this.names(best));
+    write(this.sure, this.named ? "" : this.text(data, Math.max(...now)));
+    const then = before ? this.places(before, this.namedBefore) : best;
+    write(this.then, before ? `before: ${this.says(data, before, this.namedBefore)}` : "");
+    this.then.classList.toggle("moved", this.names(then) !== this.names(best));
   }
 
   /** @param {AnswerData} data @param {number[]} now */
@@ -131,10 +137,25 @@ class Answer {
       const count = before ? now.filter((value, k) => value !== before[k]).length : 0;
       return before ? `${count} of ${now.length} numbers of ${data.name} changed.` : "";
     }
-    const best = largest(now);
-    const old = before ? largest(before) : best;
-    const says = `${data.title} ${this.labels[best]}, ${this.text(data, now[best] ?? 0)}`;
-    return before ? `${says}; before: ${this.labels[old]}, ${this.text(data, before[old] ?? 0)}.` : `${says}.`;
+    const says = `${data.title} ${this.says(data, now, this.named)}`;
+    return before ? `${says}; before: ${this.says(data, before, this.namedBefore)}.` : `${says}.`;
+  }
+
+  /** Which classes are said: those that are named, of several, or that with the largest value.
+   * @param {number[]} values @param {string[] | null} named */
+  places(values, named) {
+    return named ? values.map((_, k) => k).filter((k) => named[k] !== (named[k - 1] ?? "")) : [largest(values)];
+  }
+
+  /** @param {number[]} places */
+  names(places) {
+    return places.map((k) => this.labels[k] ?? "").join(", ") || "none";
+  }
+
+  /** @param {AnswerData} data @param {number[]} values @param {string[] | null} named */
+  says(data, values, named) {
+    const names = this.names(this.places(values, named));
+    return named ? names : `${names}, ${this.text(data, Math.max(...values))}`;
   }
 
   /** @param {AnswerData} data @param {number} value */

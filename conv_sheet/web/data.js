@@ -135,6 +135,7 @@
  * @property {string} [name] of the values, where they have no labels: they are shown as a picture then
  * @property {[string, ...number[]]} values numbers
  * @property {[string, ...number[]]} [labels]
+ * @property {[string, ...number[]]} [named] of each class those named up to it, where several may be named
  * @property {boolean} [shares] whether the values are shares of 1
  */
 

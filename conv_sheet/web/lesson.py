@@ -10,6 +10,7 @@ from conv_sheet.network.lesson import Try
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.backprop.layout import UPDATED
 from conv_sheet.sheets.buttons import CAPTIONS, TRAINING
+from conv_sheet.sheets.cockpit import NAMED
 from conv_sheet.sheets.start import tries_of
 from conv_sheet.state import WorkbookState
 from conv_sheet.web.blocks import Json, place
@@ -43,7 +44,9 @@ def _answer(state: WorkbookState, pages: Sequence[Page], names: Names) -> Json:
     if bars is not None:
         values = [bars.values.sheet, *place(bars.values)]
         labels = [bars.labels.sheet, *place(bars.labels)]
-        return {"title": "The network says", "values": values, "labels": labels, "shares": bars.shares}
+        said = {"title": "The network says", "values": values, "labels": labels, "shares": bars.shares}
+        named = names.get(NAMED)
+        return said | ({"named": [named.sheet, *place(named)]} if named else {})
     name, block = state.lesson.answer, state.layout.stages[-1].out.blocks[0]
     if name:
         block = _name(names, name)
