@@ -19,8 +19,9 @@ from conv_sheet.sheets.addresses import CHOICE, IMAGES, LABELS, PICTURE, START, 
 from conv_sheet.sheets.lessons import mosaic
 from conv_sheet.state import NONE, WorkbookState
 
-HEIGHTS = dict.fromkeys(range(1, COCKPIT_ROWS + 1), 9.0)
-"""Points of the rows of a board, by row."""
+_ROW_SIDE = 16
+HEIGHTS = dict.fromkeys(range(1, COCKPIT_ROWS + 1), style.square(_ROW_SIDE)[1])
+"""Points of the rows of a board, by row: they are lower than a column is wide."""
 SHARP = 8
 """Rows and columns of a small picture at most."""
 SAYS = Block(START, 9, 29, 1, 1)
@@ -41,6 +42,11 @@ COLUMNS = (44, 52), (54, 64)
 """Of a sheet's heads: what the network says, and the classes with the largest outputs."""
 _NEXT = 64
 """Columns of `Network` behind which the board stands once more in a wide stage: fewer than a screen shows."""
+
+
+def columns(side: int) -> list[tuple[int, int]]:
+    """The same on a sheet whose cells have a side of so many pixels."""
+    return [(first * style.CELL_SIDE // side, last * style.CELL_SIDE // side) for first, last in COLUMNS]
 
 
 def answers(state: WorkbookState) -> bool:
@@ -165,7 +171,10 @@ def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bo
     """
     columns = list(_columns(layout))
     blocks = state.layout.input.blocks
-    pixels = _pixels(sheet, blocks, state.image)
+    high, wide = blocks[0].shape
+    rows = min(COCKPIT_ROWS, COCKPIT_ROWS * high // wide)
+    across = max(1, round(rows * _ROW_SIDE / style.CELL_SIDE * wide / high))
+    pixels = _pixels(sheet, blocks, state.image, rows, across)
     shown = columns[1:] if beside_picture else columns
     paint(sheet, [_drawn(sheet, 1, column, pixels) for column in shown], len(blocks))
     if answers(state):
@@ -204,7 +213,9 @@ def small(sheet: Page, row: int, column: int, blocks: Sequence[Block], values: A
 
     `values` are those of the blocks, (channels, height, width). Colours come with `paint`.
     """
-    return _drawn(sheet, row, column, _pixels(sheet, blocks, values), owner)
+    high, wide = blocks[0].shape
+    side = -(-max(high, wide) // SHARP)
+    return _drawn(sheet, row, column, _pixels(sheet, blocks, values, -(-high // side), -(-wide // side)), owner)
 
 
 def _drawn(sheet: Page, row: int, column: int, pixels: Sequence[Sequence[Expr]], owner: str = "") -> Block:
@@ -213,23 +224,35 @@ def _drawn(sheet: Page, row: int, column: int, pixels: Sequence[Sequence[Expr]],
     return made
 
 
-def _pixels(sheet: Page, blocks: Sequence[Block], values: Array) -> list[list[Expr]]:
-    """What stands in the cells of a small picture, whatever their places on a sheet."""
+def _pixels(sheet: Page, blocks: Sequence[Block], values: Array, rows: int, columns: int) -> list[list[Expr]]:
+    """What stands in the cells of a small picture of so many rows and columns, whatever their places on a sheet.
+
+    Each is the average of a window; where the sizes do not divide, neighbours share pixels.
+    """
     height, width = blocks[0].shape
-    side = -(-max(height, width) // SHARP)
 
     def part(channel: int, y: int, x: int) -> Expr:
-        down, right = min(side, height - y * side), min(side, width - x * side)
-        window = blocks[channel].part(y * side, x * side, down, right)
-        one = values[channel, y * side : y * side + down, x * side : x * side + right]
-        return average(sheet.near(window, one)) if side > 1 else sheet.each(window, one.item())
+        (top, down), (left, right) = _window(y, height, rows), _window(x, width, columns)
+        window = blocks[channel].part(top, left, down, right)
+        one = values[channel, top : top + down, left : left + right]
+        return average(sheet.near(window, one)) if one.size > 1 else sheet.each(window, one.item())
 
     def pixel(y: int, x: int) -> Expr:
         if len(blocks) == len(style.LIGHTS):
             return mosaic.code(*(part(channel, y, x) for channel in range(len(blocks))))
         return part(0, y, x)
 
-    return [[pixel(y, x) for x in range(-(-width // side))] for y in range(-(-height // side))]
+    return [[pixel(y, x) for x in range(columns)] for y in range(rows)]
+
+
+def _window(number: int, size: int, parts: int) -> tuple[int, int]:
+    """Where the part with a number begins of so many parts of equal size, and how long it is.
+
+    >>> [_window(n, 28, 7) for n in (0, 6)], [_window(n, 8, 5) for n in range(5)]
+    ([(0, 4), (24, 4)], [(0, 2), (1, 3), (3, 2), (4, 3), (6, 2)])
+    """
+    first = number * size // parts
+    return first, -(-(number + 1) * size // parts) - first
 
 
 def paint(sheet: Page, pictures: Sequence[Block], channels: int) -> None:

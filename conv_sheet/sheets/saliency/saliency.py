@@ -36,14 +36,14 @@ PREDICTED = "predicted"
 _LEAST = 0.01
 """A fall of the probability, or the score, that deserves colour."""
 _EMPTY = "empty: zeros over any one place change the {answer} by less than {least}. Choose a weaker picture"
-_SEEN, _LEAST_ZOOM = 78, 40
-"""Columns of square cells that a screen shows at the usual zoom, and per cent below which nothing can be read."""
+_SEEN, _LEAST_SIDE = 78 * style.CELL_SIDE, 15
+"""Pixels across that a screen shows at the usual zoom, and those of a cell at least."""
 _LARGEST = 4096
 """Most numbers in a picture for which a sheet that nobody asked for is not a burden."""
 _CHOICE = Block(SALIENCY, 4, 3, 1, 1)
 _BUTTON_ROW, _STATUS_ROW, _TITLE_ROW, _WORDS_ROW = 3, 5, 7, 8
 _HEIGHTS = {_BUTTON_ROW: 27, _CHOICE.row: 24, _STATUS_ROW: 22, _TITLE_ROW: 24}
-_WIDTHS = {1: 1.5, 2: 17.0, 3: 13.0, 4: 3.0, 5: 2.0}
+_WIDTHS = {1: 1.5, 2: 18.0, 3: 13.0, 4: 3.0, 5: 2.0}
 _READING = (
     "Gradient: the slope of the class's {slope}{before} by every pixel of this picture; it takes one way back "
     "through the network. It points to where more {ink} would raise it.",
@@ -59,7 +59,7 @@ _READING = (
 
 
 _NO_BUTTON = Words(
-    "Makes stale maps anew. No button here? A terminal does the same: conv-sheet recompute FILE",
+    buttons.WAY_OUT,
     browser="Gradient and occlusion are Python's, made when this page was written: they do not follow changes.",
 )
 
@@ -75,7 +75,7 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     if not classes:
         raise SpecError("sheets: saliency shows what speaks for a class, and the spec names no classes")
     choose = f"Choose a class, or {PREDICTED} for that with the largest answer"
-    hint = Words(f"{choose}; then press Recompute.", browser=f"{choose}.")
+    hint = Words(f"{choose}; then make the maps anew, as said above.", browser=f"{choose}.")
     limits = Limits(choices=(PREDICTED, *classes), hint=hint)
     return (Input.cell(CHOICE, _CHOICE, PREDICTED, limits, listed=Blocks(layout).offered),)
 
@@ -95,13 +95,13 @@ def engine(state: WorkbookState) -> list[Owned]:
 def page(state: WorkbookState) -> Page:
     """The sheet: the picture and the first layer's weights as formulas, the maps as Python last made them."""
     blocks = Blocks(state.layout)
-    sheet = widgets.frame(SALIENCY, blocks.last_column, _zoom(blocks))
-    far = style.NETWORK_ZOOM / sheet.zoom
-    sheet.widths |= {column: width * far for column, width in _WIDTHS.items()}
-    sheet.heights |= {row: height * far for row, height in (_HEIGHTS | {_WORDS_ROW: blocks.words_height}).items()}
-    sheet.heights |= dict.fromkeys((blocks.names.row - 2, TOP - 1), style.CELL_HEIGHT * far)
+    side = _side(blocks)
+    sheet = widgets.frame(SALIENCY, blocks.last_column, style.NETWORK_ZOOM, side)
+    sheet.widths |= _WIDTHS
+    sheet.heights |= _HEIGHTS | {_WORDS_ROW: blocks.words_height}
+    sheet.heights |= dict.fromkeys((blocks.names.row - 2, TOP - 1, *blocks.text_rows), style.CELL_HEIGHT)
     question = "Which pixels speak for a class, and which against it? Red is for, blue is against."
-    cockpit.head(sheet, state, "What the network looks at", [question])
+    cockpit.head(sheet, state, "What the network looks at", [question], cockpit.columns(side))
     _choice(sheet, state)
     _classes(sheet, state, blocks)
     _picture(sheet, state, blocks)
@@ -124,11 +124,11 @@ def _words(state: WorkbookState) -> dict[str, str]:
     return {"answer": "probability", "slope": slope, "before": before, "sure": sure, "least": "0.5 %"}
 
 
-def _zoom(blocks: Blocks) -> int:
-    """Per cent at which the maps are in sight beside each other."""
-    beside = sum(_WIDTHS.values()) / style.CELL_WIDTH
-    share = min(1.0, (_SEEN - beside) / (blocks.last_column - MAPS + 1))
-    return max(_LEAST_ZOOM, int(style.NETWORK_ZOOM * share) // 5 * 5)
+def _side(blocks: Blocks) -> int:
+    """Pixels of a cell with which the maps are in sight beside each other."""
+    beside = sum(_WIDTHS.values()) / style.CELL_WIDTH * style.CELL_SIDE
+    room = (_SEEN - beside) / (blocks.last_column - MAPS + 1)
+    return max(_LEAST_SIDE, min(style.CELL_SIDE, int(room)))
 
 
 # -- what the maps are made of -----------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def _picture(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
 def _made(sheet: Page, state: WorkbookState, blocks: Blocks) -> tuple[Expr, Expr]:
     """Of what the maps were made, and of what they would be made now, each a row of cells."""
     (made,), now, was, basis = blocks.made.blocks, blocks.now, written(state, blocks.made), _basis(sheet, state, blocks)
-    sheet.put(made.row - 1, 2, "How the sheet knows that its maps are stale", style.LABEL)
+    sheet.put(made.row - 2, 2, "How the sheet knows that its maps are stale", style.LABEL)
     sheet.put(made.row - 1, made.column, "number of the class, sums of all weights", style.LABEL)
     sheet.fill(made, was, style.ENGINE_SCORE)
     for at, one in zip(now.positions(), basis, strict=True):
