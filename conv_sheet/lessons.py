@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
 from conv_sheet.files import BOOKS, found_at, require_regular
-from conv_sheet.learning.objective import Objective, goal_of
+from conv_sheet.learning.objective import Objective, goal_of, redraws
 from conv_sheet.models import Imported, is_model, read_model
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network

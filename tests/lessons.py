@@ -4,6 +4,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,8 +16,10 @@ import pytest
 from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
+from conv_sheet.cells.page import Page
 from conv_sheet.network.lesson import Try
 from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
 from tests.conftest import Once
 from tests.oracles import libreoffice
@@ -26,6 +29,12 @@ def state_of(name: str) -> WorkbookState:
     """A lesson as the command line builds it."""
     source = lessons.load(name)
     return lessons.first_state(source.network, source.lesson, source.tensors())
+
+
+@cache
+def pages_of(name: str) -> tuple[Page, ...]:
+    """The sheets of a lesson that are seen."""
+    return tuple(page for page in registry.pages(state_of(name)) if not page.hidden)
 
 
 def built(once: Once, name: str, suffix: str = ".xlsx") -> Path:

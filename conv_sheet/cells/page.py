@@ -122,6 +122,8 @@ class Page:
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     reads: dict[tuple[int, int], str] = field(default_factory=dict)
     """Single cells that show what another holds, by its defined name."""
+    wheres: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    """Single cells that say in words where others are, by their defined names or addresses with sheets."""
     judged: set[tuple[int, int]] = field(default_factory=set)
     """Single cells whose formula a lesson gives as text: only a spreadsheet program knows what it says later."""
     bars: list[Bars] = field(default_factory=list)

@@ -193,6 +193,8 @@ _WIDE = 3
 """Columns of a kernel over which, or below which, there is room for whole words."""
 _NAMED = 24
 """Columns of a map over which its own name and what its border is for have room beside each other."""
+_CODE_COLUMNS = 13
+"""Columns in which the longest call of PyTorch without spaces has room."""
 _FEW = 100
 """Slices of kernels at most that each say what they read."""
 _EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
@@ -227,8 +229,10 @@ def _read(layout: Layout, stage: Stage) -> str:
 def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str], row: int = TITLE_ROW) -> None:
     """Put title, shapes, PyTorch and words over some columns, one below the other."""
     looks = style.STAGE_TITLE, style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS
+    narrow = columns[1] - columns[0] + 1 < _CODE_COLUMNS
     for number, (line, look) in enumerate(zip(texts, looks, strict=True)):
-        sheet.span(row + number, *columns, line, look)
+        code = line.replace("(", "(\n", 1) if narrow and look.mono else line
+        sheet.span(row + number, *columns, code, look)
 
 
 def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
@@ -276,7 +280,9 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
         for named, block in placed.names():
             sheet.put(block.row - 1, block.column, named, style.LABEL)
     elif placed.transposed:
-        sheet.put(first.row - 1, first.column, f"{label}, one column an output", style.LABEL)
+        sheet.put(
+            first.row - 1, first.column, f"{label.removeprefix(f'{stage.name}.')}, one column an output", style.LABEL
+        )
     else:
         each = len(placed.blocks) // placed.shape[0]
         for number, block in enumerate(placed.blocks[::each]):

@@ -20,7 +20,7 @@ _BUTTON_ROW = 8
 _LINES = (
     Words(
         "The network is made of formulas and needs no Python. Python is the second account: it calculates "
-        "the same network with NumPy, and its numbers stand on the sheet NumPy until Recompute brings them up to date.",
+        "the same network with NumPy, and its numbers stand on the sheet NumPy.",
         browser="Every cell of this page is a formula, and follows what you change. Python calculated the same network "
         "with NumPy, and its numbers stay on the sheet NumPy: the button Reset brings back what they belong to.",
     ),
@@ -46,6 +46,7 @@ def page(state: WorkbookState) -> Page:
     _distance(sheet, state)
     _seed(sheet, state)
     buttons.add(sheet, _BUTTON_ROW, ((2, 2), (3, 3), (4, 4)))
+    sheet.span(_BUTTON_ROW + 1, 2, _RIGHT, buttons.WAY_OUT, style.NOTE)
     sheet.names |= {"status": STATUS, "distance": DISTANCE}
     return sheet
 

@@ -148,6 +148,8 @@ def _linked(made: list[Page]) -> list[Page]:
                         f"[[try]]: the workbook has no cells called {target!r}{did_you_mean(target, names)}"
                     )
                 page.links[at] = names[target].foreign
+        for at, targets in page.wheres.items():
+            page.replace(*at, value=start.places(targets, names))
         for at, target in page.reads.items():
             if target not in names:
                 raise SpecError(f"[[try]]: see = {target!r}: there is no such cell{did_you_mean(target, names)}")

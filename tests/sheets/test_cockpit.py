@@ -89,7 +89,8 @@ def test_every_picture_is_in_sight_where_the_sheet_opens(name: str) -> None:
     (page,) = (page for page in registry.pages(state_of(name)) if page.title == IMAGES)
     last = [item.placed.blocks[-1] for item in page.inputs if item.name.startswith("image_")]
     heights = [page.heights.get(row, page.default_height or 0.0) for row in range(1, page.last[0] + 1)]
-    assert max(block.last_column for block in last) * page.zoom <= 75 * 70
+    widths = [page.widths.get(column, 0.0) for column in range(1, max(block.last_column for block in last) + 1)]
+    assert sum(widths) * page.zoom <= 75 * style.CELL_WIDTH * 70
     assert sum(heights[: max(block.last_row for block in last)]) * page.zoom <= 45 * 19.5 * 70
 
 

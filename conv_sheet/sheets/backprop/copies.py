@@ -94,6 +94,7 @@ def _sheet(title: str, note: str, made_with: Callable[[Learning], ForwardPass], 
         calculation(copy.sheet, layout, made.activations, made.tensors, put)
         copy.sheet.hidden = title in (PLUS, MINUS)
         copy.sheet.span(SCALE_ROW, *layout.stages[0].columns, note, style.FOLLOWER)
+        copy.sheet.heights[SCALE_ROW] = 36
         return copy.sheet
 
     return Sheet(title, page)

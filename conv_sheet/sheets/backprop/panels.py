@@ -1,5 +1,6 @@
 """The panels below the gradients: the loss, a step of gradient descent, its curve, a check, a step by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from conv_sheet.sheets import buttons
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop import many
 from conv_sheet.sheets.backprop.layout import (
+    AHEAD_LISTS,
     BACKPROP,
     CHECK,
     CURVE,
@@ -42,8 +44,9 @@ _LEARNED = 1e-4
 """A loss below which a picture has nothing left to teach."""
 _DIGITS = 8
 """Digits of a difference of gradients that are no rounding."""
-_TORCH_LINE = 32
-"""Characters of a call of PyTorch that has room in one line behind `loss =`."""
+_LISTED_WIDTH = 9.0
+"""Characters of a column with a list, so that its name has room over it."""
+_PLACE = replace(style.LINK_LINE, shrink=True)
 _CHART_ROWS = 8
 """Rows that charts reach below the last line."""
 
@@ -52,8 +55,11 @@ def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learni
     """Put all panels on the sheet `Backprop`."""
     last = (made.ahead(MOVING) if made.looks_ahead else made.listed(FACTS[-1])).column + 1
     sheet.widths |= dict.fromkeys(range(made.layout.last_column + 1, last), style.CELL_WIDTH)
-    long = len(words(made.objective).torch) > _TORCH_LINE
-    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 54 if long else 40, made.top + 3: 54}
+    lists = made.curve, *(made.listed(what) for what in FACTS[1:])
+    sheet.widths |= {block.column: _LISTED_WIDTH for block in lists}
+    if made.looks_ahead:
+        sheet.widths |= {made.ahead(what).column: _LISTED_WIDTH for what in AHEAD_LISTS}
+    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 54, made.top + 3: 54}
     by_name = {item.name: item for item in inputs(state.layout, state.lesson)}
 
     def panel(number: int) -> Panel:
@@ -254,5 +260,5 @@ def _hand(panel: Panel) -> None:
         cell = Block(NETWORK, area.row, area.column, 1, 1)
         sheet.span(row, *columns[0], tensor, style.LINE)
         for (column, end), place in zip(columns[1:], (area, cell), strict=True):
-            sheet.span(row, column, end, place.foreign, style.LINK_LINE)
+            sheet.span(row, column, end, place.foreign, _PLACE)
             sheet.links[row, column] = place.foreign

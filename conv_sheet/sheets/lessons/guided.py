@@ -1,6 +1,5 @@
 """The sheet `Guided`: the way back from a score or a unit to the pixels, as live formulas, by one of three rules."""
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -39,13 +38,11 @@ _LINES = (
     "At a ReLU the rule decides. plain: through where the ReLU let the value through. deconvnet: through where the "
     "gradient is above 0. guided: through where both are.",
 )
-_ZOOM = 34
-_FAR = style.NETWORK_ZOOM / _ZOOM
-"""By how much texts are larger than on sheets that open at the usual zoom."""
+_SIDE = 12
+"""Pixels of a cell: so small that the whole way back is in sight at the usual zoom."""
 _ASK_ROW, _SAID_ROW, _TITLE_ROW = 5, 6, 8
 _TOP, _LEFT, _GAP = 11, 2, 2
-_SIZE = float(math.ceil(style.LEGIBLE * 100 / _ZOOM))
-_ASKED = replace(style.ASKED, size=_SIZE)
+_ASKED = replace(style.ASKED, size=13)
 _SAID = replace(style.LINE, bold=True)
 _GRADIENT = replace(style.GRADIENT, line=style.PAD)
 _ACTIVATION = replace(style.ACTIVATION, line=style.PAD)
@@ -160,12 +157,12 @@ def page(state: WorkbookState) -> Page:
     """The sheet, with the engine's numbers as the values of its formulas."""
     made = _Back(state.layout, Objective.of(state.network), TITLE)
     stages = made.stages
-    sheet = widgets.frame(TITLE, made.last_column, _ZOOM)
-    columns = [(int(first * _FAR), int(last * _FAR)) for first, last in cockpit.COLUMNS]
+    sheet = widgets.frame(TITLE, made.last_column, style.NETWORK_ZOOM, _SIDE)
+    columns = cockpit.columns(_SIDE)
     cockpit.head(sheet, state, "What a score or a unit depends on, down to the pixels", _LINES, columns)
-    sheet.heights |= dict.fromkeys(
-        (_ASK_ROW, _SAID_ROW, _TITLE_ROW, _TITLE_ROW + 1, _TOP - 1), style.CELL_HEIGHT * _FAR
-    )
+    above = made.gradients[INPUT].blocks[0].row - 1
+    texts = (_ASK_ROW, _SAID_ROW, _TITLE_ROW, _TITLE_ROW + 1, _TOP - 1, above)
+    sheet.heights |= dict.fromkeys(texts, style.CELL_HEIGHT)
     now = _choices(sheet, state, made)
     values = _values(state, made, now)
     widgets.caption(sheet, made.picture, "the picture", style.CLASS)
@@ -181,7 +178,7 @@ def page(state: WorkbookState) -> Page:
 
 def _choices(sheet: Page, state: WorkbookState, made: _Back) -> _Now:
     of, row, column, rule = inputs(state.layout, state.lesson)
-    widgets.ask(sheet, of, state[of], "back from", 6, style.CHOICE_TEXT, _WIDE)
+    widgets.ask(sheet, of, state[of], "from", 6, style.CHOICE_TEXT, _WIDE)
     for item, label in ((row, "row of the map"), (column, "column of the map")):
         widgets.ask(sheet, item, state[item], label, _WIDE, _ASKED, 3)
     widgets.ask(sheet, rule, state[rule], "rule at a ReLU", 10, style.CHOICE_TEXT, _WIDE)

@@ -16,6 +16,7 @@ _LINES = (
 )
 _HEADS = {"kept": style.TINY, "sum": style.TINY_TENTHS, "change": style.TINY_CHANGE}
 _WIDTH = 7.0
+_HEADS_HEIGHT = 12.0
 
 
 def page(state: WorkbookState) -> Page:
@@ -27,6 +28,7 @@ def page(state: WorkbookState) -> Page:
     sheet.widths = {1: 1.5, 2: _WIDTH} | dict.fromkeys(range(values.column, values.last_column + 2), style.DOT_WIDTH)
     sheet.widths |= {block.column: _WIDTH for block in results}
     sheet.heights = dict.fromkeys(range(values.row, masks.last_row + 1), style.DOT_HEIGHT)
+    sheet.heights[values.row] = _HEADS_HEIGHT
     widgets.head(sheet, "A hundred masks for one map", _LINES, results[-1].column)
     made = masks_of(sheet, state, blocks)
     _values(sheet, blocks, made.values)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import Expr, largest, rounded, sumproduct, text, where
@@ -17,7 +19,7 @@ from conv_sheet.learning.patches import Patch, field, strongest
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.pictures.drawings import PICTURES
+from conv_sheet.pictures.drawings import AND, PICTURES
 from conv_sheet.pictures.samples import DIGITS, sample
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.lessons.units import Unit, convolutions, units
@@ -31,6 +33,8 @@ COUNT = 8
 """Patches of each map."""
 DRAWN = (*DIGITS, *PICTURES)
 """Labels of the pictures that patches are taken from."""
+_SIGNS = {"circle": "○", "square": "□", "triangle": "△"}
+"""What stands for shapes in the labels of pictures that have several."""
 
 _LINES = (
     "Python looked at 24 drawn pictures. Each map answered most to these patches, at most one of each picture. "
@@ -209,10 +213,15 @@ def _choices(sheet: Page, state: WorkbookState, areas: _Areas) -> tuple[Expr, Ex
     return sheet.cell(place, number.value), sheet.cell(rank.at, state.number(rank))
 
 
+def _labels() -> NDArray[Any]:
+    """What the pictures are called over their patches: signs where a name has several parts, for want of room."""
+    alone = [AND.join(_SIGNS.get(part, part) for part in name.split(AND)) if AND in name else name for name in DRAWN]
+    return np.array([alone], dtype=object)
+
+
 def _strips(sheet: Page, state: WorkbookState, areas: _Areas, unit: Expr, rank: Expr) -> None:
     """Each unit's kernel and patches, with the picture that a patch is from, and the unit's answer to it."""
-    labels = np.array([DRAWN], dtype=object)
-    names, tiles = sheet.range(areas.names, labels), areas.tiles.planes(written(state, areas.tiles))
+    names, tiles = sheet.range(areas.names, _labels()), areas.tiles.planes(written(state, areas.tiles))
     for number, one in enumerate(areas.units):
         slices, kernel = areas.slices(number), one.stage.own["weight"]
         weights = kernel.planes(state.tensors[f"{one.stage.name}.weight"])
@@ -253,7 +262,7 @@ def _stored(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
         widgets.caption(sheet, block, title)
         sheet.fill(block, written(state, placed), style.ENGINE_SCORE if placed is areas.values else style.ENGINE_COUNT)
         sheet.names |= dict(placed.names())
-    sheet.fill(areas.names, np.array([DRAWN], dtype=object), style.HIDDEN)
+    sheet.fill(areas.names, _labels(), style.HIDDEN)
     sheet.names |= dict(areas.tiles.names())
 
 

@@ -45,6 +45,8 @@ class Facts:
     reaches: tuple[Reach, ...]
     classes: int = 0
     """How many classes the network has."""
+    pixels: frozenset[str] = frozenset()
+    """What stands where the picture does: it, and layers without cells of their own."""
 
     @cached_property
     def owned(self) -> int:
@@ -135,6 +137,7 @@ class Facts:
             "weighted": int(reach.weighted),
             "classes": int(reach.vector and rows == self.classes),
             "pictured": int(reach.in_maps),
+            "pixels": int(self.pixels.issuperset(reach.stage.inputs)),
             "across": reach.across,
             "zone": int(not reach.small),
             "each": reach.each,

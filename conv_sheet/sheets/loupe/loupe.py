@@ -86,7 +86,7 @@ class _Loupe:
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
         self.frame = Frame(facts.panels, facts.owned)
-        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.LARGE_ZOOM, large=True)
+        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.LARGE_ZOOM, style.LARGE_SIDE)
         self.sheet.heights |= {TOP - 1: 20, self.frame.heads + 1: 12}
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
@@ -120,13 +120,10 @@ class _Loupe:
 
     def ask(self) -> None:
         """The settings, each with what it may be; and the layer as PyTorch writes it."""
-        for item, most in zip(
-            inputs(self.state.layout, self.state.lesson), ("", "maps", "rows", "columns"), strict=True
-        ):
+        settings = inputs(self.state.layout, self.state.lesson)
+        for item, most in zip(settings, ("", "maps", "rows", "columns"), strict=True):
             label = item.name.split("_")[1]
-            widgets.ask(
-                self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, style.CHOICE, width=CHOICE_WIDTH
-            )
+            widgets.ask(self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, style.CHOICE, CHOICE_WIDTH)
             if most:
                 arrows = Block(LOUPE, item.at.row, SPIN, 1, 1)
                 widgets.spinner(self.sheet, item, self.state.number(item), arrows, label)
@@ -144,7 +141,7 @@ class _Loupe:
         return where(known, text(room, ": class ", index(names, where(known, self.of("row"), 1))), room)
 
     def small(self) -> None:
-        """What the layer reads as a small picture, and the window on it."""
+        """What the layer reads as a small picture, and the window on it; pixels are negative there, and so have ink."""
         sheet, frame = self.sheet, self.frame
         rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
         high, wide = self.of("small rows"), self.of("small columns")
@@ -152,12 +149,13 @@ class _Loupe:
         def pixel(y: int, x: int) -> Expr:
             places = product(rows[y * EACH : (y + 1) * EACH], columns[x * EACH : (x + 1) * EACH])
             mean = average(*(self.look_up(row, column) for row, column in places))
-            return where(all_of(high > y, wide > x), mean, NONE)
+            coloured = where(self.of("pixels") == 1, -mean, largest(0, mean))
+            return where(all_of(high > y, wide > x), coloured, NONE)
 
         values = sheet.fill_each(frame.small, pixel, style.DOT)
         sheet.span(frame.small.row - 1, frame.small.column, LAST, self.of("small name"), style.LABEL)
         bound = Block(LOUPE, frame.small.last_row + 1, frame.small.column, 1, 1)
-        widgets.signed(sheet, bound, [(frame.small, values)], high=style.WARM)
+        widgets.signed(sheet, bound, [(frame.small, values)], high=style.WARM, low=style.INK)
 
     def steps(self) -> None:
         """The way from the products to the result, a line a step."""
@@ -171,13 +169,11 @@ class _Loupe:
             self._step(frame.step(1 + n), own, where(all_of(self.ok, own != NONE), there, NONE))
         cells = [frame.step(1 + n) for n in range(facts.owned)]
         now = self._now()
-        ways = [
-            given(
-                reach.formula([frame.screen(0, p) for p in frame.zones[zone][: reach.panels]], frame.step(0), cells),
-                now,
-            )
+        formulas = (
+            reach.formula([frame.screen(0, p) for p in frame.zones[zone][: reach.panels]], frame.step(0), cells)
             for (zone, _), reach in facts.ways.items()
-        ]
+        )
+        ways = [given(formula, now) for formula in formulas]
         self._step(frame.value, self.of("words"), where(self.ok, choose(self.of("formula"), *ways), NONE))
         then = self._now(after=True)
         folds = [given(fold(reach, frame.value.cell()), then) for reach in facts.activations.values()]
@@ -226,9 +222,8 @@ class _Loupe:
     def sentence(self) -> None:
         """The first products written out, and what becomes of their sum."""
         sheet, frame = self.sheet, self.frame
-        sum_, value, result = (
-            sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.value, frame.result)
-        )
+        ends = frame.step(0), frame.value, frame.result
+        sum_, value, result = (sheet.cell(at, self.shown[at].value) for at in ends)
         biased: Operand = ""
         if self.numbers.facts.owned:
             bias = sheet.cell(frame.step(1), self.shown[frame.step(1)].value)
@@ -332,7 +327,9 @@ class _Loupe:
             sheet.put(self.frame.heads, blocks[0].column, shown, style.HEADING)
             areas = [sheet.near(block, self.shown[block].value) for block in blocks[:MAX_BLOCKS]]
             bound = Block(LOUPE, self.frame.heads + 1, blocks[0].column, 1, 1)
-            sheet.put(bound.row, bound.column, largest(largest(*areas), -smallest(*areas)), _BOUND)
+            most = largest(largest(*areas), -smallest(*areas))
+            inked = where(self.of("pixels") == 1, 0, most)  # pixels have no such scale, but steps of ink: see `marks`
+            sheet.put(bound.row, bound.column, most if number else inked, _BOUND)
             scale = style.diverging(bound.absolute)
             sheet.scales.append((blocks, scale if number else replace(scale, high=style.WARM)))
         sums = where(all_of(in_use, weighted), _SUMS, NONE)
@@ -354,6 +351,9 @@ class _Loupe:
         for number, zone in product(range(3), frame.zones):
             blocks = tuple(frame.screen(number, panel) for panel in frame.zones[zone])
             beside = f"${column_letters(frame.left(zone))}{blocks[0].row}"
+            if number == 0:
+                bound = Block(LOUPE, frame.heads + 1, blocks[0].column, 1, 1)
+                widgets.inked(sheet, blocks, f"{bound.fixed()}=0")
             sheet.marks += [
                 Mark(blocks, f'AND(COUNT({beside})=1,{blocks[0].cell()}<>"{NONE}")', line=style.EDIT_LINE),
                 Mark(blocks, f'{blocks[0].cell()}="{NONE}"', color=style.WHITE),

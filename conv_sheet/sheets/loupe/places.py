@@ -119,7 +119,9 @@ class Numbers:
 @lru_cache(maxsize=2)
 def numbers(state: WorkbookState) -> Numbers:
     """The sheet for a state, with everything that the loupe asks of it."""
-    facts = Facts(tuple(reaches(state.layout)), len(state.network.classes))
+    layout = state.layout
+    pixels = frozenset(name for name, placed in layout.placed.items() if placed.blocks == layout.input.blocks)
+    facts = Facts(tuple(reaches(layout)), len(state.network.classes), pixels)
     found = Numbers(state, facts, Page(PLACES, hidden=True, widths={1: 22.0, 2: 14.0}))
     page = found.page
     page.put(1, 1, PLACES, style.HEADING)
