@@ -19,7 +19,6 @@ from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.ops import Array
 from conv_sheet.sheets.loupe.facts import AXES, HOME, LOUPE, NONE, OWN, PLACES, Facts, Panel
 from conv_sheet.sheets.loupe.reach import TILE, reaches
 from conv_sheet.state import WorkbookState
@@ -137,19 +136,6 @@ def numbers(state: WorkbookState) -> Numbers:
     for number, panel in enumerate(facts.panels):
         _panel(found, number, panel)
     return found
-
-
-def network_values(state: WorkbookState, layout: Layout) -> Array:
-    """What stands on a sheet of the network in all cells with numbers; zeros elsewhere, as around maps."""
-    values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
-    for stage in layout.stages:
-        own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}
-        for short, tensor in (own | layout.values(stage, state.activations, state.tensors)).items():
-            placed = stage.own[short]
-            for block, plane in zip(placed.blocks, placed.planes(tensor), strict=True):
-                rows = slice(block.row - 1, block.last_row, block.step[0])
-                values[rows, block.column - 1 : block.last_column : block.step[1]] = plane
-    return values
 
 
 def _chosen_stage(found: Numbers) -> None:
