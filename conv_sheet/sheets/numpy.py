@@ -153,7 +153,7 @@ def _squares(sheet: Page, state: WorkbookState, stage: Stage) -> Expr:
         planes = zip(placed.planes(value), placed.planes(np.nan_to_num(written(state, placed))), strict=True)
         for block, (now, then) in zip(placed.blocks, planes, strict=True):
             apart = sheet.near(block.on(stage.sheet), now) - sheet.near(block, then)
-            squares.append(sumproduct(apart * apart))
+            squares.append(sumproduct(apart, apart))
     most = MAX_BLOCKS // 2  # each square names its block twice
     if len(squares) <= most:
         return sum(squares[1:], start=squares[0])

@@ -319,12 +319,13 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Sho
     return {key: Shown(book, answer) for (key, book), answer in zip(books.items(), answers, strict=True)}
 
 
-def rules(path: Path) -> set[str]:
-    """Formulas by which the loupe frames cells of `Network`, without those of other sheets."""
-    formats = openpyxl.load_workbook(path)[NETWORK].conditional_formatting
-    return {
-        f for one in formats for rule in one.rules if rule.type == "expression" for f in rule.formula if "loupe" in f
-    }
+def rules(path: Path) -> dict[str, set[tuple[int, int]]]:
+    """Formulas by which the loupe frames cells of `Network`, and the cells that each is for."""
+    found: dict[str, set[tuple[int, int]]] = {}
+    for one in openpyxl.load_workbook(path)[NETWORK].conditional_formatting:
+        for formula in (f for rule in one.rules if rule.type == "expression" for f in rule.formula if "loupe" in f):
+            found.setdefault(formula, set()).update(at for area in one.cells.ranges for at in area.cells)
+    return found
 
 
 def area(layout: Layout) -> Block:
@@ -333,12 +334,16 @@ def area(layout: Layout) -> Block:
     return Block(NETWORK, 1, 1, layout.last_row + below, layout.last_column)
 
 
+def cell_and_window(path: Path) -> tuple[str, str]:
+    """The two of these formulas that say whether a cell is the chosen one, and whether that sees it."""
+    found = rules(path)
+    cell, window = (next(one for one in found if one.startswith(start)) for start in ("AND(ROW()=", "SUMPRODUCT("))
+    return cell, window
+
+
 def probe(path: Path, layout: Layout) -> dict[str, str]:
     """Cells of a sheet of their own that compute, place for place, whether that of `Network` is framed, and how."""
-    cell, window = (
-        next(one for one in rules(path) if one.startswith(start)) for start in ("AND(ROW()=", "SUMPRODUCT(")
-    )
-    whole = area(layout)
+    (cell, window), whole = cell_and_window(path), area(layout)
     return {whole.cell(y, x): f"=IF({cell},2,0)+IF({window},1,0)" for y, x in np.ndindex(whole.shape)}
 
 
@@ -473,6 +478,8 @@ def test_the_cell_and_all_that_it_sees_are_framed_on_network(
         output.position(*page.book.at[1:]) if len(page.book.at) == 3 else output.position(page.book.at[0], 0)
     }
     assert framed[1] == {source.blocks[at[0]].position(at[1], at[2]) for at, *_ in page.taps}
+    (cell, window), found = cell_and_window(page.book.path), rules(page.book.path)
+    assert framed[2] <= found[cell] and framed[1] <= found[window]
 
 
 @pytest.mark.parametrize("number", range(len(NOWHERE)), ids=lambda n: str(NOWHERE[n]))
