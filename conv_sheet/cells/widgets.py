@@ -20,9 +20,9 @@ _SWATCHED = 6
 """Columns of a picture that has room for the name of a channel beside its own."""
 _USUAL_WIDTH = 8.43
 """Characters of a column for which no width is said."""
-_FITS = 11.0
+_FITS = 12.5
 """Points of text in which about as many characters fit into a column as it is wide."""
-_MONO_WIDE = 1.5
+_MONO_WIDE = 1.7
 """How much wider characters of one width are."""
 
 
@@ -83,18 +83,24 @@ def signed(
     least: float = 0.0,
     high: str = style.RED,
     low: str = style.BLUE,
+    framed: bool = False,
 ) -> None:
-    """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more."""
+    """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more.
+
+    Where no figures say it, cells below a fifth of the lowest are `framed`.
+    """
     ranges = [sheet.near(block, values) for block, values in blocks]
     bounds = [largest(*ranges), -smallest(*ranges)]
     sheet.put(at.row, at.column, largest(*([least] if least else []), *bounds), style.SCALE)
     scale = replace(style.diverging(at.absolute), high=high, low=low)
     sheet.scales.append((tuple(block for block, _ in blocks), scale))
+    if framed:
+        framed_below_zero(sheet, tuple(block for block, _ in blocks), f"{at.absolute}/5")
 
 
-def framed_below_zero(sheet: Page, block: Block, least: float) -> None:
-    """Lines around cells below zero, by `least` or more: so signs are told apart in grey print, too."""
-    sheet.marks.append(Mark(block, f"{block.cell()}<=-{least:g}", line=style.INK))
+def framed_below_zero(sheet: Page, blocks: tuple[Block, ...], least: str) -> None:
+    """Lines around cells below zero by more than a number or cell says: so signs are told in grey print, too."""
+    sheet.marks.append(Mark(blocks, f"{blocks[0].cell()}<-{least}", line=style.INK))
 
 
 def inked(sheet: Page, blocks: tuple[Block, ...], condition: str) -> None:

@@ -17,7 +17,7 @@ _TRAINING_FUNCTIONS = {"TrainStep": "train_step", "TrainSteps10": "train_steps"}
 
 
 WAY_OUT = Words(
-    "To bring it up to date, press Recompute in an .xlsm, or type in a terminal: conv-sheet recompute FILE", browser=""
+    "Out of date? Press Recompute in an .xlsm, or type in a terminal: conv-sheet recompute FILE", browser=""
 )
 """What to do where Python's numbers are of an earlier state."""
 

@@ -193,8 +193,8 @@ _WIDE = 3
 """Columns of a kernel over which, or below which, there is room for whole words."""
 _NAMED = 24
 """Columns of a map over which its own name and what its border is for have room beside each other."""
-_CODE_COLUMNS = 13
-"""Columns in which the longest call of PyTorch without spaces has room."""
+_CODE_IN_COLUMN = 2.4
+"""Characters of code that have room in a column."""
 _FEW = 100
 """Slices of kernels at most that each say what they read."""
 _EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
@@ -229,10 +229,10 @@ def _read(layout: Layout, stage: Stage) -> str:
 def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str], row: int = TITLE_ROW) -> None:
     """Put title, shapes, PyTorch and words over some columns, one below the other."""
     looks = style.STAGE_TITLE, style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS
-    narrow = columns[1] - columns[0] + 1 < _CODE_COLUMNS
+    most = (columns[1] - columns[0] + 1) * _CODE_IN_COLUMN
     for number, (line, look) in enumerate(zip(texts, looks, strict=True)):
-        code = line.replace("(", "(\n", 1) if narrow and look.mono else line
-        sheet.span(row + number, *columns, code, look)
+        long = look.mono and max(map(len, line.split()), default=0) > most
+        sheet.span(row + number, *columns, line.replace("(", "(\n", 1) if long else line, look)
 
 
 def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:

@@ -130,7 +130,7 @@ def _pictures(sheet: Page, state: WorkbookState) -> None:
         elif _is_positive(state, stage):
             sheet.scales.append(((made,), style.WARM_SCALE))
         else:
-            widgets.signed(sheet, made.part(made.height, 0, 1, 1), [(made, sheet.fills[-1].values)])
+            widgets.signed(sheet, made.part(made.height, 0, 1, 1), [(made, sheet.fills[-1].values)], framed=True)
 
 
 def _is_positive(state: WorkbookState, stage: Stage) -> bool:
@@ -232,7 +232,7 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
         sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
     row += 1
     targets = tuple(one.do) or (one.at,)
-    widgets.paragraph(sheet, row, *SPANS["layer"], None, _PLACE, longest=_LONG_PLACE * (len(targets) + 1))
+    widgets.paragraph(sheet, row, *SPANS["layer"], None, _PLACE, longest=_LONG_PLACE * (len(targets) + 2))
     sheet.wheres[row, LEFT] = targets
     if one.ask or one.see:
         choices = f"  {' · '.join(one.choices)}?" if one.choices else ""

@@ -93,6 +93,30 @@ def test_texts_have_nine_points_where_their_sheet_opens(name: str) -> None:
     assert small == []
 
 
+def test_figures_can_be_read_on_steps_of_ink() -> None:
+    assert min(contrast(color or style.BLACK, fill) for _, fill, color in style.INKS) >= LEAST
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_signs_are_told_without_colour_where_no_figures_tell_them(name: str) -> None:
+    for page in pages_of(name):
+        silent = {fill.block for fill in page.fills if fill.style.format == style.DOT.format}
+        framed = {block for mark in page.marks if mark.line for block in mark.blocks}
+        signed = {block for blocks, scale in page.scales if scale.low == style.BLUE for block in blocks}
+        assert not silent & signed - framed, page.title
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_every_sheet_opens_at_a_zoom_at_which_its_texts_are_of_the_usual_size(name: str) -> None:
+    assert {page.title: page.zoom for page in pages_of(name) if not 60 <= page.zoom <= 110} == {}
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_what_starts_is_seen_whole_on_a_screen_of_1600_pixels(name: str) -> None:
+    start = pages_of(name)[0]
+    assert sum(start.widths.values()) * 7 < 1400
+
+
 def test_a_picture_is_seen_before_its_numbers() -> None:
     """At full ink a cell is almost black, at zero it is white and says nothing."""
     assert luminance(style.INK_SCALE.high) < 0.05

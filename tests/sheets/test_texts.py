@@ -8,7 +8,8 @@ from conv_sheet import lessons
 from conv_sheet.cells import style
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.page import Cell, Page
-from tests.lessons import pages_of
+from conv_sheet.sheets import start
+from tests.lessons import pages_of, state_of
 from tests.oracles import fonts
 
 INSET = 3.0
@@ -71,11 +72,18 @@ def texts(page: Page) -> Iterator[tuple[tuple[int, int], Cell]]:
             yield at, cell
 
 
+def faults(page: Page) -> list[tuple[str, str, str, object]]:
+    """Sheet, cell and text of what is cut, and how."""
+    room = Room(page)
+    every = ((at, cell, cut(room, at, cell)) for at, cell in texts(page))
+    return [(page.title, f"{column_letters(at[1])}{at[0]}", how, cell.value) for at, cell, how in every if how]
+
+
 @pytest.mark.parametrize("name", lessons.names())
 def test_no_text_is_cut(name: str) -> None:
-    found = []
-    for page in pages_of(name):
-        room = Room(page)
-        every = ((at, cell, cut(room, at, cell)) for at, cell in texts(page))
-        found += [(page.title, f"{column_letters(at[1])}{at[0]}", how, cell.value) for at, cell, how in every if how]
-    assert found == []
+    assert [fault for page in pages_of(name) for fault in faults(page)] == []
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_no_answer_of_a_try_is_cut(name: str) -> None:
+    assert faults(start.page(state_of(name).with_typed({start.SHOW: "yes"}))) == []

@@ -55,7 +55,7 @@ _THIRD_WORDS = (
     f"From noise, in {ascent.REBUILDING_STEPS} steps, until a layer makes of it nearly what it makes of the picture. "
     "What is lost here, the layer does not know."
 )
-_SIDE = 9
+_SIDE = 10
 """Pixels of a cell: so small that the pictures of a way are in sight beside each other at the usual zoom."""
 _STATUS_ROW, _TOP, _LEFT, _GAP = 4, 9, 2, 2
 _DIGITS = 4
@@ -346,7 +346,7 @@ def _fooling(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
     sheet.fill(made, fooled, style.DOT)
     moved = sheet.each(made, fooled.value) - sheet.each(picture, seen.value)
     sheet.fill(change, moved, style.DOT)
-    widgets.framed_below_zero(sheet, change, BY_MORE)
+    widgets.framed_below_zero(sheet, (change,), f"{BY_MORE:g}")
     widgets.shades(sheet, (picture, made))
     bounded(sheet, change.part(-1, 0, 1, 1), [(change, moved.value)])
     area, facts = sheet.range(change, moved.value), sheet.range(areas.fooling.blocks[0], written(state, areas.fooling))

@@ -21,6 +21,7 @@ from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.pictures.drawings import AND, PICTURES
 from conv_sheet.pictures.samples import DIGITS, sample
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
 from conv_sheet.sheets.lessons.units import Unit, convolutions, units
 from conv_sheet.sheets.numpy import written
@@ -188,7 +189,7 @@ def page(state: WorkbookState) -> Page:
     """The sheet."""
     areas = _Areas(state.layout)
     sheet = widgets.frame(PATCHES, areas.last_column, _ZOOM)
-    widgets.head(sheet, "What each map looks for", _LINES, areas.last_column)
+    cockpit.head(sheet, state, "What each map looks for", _LINES)
     unit, rank = _choices(sheet, state, areas)
     _strips(sheet, state, areas, unit, rank)
     _stored(sheet, state, areas)

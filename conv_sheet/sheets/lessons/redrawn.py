@@ -57,9 +57,9 @@ def page(state: WorkbookState) -> Page:
     _put(sheet, made, "what it draws from them", other, "redrawn_drawn")
     apart = sheet.each(made, state.output[0]) - sheet.each(picture, state.image[0])
     _put(sheet, difference, "red is too dark; blue, framed, is too light", apart, "redrawn_difference")
-    widgets.framed_below_zero(sheet, difference, 0.1)
+    widgets.framed_below_zero(sheet, (difference,), "0.1")
     sheet.scales.append(((picture, made), style.DOT_SCALE))
-    widgets.signed(sheet, kept[0].part(-2, 0, 1, 1), list(zip(kept, values, strict=True)))
+    widgets.signed(sheet, kept[0].part(-2, 0, 1, 1), list(zip(kept, values, strict=True)), framed=True)
     sheet.scales.append(((difference,), style.diverging("1")))
     _errors(sheet, picture, made, state)
     return sheet

@@ -36,7 +36,7 @@ PREDICTED = "predicted"
 _LEAST = 0.01
 """A fall of the probability, or the score, that deserves colour."""
 _EMPTY = "empty: zeros over any one place change the {answer} by less than {least}. Choose a weaker picture"
-_SEEN, _LEAST_SIDE = 78 * style.CELL_SIDE, 15
+_SEEN, _LEAST_SIDE = 72 * style.CELL_SIDE, 15
 """Pixels across that a screen shows at the usual zoom, and those of a cell at least."""
 _LARGEST = 4096
 """Most numbers in a picture for which a sheet that nobody asked for is not a burden."""
