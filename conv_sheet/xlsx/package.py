@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import atomic_write, require_regular
+from conv_sheet.zips import Zip
 
 MAX_ENTRIES = 10_000
 """Parts of one file: the largest lesson has about forty, and a workbook with a picture in each row some thousands."""
@@ -194,7 +195,7 @@ class _Builder(ElementTree.TreeBuilder):
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     require_regular(path)
     try:
-        archive = zipfile.ZipFile(path)
+        archive = Zip(path)
     except OSError as error:
         raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
     except _DAMAGE as error:
