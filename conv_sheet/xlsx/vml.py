@@ -5,8 +5,8 @@ A button runs a macro. A spinner counts the number in a cell up and down, and ne
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import ClassVar
-from xml.sax.saxutils import escape, quoteattr
 
 _NAMESPACES = (
     b' xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"'
@@ -20,7 +20,7 @@ _TYPE = (
     b'<v:path shadowok="f" o:extrusionok="f" strokeok="f" fillok="f" o:connecttype="rect"/>'
     b'<o:lock v:ext="edit" shapetype="t"/></v:shapetype>'
 )
-_SHAPE = '<v:shape id="_x0000_s{id}" type="#_x0000_t201" alt={alt} style="position:absolute;{place};z-index:{order}" '
+_SHAPE = '<v:shape id="_x0000_s{id}" type="#_x0000_t201" alt="{alt}" style="position:absolute;{place};z-index:{order}" '
 _ANCHOR = "<x:Anchor>{left}, {inset}, {top}, 0, {right}, 0, {bottom}, 0</x:Anchor><x:PrintObject>False</x:PrintObject>"
 _BUTTON = (
     'o:button="t" fillcolor="buttonFace [67]" strokecolor="windowText [64]" o:insetmode="auto">'
@@ -98,7 +98,7 @@ def _shape(control: Button | Spinner, order: int) -> str:
     place = f"margin-left:{48 * left}pt;margin-top:{15 * top}pt"
     size = f"width:{48 * (right - left)}pt;height:{15 * (bottom - top)}pt"
     number = _FIRST[type(control).__name__] + order
-    start = _SHAPE.format(id=number, order=order, alt=quoteattr(control.alt), place=f"{place};{size}")
+    start = _SHAPE.format(id=number, order=order, alt=escape(control.alt), place=f"{place};{size}")
     return start + control.body(_ANCHOR.format(left=left, inset=control.inset, top=top, right=right, bottom=bottom))
 
 
