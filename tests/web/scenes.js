@@ -282,6 +282,38 @@ async function draws({ browser: name, file, through, finger, names }) {
   });
 }
 
+/** Two fingers on the picture, one after the other, that move apart: what it holds, the zoom, the cell between them. */
+async function pinches({ file }) {
+  return withBrowser("chrome", async (browser) => {
+    const viewport = { width: 390, height: 844, hasTouch: true };
+    const { page, complaints } = await open(browser, pathToFileURL(file).href, viewport);
+    const { x, y } = await middle(page, "O30");
+    const client = await page.createCDPSession();
+    const touch = (type, ...apart) =>
+      client.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: apart.map((by, id) => ({ x: x + by, y, id })),
+      });
+    const look = () =>
+      page.evaluate(
+        (at) => {
+          const { page: shown } = window.convSheet;
+          const { left, top } = shown.frame.getBoundingClientRect();
+          const { row, column } = shown.view.cellAt(at.x - left, at.y - top);
+          return { picture: window.convSheet.get("input_1"), zoom: shown.view.zoom, cell: [row, column] };
+        },
+        { x, y },
+      );
+    const before = await look();
+    await touch("touchStart", -30);
+    await touch("touchMove", -28);
+    await touch("touchStart", -28, 30);
+    for (const apart of [40, 50, 60]) await touch("touchMove", -apart, apart);
+    await touch("touchEnd");
+    return { before, after: await look(), complaints };
+  });
+}
+
 /** A button, and what some names hold then. */
 async function presses({ file, sheet, button, names }) {
   return withBrowser("chrome", async (browser) => {
@@ -500,7 +532,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, reads, says, cuts, lacks, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, reads, says, cuts, pinches, lacks, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -138,6 +138,15 @@ def test_a_stroke_sets_the_pixels_that_are_meant_and_the_engine_agrees(
     assert seen["complaints"] == []
 
 
+def test_two_fingers_make_the_sheet_larger_under_them_and_draw_nothing(folder: Path) -> None:
+    seen = browser.play("pinches", file=str(folder / "fastai.html"))
+    before, after = seen["before"], seen["after"]
+    assert after["zoom"] == pytest.approx(before["zoom"] * 120 / 58, rel=0.01)
+    assert after["cell"] == before["cell"]
+    assert after["picture"] == before["picture"]
+    assert seen["complaints"] == []
+
+
 def test_ten_steps_of_training_are_those_of_the_engine(folder: Path) -> None:
     state = state_of("backprop")
     trained = actions.train(state, 10)

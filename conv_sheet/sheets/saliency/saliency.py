@@ -60,7 +60,7 @@ _READING = (
 
 _NO_BUTTON = Words(
     "Makes stale maps anew. No button here? A terminal does the same: conv-sheet recompute FILE",
-    browser="Gradient and occlusion are Python's, of when this page was written: Reset brings back what they belong to.",
+    browser="Gradient and occlusion are Python's, of when this page was written; Reset brings back what they show.",
 )
 
 
