@@ -157,6 +157,84 @@ async function says({ file, texts }) {
   });
 }
 
+/** Texts that are cut on the sheets and beside them, where the browser has other fonts; and how wide these are. */
+async function cuts({ files, fonts }) {
+  const look = async (browser) => {
+    const seen = [];
+    for (const file of files) {
+      const { page, context } = await open(browser, pathToFileURL(file).href, { width: 2800, height: 1800 });
+      await page.evaluate(watchTexts);
+      const cut = await page.evaluate(() => {
+        const { page: shown, sheets } = window.convSheet;
+        return sheets.flatMap((title) => {
+          window.cutTexts = [];
+          shown.show(shown.book.sheet(title));
+          shown.view.forget();
+          shown.paint();
+          return window.cutTexts.map((text) => `${title}: ${text}`);
+        });
+      });
+      for (const width of [390, 1366]) {
+        await page.setViewport({ width, height: 800 });
+        cut.push(...(await page.evaluate(hiddenTexts)));
+      }
+      const wide = await page.evaluate(() => {
+        const pen = document.createElement("canvas").getContext("2d");
+        pen.font = `100px ${getComputedStyle(document.body).fontFamily}`;
+        return pen.measureText("The quick brown fox").width;
+      });
+      seen.push({ file: basename(file), cut, wide });
+      await context.close();
+    }
+    return seen;
+  };
+  return withBrowser("chrome", look, { FONTCONFIG_FILE: fonts });
+}
+
+/** Keep every text in `window.cutTexts` that the clip of its cell cuts: a clip within that of the part of the sheet. */
+function watchTexts() {
+  const { prototype } = CanvasRenderingContext2D;
+  const { save, restore, rect, fillText } = prototype;
+  const clips = [];
+  window.cutTexts = [];
+  let last = null;
+  prototype.save = function () {
+    clips.push(last);
+    save.call(this);
+  };
+  prototype.restore = function () {
+    last = clips.pop() ?? null;
+    restore.call(this);
+  };
+  prototype.rect = function (...box) {
+    last = box;
+    rect.apply(this, box);
+  };
+  prototype.fillText = function (text, x, y) {
+    fillText.call(this, text, x, y);
+    if (clips.length < 2 || this.canvas.id !== "cells") return;
+    const trimmed = text.trimEnd();
+    const size = this.measureText(trimmed);
+    const [left, top, width, height] = last;
+    const over = [
+      left - (x - size.actualBoundingBoxLeft),
+      x + size.actualBoundingBoxRight - (left + width),
+      top - (y - size.actualBoundingBoxAscent),
+      y + size.actualBoundingBoxDescent - (top + height),
+    ];
+    if (Math.max(...over) > 2) window.cutTexts.push(trimmed);
+  };
+}
+
+/** Texts of elements that hide a part of themselves. */
+function hiddenTexts() {
+  const all = [...document.querySelectorAll("body :not(.away)")].filter((element) => element.checkVisibility());
+  const cut = all.filter(
+    (element) => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === "hidden",
+  );
+  return cut.map((element) => `${innerWidth}: ${element.textContent}`);
+}
+
 /** What a browser shows that lacks something. */
 async function lacks({ file, what }) {
   return withBrowser("chrome", async (browser) => {
@@ -201,6 +279,38 @@ async function draws({ browser: name, file, through, finger, names }) {
     const values = await page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
     const steps = await page.evaluate(() => window.convSheet.page.history.done.length);
     return { values, unlike, steps, complaints };
+  });
+}
+
+/** Two fingers on the picture, one after the other, that move apart: what it holds, the zoom, the cell between them. */
+async function pinches({ file }) {
+  return withBrowser("chrome", async (browser) => {
+    const viewport = { width: 390, height: 844, hasTouch: true };
+    const { page, complaints } = await open(browser, pathToFileURL(file).href, viewport);
+    const { x, y } = await middle(page, "O30");
+    const client = await page.createCDPSession();
+    const touch = (type, ...apart) =>
+      client.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: apart.map((by, id) => ({ x: x + by, y, id })),
+      });
+    const look = () =>
+      page.evaluate(
+        (at) => {
+          const { page: shown } = window.convSheet;
+          const { left, top } = shown.frame.getBoundingClientRect();
+          const { row, column } = shown.view.cellAt(at.x - left, at.y - top);
+          return { picture: window.convSheet.get("input_1"), zoom: shown.view.zoom, cell: [row, column] };
+        },
+        { x, y },
+      );
+    const before = await look();
+    await touch("touchStart", -30);
+    await touch("touchMove", -28);
+    await touch("touchStart", -28, 30);
+    for (const apart of [40, 50, 60]) await touch("touchMove", -apart, apart);
+    await touch("touchEnd");
+    return { before, after: await look(), complaints };
   });
 }
 
@@ -422,7 +532,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, reads, says, lacks, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, reads, says, cuts, pinches, lacks, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -60,8 +60,7 @@ _READING = (
 
 _NO_BUTTON = Words(
     buttons.WAY_OUT,
-    browser="Gradient and occlusion are Python's, made when this page was written. They do not follow changes: the "
-    "button Reset brings back what they belong to.",
+    browser="Gradient and occlusion are Python's, of when this page was written; Reset brings back what they show.",
 )
 
 
