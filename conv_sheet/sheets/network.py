@@ -18,7 +18,7 @@ from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border
-from conv_sheet.layers.base import PADDED
+from conv_sheet.layers.base import PADDED, Layer
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import (
     COCKPIT_ROWS,
@@ -238,10 +238,12 @@ def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str]
 def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
     """Formula of each tensor of a stage that is computed, the folded layer around that of the output."""
     formulas = stage.layer.formulas(layout.site(stage))
-    if stage.activation is None:
-        return formulas
-    fold, inner = stage.activation.fold, formulas["out"]
-    return formulas | {"out": Formula(lambda plane, y, x: fold(inner(plane, y, x)), inner.shared, inner.across)}
+    return formulas | {"out": folded(stage.activation, formulas["out"])} if stage.activation else formulas
+
+
+def folded(activation: Layer, inner: Formula) -> Formula:
+    """The formula of an activation around that of the layer before it."""
+    return Formula(lambda plane, y, x: activation.fold(inner(plane, y, x)), inner.shared, inner.across)
 
 
 def compute(sheet: Page, owner: str, placed: Placed, values: Array, look: Style, formula: Formula) -> None:
