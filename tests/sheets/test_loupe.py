@@ -13,6 +13,8 @@ import numpy as np
 import openpyxl
 import pytest
 import torch
+from openpyxl.formula.tokenizer import Token, Tokenizer
+from openpyxl.utils.cell import range_boundaries
 from PIL import Image, ImageChops
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -546,6 +548,24 @@ def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
     colours = [colour for _, colour in pictures[0].crop(box).getcolors(1 << 24) or []]
     for colour in (style.FRAME, style.AMBER, style.INK):
         assert tuple(bytes.fromhex(colour)) in colours
+
+
+def test_few_formulas_name_a_value_of_the_network() -> None:
+    """A program calculates every formula anew that names a changed cell, whichever of its cells the formula takes."""
+    state = fastai()
+    (page,) = (page for page in registry.pages(state) if page.title == LOUPE)
+    formulas = [cell.formula for _, cell in page.cells() if cell.formula is not None]
+    named = [
+        range_boundaries(token.value.removeprefix(f"{NETWORK}!").replace("$", ""))
+        for formula in formulas
+        for token in {token.value: token for token in Tokenizer(f"={formula}").items}.values()
+        if token.subtype == Token.RANGE and token.value.startswith(f"{NETWORK}!")
+    ]
+    assert len(formulas) > 1000 and len(named) > 600
+    for stage in state.layout.stages:
+        row, column = stage.out.blocks[0].position(5, 0)
+        naming = [at for at in named if at[0] <= column <= at[2] and at[1] <= row <= at[3]]
+        assert 0 < len(naming) < 120
 
 
 def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:

@@ -126,12 +126,12 @@ class _Loupe:
         """What the layer reads as a small picture, and the window on it; pixels are negative there, and so have ink."""
         sheet, frame = self.sheet, self.frame
         rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
-        pictures = [reach.area for reach in self.numbers.facts.reaches if reach.in_maps]
+        look_up = self.reads.among(reach.area for reach in self.numbers.facts.reaches if reach.in_maps)
         high, wide = self.of("small rows"), self.of("small columns")
 
         def pixel(y: int, x: int) -> Expr:
             places = product(rows[y * EACH : (y + 1) * EACH], columns[x * EACH : (x + 1) * EACH])
-            mean = average(*(self.reads.at(row, column, pictures) for row, column in places))
+            mean = average(*(look_up(row, column) for row, column in places))
             coloured = where(self.of("pixels") == 1, -mean, largest(0, mean))
             return where(all_of(high > y, wide > x), coloured, NONE)
 
@@ -149,8 +149,8 @@ class _Loupe:
         for n in range(facts.owned):
             own = self.of(f"own {n}")
             tensors = [placed for reach in facts.reaches for placed in [*reach.own.values()][n : n + 1]]
-            blocks = [block for placed in tensors for block in placed.blocks]
-            there = self.reads.at(self.of(f"own {n} row"), self.of(f"own {n} column"), blocks)
+            look_up = self.reads.among(block for placed in tensors for block in placed.blocks)
+            there = look_up(self.of(f"own {n} row"), self.of(f"own {n} column"))
             self._step(frame.step(1 + n), own, where(all_of(self.ok, own != NONE), there, NONE))
         cells = [frame.step(1 + n) for n in range(facts.owned)]
         now = self._now()
@@ -193,8 +193,8 @@ class _Loupe:
         address = call("ADDRESS", lambda r, c, _: f"{column_letters(int(c))}{int(r)}", row, column, 4)
         on = self.reads.on_sheet([of(f"on {part.sheet}") for part in self.state.layout.parts])
         words = text(on, where(self.ok, text(", cell ", address), ""))
-        outputs = [block for reach in self.numbers.facts.reaches for block in reach.stage.out.blocks]
-        self._step(there, words, where(self.ok, self.reads.at(row, column, outputs), NONE))
+        look_up = self.reads.among(block for reach in self.numbers.facts.reaches for block in reach.stage.out.blocks)
+        self._step(there, words, where(self.ok, look_up(row, column), NONE))
         verdict = Block(LOUPE, there.row + 1, STEP, 1, AFTER - STEP)
         mine, other = (self.sheet.cell(at, self.shown[at].value) for at in (self.frame.result, there))
         close = absolute(mine - other) <= TOLERANCE * largest(1, absolute(other))
@@ -302,7 +302,7 @@ class _Loupe:
         row = top + where(across > 0, y * across + x, y) * self.of("weight row step")
         column = left + where(across > 0, 0, x) * self.of("weight column step")
         weighted = (reach for reach in self.numbers.facts.shown_in(panel) if reach.weighted)
-        return self.reads.at(row, column, (b for reach in weighted for b in reach.stage.own["weight"].blocks))
+        return self.reads.among(b for reach in weighted for b in reach.stage.own["weight"].blocks)(row, column)
 
     def headings(self, zone: int) -> None:
         """What the screens of a zone show, each with a colour scale of its own; nothing where the other is in use."""

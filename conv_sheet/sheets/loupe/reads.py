@@ -5,7 +5,7 @@ more of a network than it may have to show: the rectangle in which a chosen cell
 sees whole the very cell.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,23 +35,24 @@ class Reads:
         """A number of the sheet `Places`."""
         return self.numbers.of(name, self.page)
 
-    def at(self, row: Expr, column: Expr, among: Iterable[Block]) -> Expr:
+    def among(self, blocks: Iterable[Block]) -> Callable[[Expr, Expr], Expr]:
         """What stands in a row and a column of the chosen layer's sheet, where that is in one of some blocks."""
-        blocks, each = tuple(among), []
+        found, areas = tuple(blocks), []
         for sheet in self._values:
-            here = tuple(block for block in blocks if block.sheet == sheet)
-            each.append(self._in(around(here), row, column) if here else of(0))
-        return self.on_sheet(each)
+            here = tuple(block for block in found if block.sheet == sheet)
+            areas.append(self._area(here) if here else None)
+        return lambda row, column: self.on_sheet([area(row, column) if area else of(0) for area in areas])
 
     def on_sheet(self, each: Sequence[Expr]) -> Expr:
         """Of what there is for each sheet of the network that for the sheet of the chosen layer."""
         return choose(self.of(HOME), *each) if len(each) > 1 else each[0]
 
-    def _in(self, area: Block, row: Expr, column: Expr) -> Expr:
-        """The same in one rectangle; of two cells at least: Gnumeric makes #REF! of INDEX into a single one."""
-        if area.shape == (1, 1):
-            area = area.part(-1, 0, 2, 1)
-        return index(self.page.range(area, self._cut(area)), row - (area.row - 1), column - (area.column - 1))
+    def _area(self, blocks: tuple[Block, ...]) -> Callable[[Expr, Expr], Expr]:
+        """The same on one sheet; of two cells at least: Gnumeric makes #REF! of INDEX into a single one."""
+        block = around(blocks)
+        block = block.part(-1, 0, 2, 1) if block.shape == (1, 1) else block
+        area, down, right = self.page.range(block, self._cut(block)), block.row - 1, block.column - 1
+        return lambda row, column: index(area, row - down, column - right)
 
     @cached_property
     def _values(self) -> dict[str, Array]:
@@ -82,7 +83,7 @@ class Reads:
             in_vector, across = self.of("reads from") + row + column - 1, self.of("across") > 0
             down = where(across, index(self.numbers.listed("top", self.page), in_vector), down)
             right = where(across, index(self.numbers.listed("left", self.page), in_vector), right)
-        return self.at(down, right, [reach.area for reach in shown])
+        return self.among(reach.area for reach in shown)(down, right)
 
 
 def network_values(state: WorkbookState, layout: Layout) -> Array:
