@@ -12,7 +12,7 @@ import numpy as np
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import largest, rounded, smallest, text
 from conv_sheet.cells.formula import MAX_BLOCKS, Formula
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Block, Placed, around, in_rows
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
@@ -366,10 +366,14 @@ def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
 
 def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:
     """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
+    blocks, planes = placed.blocks, [*placed.planes(values)]
     if colours is None:
-        parts = list(zip(placed.blocks, placed.planes(values), strict=True))
-        colours = style.diverging(_largest(sheet, placed.name, parts).absolute)
-    sheet.scales.append((placed.blocks, colours))
+        if len(blocks) > MAX_BLOCKS and blocks[0].step == (1, 1):  # what is between is empty, and zero here
+            rows = [*in_rows(blocks)]
+            blocks = tuple(around(blocks[row]) for row in rows)
+            planes = [np.hstack([np.pad(plane, ((0, 0), (0, 1))) for plane in planes[row]])[:, :-1] for row in rows]
+        colours = style.diverging(_largest(sheet, placed.name, [*zip(blocks, planes, strict=True)]).absolute)
+    sheet.scales.append((blocks, colours))
 
 
 def _largest(sheet: Page, owner: str, parts: Sequence[tuple[Block, Array]]) -> Block:

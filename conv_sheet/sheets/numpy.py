@@ -115,7 +115,7 @@ def page(state: WorkbookState, number: int = 0) -> Page:
         for placed, _ in _tensors(state, stage):
             look = replace(value_style(stage, placed.on(stage.sheet)), italic=True)
             for block, plane in zip(placed.blocks, placed.planes(written(state, placed)), strict=True):
-                sheet.fill(block, plane, look)
+                sheet.results(block, plane, look)
             sheet.names |= {f"numpy_{name}": block for name, block in placed.names()}
         label_maps(sheet, stage)
         label_vector(sheet, stage, state.network.classes)

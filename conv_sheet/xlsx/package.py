@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import atomic_write, require_regular
+from conv_sheet.xlsx import packing
 from conv_sheet.zips import Zip
 
 MAX_ENTRIES = 10_000
@@ -164,11 +165,11 @@ class Package:
         with atomic_write(dst) as temporary, _opened(self.path) as source, zipfile.ZipFile(temporary, "w") as result:
             result.comment = source.comment
             for entry in source.infolist():
-                data = missing.pop(entry.filename) if entry.filename in missing else self.read(entry.filename)
-                if data is not None:
-                    written = copy.copy(entry)
-                    result.writestr(written, data)
-                    written.external_attr = entry.external_attr
+                if entry.filename not in missing:
+                    self.read(entry.filename)  # a damaged part is told as one
+                    packing.carry(source, entry, result)
+                elif (data := missing.pop(entry.filename)) is not None:
+                    packing.write(result, copy.copy(entry), data)
             for name, data in missing.items():
                 if data is not None:
                     result.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)

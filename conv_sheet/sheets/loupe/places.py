@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, integer, largest, smallest, sumproduct, where
@@ -128,7 +129,8 @@ def numbers(state: WorkbookState) -> Numbers:
     for what, values in facts.lists.items():
         block = found.list_block(what)
         page.put(block.row - 1, block.column, what, style.HEAD)
-        page.fill(block, values, style.LINE)
+        for part in _filled(values):
+            page.fill(block.part(part.start, 0, part.stop - part.start, 1), values[part], style.LINE)
     _chosen_stage(found)
     _chosen_cell(found)
     for axis in (0, 1):
@@ -138,6 +140,14 @@ def numbers(state: WorkbookState) -> Numbers:
     for number, panel in enumerate(facts.panels):
         _panel(found, number, panel)
     return found
+
+
+def _filled(values: NDArray[Any]) -> Iterator[slice]:
+    """Where a list has something: most of what a large network has is kernels, and these have no names."""
+    rows = np.flatnonzero(values[:, 0] != "")
+    for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+        if run.size:
+            yield slice(int(run[0]), int(run[-1]) + 1)
 
 
 def _chosen_stage(found: Numbers) -> None:
