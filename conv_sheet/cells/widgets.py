@@ -107,7 +107,7 @@ def inked(sheet: Page, blocks: tuple[Block, ...], condition: str) -> None:
     """Colour blocks in steps of ink where a condition holds, in place of a scale."""
     first = blocks[0].cell()
     sheet.marks += [
-        Mark(blocks, f"AND({condition},ISNUMBER({first}),{first}>={least:g})", fill, style.EDIT_LINE, color)
+        Mark(blocks, f"AND({condition},COUNT({first})=1,{first}>={least:g})", fill, style.EDIT_LINE, color)
         for least, fill, color in style.INKS
     ]
 
