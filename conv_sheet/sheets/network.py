@@ -282,9 +282,8 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
         for named, block in placed.names():
             sheet.put(block.row - 1, block.column, named, style.LABEL)
     elif placed.transposed:
-        sheet.put(
-            first.row - 1, first.column, f"{label.removeprefix(f'{stage.name}.')}, one column an output", style.LABEL
-        )
+        own = label.removeprefix(f"{stage.name}.")
+        sheet.put(first.row - 1, first.column, f"{own}, one column an output", style.LABEL)
     else:
         each = len(placed.blocks) // placed.shape[0]
         for number, block in enumerate(placed.blocks[::each]):
@@ -335,8 +334,7 @@ def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
     if len(stage.out.shape) != 1:
         return
     for short, placed in stage.computed():
-        block = placed.blocks[0]
-        sheet.put(block.row - 1, block.column, short, style.LABEL)
+        sheet.put(placed.blocks[0].row - 1, placed.blocks[0].column, short, style.LABEL)
     if len(classes) == stage.out.shape[0]:
         for y, named in enumerate(classes):
             sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS_BESIDE)
