@@ -17,7 +17,9 @@ async function strokes(moves) {
     const box = view.box(y, x, y, x);
     const [clientX, clientY] = [corner.left + (box.left + box.right) / 2, corner.top + (box.top + box.bottom) / 2];
     const button = type === "pointermove" ? -1 : 0;
-    frame.dispatchEvent(new PointerEvent(type, { clientX, clientY, buttons: 1, pointerId: 1, button, bubbles: true }));
+    frame.dispatchEvent(
+      new PointerEvent(type, { clientX, clientY, buttons: 1, pointerId: 1, isPrimary: true, button, bubbles: true }),
+    );
   };
   const painted = () =>
     new Promise((resolve) =>

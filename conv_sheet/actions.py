@@ -85,9 +85,11 @@ def train(state: WorkbookState, steps: int) -> WorkbookState:
     """
     block = registry.curve_block(state.layout, state.lesson)
     if block is None:
-        raise WorkbookError("the workbook does not show how the network learns: build it again with backpropagation")
+        if not state.network.parameters:
+            raise WorkbookError("the network has no weights that training could change")
+        raise WorkbookError("the workbook has no sheet Backprop: build it again, with the option --backprop")
     objective, chosen = Objective.of(state.network, state.lesson.loss), settings(state)
-    now = forward_pass(objective, state.image, state.tensors, chosen.target)
+    now = forward_pass(objective, state.image, state.tensors, chosen.goal)
     first, curve = now.loss, list(state.curve or [(0, now.loss)])
     for _ in range(steps):
         weights = updated(now, chosen.rate)
@@ -96,7 +98,7 @@ def train(state: WorkbookState, steps: int) -> WorkbookState:
                 f"step {curve[-1][0] + 1} at learning rate {chosen.rate:g} would make weights larger than "
                 f"{MAX_WEIGHT:,.0f}: choose a smaller learning rate, and Reset brings the lesson's weights back"
             )
-        now = forward_pass(objective, state.image, weights, chosen.target)
+        now = forward_pass(objective, state.image, weights, chosen.goal)
         curve.append((curve[-1][0] + 1, now.loss))
     done = "one step" if steps == 1 else f"{steps:,} steps"
     changed = {name: value for name, value in now.tensors.items() if value is not state.tensors[name]}

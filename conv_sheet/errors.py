@@ -44,6 +44,17 @@ def one_line(text: str) -> str:
     return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 
+def why(fault: OSError | ValueError) -> str:
+    """What the system says of a file, with the way out where a right is missing.
+
+    >>> why(PermissionError("no"))
+    'permission denied; have its owner allow it, or name another file'
+    """
+    if isinstance(fault, PermissionError):
+        return "permission denied; have its owner allow it, or name another file"
+    return str(getattr(fault, "strerror", None) or fault)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """What to say behind a word that is not known: the nearest one that is; nothing where none is near.
 

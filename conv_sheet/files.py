@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from conv_sheet.errors import ConvSheetError, ConvSheetWarning, WorkbookError
+from conv_sheet.errors import ConvSheetError, ConvSheetWarning, WorkbookError, why
 
 if sys.platform == "win32":
     import msvcrt
@@ -43,7 +43,7 @@ _held: dict[Path, os.stat_result | None] = {}
 
 
 def require_regular(path: Path, error: type[ConvSheetError] = WorkbookError, limit: int | None = None) -> None:
-    """Raise ``error`` unless ``path`` is a regular file, or a link to one, of at most ``limit`` bytes.
+    """Raise ``error`` unless ``path`` is a regular file that may be read, or a link to one, of at most ``limit`` bytes.
 
     Nothing is opened for that: to open a named pipe waits for ever, and to open a device may do something.
 
@@ -52,25 +52,27 @@ def require_regular(path: Path, error: type[ConvSheetError] = WorkbookError, lim
     conv_sheet.errors.WorkbookError: .: this is a folder, not a file
     >>> require_regular(Path("nowhere/lesson.xlsx"))
     Traceback (most recent call last):
-    conv_sheet.errors.WorkbookError: nowhere/lesson.xlsx: No such file or directory
+    conv_sheet.errors.WorkbookError: nowhere/lesson.xlsx does not exist: check its name and its folder
     """
-    found = _found(path, error)
+    found = found_at(path, error)
     if found is None:
-        raise error(f"{path}: {os.strerror(errno.ENOENT)}")
+        raise error(f"{path} does not exist: check its name and its folder")
     if fault := _other_kind(found):
         raise error(f"{path}: {fault}")
+    if not os.access(path, os.R_OK):
+        raise error(f"{path} cannot be read: {why(PermissionError())}")
     if limit is not None and found.st_size > limit:
         raise error(f"{path}: a file of {found.st_size:,} bytes, the limit is {limit:,}")
 
 
-def _found(path: Path, error: type[ConvSheetError] = WorkbookError) -> os.stat_result | None:
-    """What is at a path, behind links; None where nothing is."""
+def found_at(path: Path, error: type[ConvSheetError] = WorkbookError) -> os.stat_result | None:
+    """What is at a path, behind links; None where nothing is. Raises ``error`` where the system does not say."""
     try:
         return path.stat()
     except FileNotFoundError:
         return None
-    except OSError as fault:
-        raise error(f"{path}: {fault.strerror}") from fault
+    except (OSError, ValueError) as fault:
+        raise error(f"{path}: {why(fault)}") from fault
 
 
 def _real(path: Path) -> Path:
@@ -125,7 +127,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         except OSError as error:
             if error.filename not in (None, str(temporary)):
                 raise
-            raise WorkbookError(f"{path} cannot be written: {error.strerror}") from error
+            raise WorkbookError(f"{path} cannot be written: {why(error)}") from error
         finally:
             temporary.unlink(missing_ok=True)
     if before is not None and before.st_nlink > 1:
@@ -135,7 +137,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 def _replaceable(path: Path) -> os.stat_result | None:
     """The file that is to be replaced, None where there is none; WorkbookError where it must not be."""
-    found = _found(path)
+    found = found_at(path)
     if found is None:
         return None
     fault = _other_kind(found) or (None if os.access(path, os.W_OK) else "it is write-protected")
@@ -145,7 +147,7 @@ def _replaceable(path: Path) -> os.stat_result | None:
 
 
 def _require_unchanged(path: Path, target: Path) -> None:
-    if target in _held and _state(_held[target]) != _state(_found(target)):
+    if target in _held and _state(_held[target]) != _state(found_at(target)):
         raise WorkbookError(f"{path} was changed by another program meanwhile, and is left as that wrote it: try again")
 
 
@@ -161,7 +163,7 @@ def _finish(temporary: Path, target: Path, before: os.stat_result | None) -> Non
         _keep_attributes(target, temporary)
     os.replace(temporary, target)
     if target in _held:
-        _held[target] = _found(target)
+        _held[target] = found_at(target)
 
 
 def _keep_owner_and_mode(before: os.stat_result, new: Path) -> None:
@@ -219,7 +221,7 @@ def check_free(path: Path, force: bool) -> None:
 
     ``force`` is for regular files that may be written, and that no spreadsheet program has open.
     """
-    found = _found(path)
+    found = found_at(path)
     if found is not None and (fault := _other_kind(found)):
         raise WorkbookError(f"{path}: {fault}")
     if not path.parent.is_dir():
@@ -298,7 +300,7 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
         return
     try:
-        _held[target] = _found(target)
+        _held[target] = found_at(target)
         _sweep(target.parent, _key(target))
         yield
     finally:
@@ -317,7 +319,7 @@ def _taken(lock: Path, path: Path) -> int | None:
     except OSError as error:
         if error.errno in _NO_LOCKS:
             return None
-        raise WorkbookError(f"{path} cannot be written: {error.strerror}") from error
+        raise WorkbookError(f"{path} cannot be written: {why(error)}") from error
 
 
 def _key(target: Path) -> str:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import DataError, SpecError, did_you_mean
-from conv_sheet.files import BOOKS, require_regular
+from conv_sheet.files import BOOKS, found_at, require_regular
+from conv_sheet.learning.objective import Objective, goal_of, redraws
 from conv_sheet.models import Imported, is_model, read_model
 from conv_sheet.network import weights
 from conv_sheet.network.graph import Network
@@ -94,11 +95,32 @@ def load(lesson: str) -> Source:
         model = read_model(path)
         spec = from_tables(model.whole_spec())
         return Source(path.stem, spec.network, spec.lesson, model=model)
-    if path.is_file():
+    if found_at(path, SpecError):
+        if path.is_dir():
+            raise SpecError(f"{lesson} is a folder: name a lesson, or the file of a spec or a model")
         spec = _spec(path)
         return Source(path.stem, spec.network, spec.lesson, _named(spec.lesson.weights))
     near = did_you_mean(lesson, names())
     raise SpecError(f"there is no lesson {lesson!r} and no such file{near}; the lessons are {', '.join(names())}")
+
+
+def require_trainable(source: Source) -> None:
+    """Raise SpecError, which names the lessons that can be trained, for a network that cannot.
+
+    >>> require_trainable(load("fastai"))
+    """
+    if not source.network.parameters:
+        fault = "has no weights to train"
+    elif not _trainable(source.network):
+        fault = f"gives {source.network.output.out_shape}, neither a number for each class nor its picture again"
+    else:
+        return
+    can = [name for name in names() if _trainable(load(name).network)]
+    raise SpecError(f"{source.name} {fault}; of the lessons, {', '.join(can)} can be trained")
+
+
+def _trainable(network: Network) -> bool:
+    return bool(network.parameters) and (len(network.output.out_shape) == 1 or redraws(network))
 
 
 def _trained(lesson: str) -> Path | None:
@@ -155,7 +177,8 @@ def first_state(
     image = sample(label, network.input_shape) if own is None else own
     settings: dict[str, InputValue] = {}
     if lesson.backprop and str(number) in network.classes:
-        settings[TARGET] = str(number)
+        asks_each = Objective.of(network, lesson.loss).asks_each
+        settings[TARGET] = goal_of(str(number), network.classes)[:, np.newaxis] if asks_each else str(number)
     if images.NAME in lesson.sheets:
         _check_label(network, lesson, label, number)
         settings[PICTURE] = label

@@ -18,11 +18,17 @@ from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.layout import Layout, plan_for
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.ops.pointwise import sigmoid
 
 BUILT = Words(
     "Python made these numbers when it built this workbook.",
     browser="Python made the numbers of the sheet NumPy when it wrote this page.",
 )
+THRESHOLDS = "found_thresholds"
+"""Name of the input, where a workbook has one, that says from which probability on each of several classes is named."""
+_HALF = 0.5
+NONE = "none"
+"""What a network says where it may name several classes, and names none."""
 Curve = tuple[tuple[int, float], ...]
 """Steps of training done, and the loss then."""
 Formulas = Mapping[str, Mapping[tuple[int, int], str]]
@@ -151,8 +157,23 @@ class WorkbookState:
         return output
 
     @property
+    def several(self) -> bool:
+        """Whether each class is answered yes or no for itself, so that a picture may have several, or none."""
+        last = self.network.output.layer
+        own = last.kind == "Sigmoid" or (self.lesson.loss == "bce" and not last.probabilities)
+        return bool(self.network.classes) and own
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The classes that the network names: that with the largest output; of `several` all that reach a threshold."""
+        classes = self.network.classes
+        if not self.several:
+            return (classes[int(np.argmax(self.output))],) if classes else ()
+        sure = self.output if self.network.output.layer.probabilities else sigmoid(self.output)
+        least = np.broadcast_to(np.ravel(self.typed.get(THRESHOLDS, _HALF)), sure.shape)
+        return tuple(name for name, share, one in zip(classes, sure, least, strict=True) if share >= one)
+
+    @property
     def prediction(self) -> str | None:
-        """The class with the largest output; None where the network names no classes."""
-        if not self.network.classes:
-            return None
-        return self.network.classes[int(np.argmax(self.output))]
+        """The classes that the network names, with commas between them; None where it names no classes."""
+        return (", ".join(self.named) or NONE) if self.network.classes else None

@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 import threading
+import time
 import unicodedata
 import warnings
 from types import FrameType
 from typing import Any
 
-from conv_sheet.errors import ConvSheetWarning, one_line
+from conv_sheet.errors import ConvSheetWarning, one_line, why
 
 INTERRUPTED = 130
 _SIGNAL = 128  # a shell adds it to the number of the signal that ended a program
@@ -28,6 +29,8 @@ _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 
 _ALLOCATIONS = 100_000
 """Objects after which Python looks for circles among them. A command is short and makes none that are large."""
+
+_AGAIN_SECONDS = 0.01
 
 _interrupted = threading.Event()
 
@@ -62,7 +65,7 @@ def _run() -> int:
 
         return run()
     except OSError as error:
-        _say("Error: " + ": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        _say("Error: " + ": ".join(str(part) for part in (error.filename, why(error)) if part))
     except MemoryError:
         _say("Error: there is not enough memory")
     return 1
@@ -96,11 +99,22 @@ def _set_signals() -> None:
 
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
     _interrupted.set()
-    raise KeyboardInterrupt
+    if not _put_off(number, frame):
+        raise KeyboardInterrupt
 
 
 def _on_end(number: int, frame: FrameType | None) -> None:
-    raise _Ended(number)
+    if not _put_off(number, frame):
+        raise _Ended(number)
+
+
+def _put_off(number: int, frame: FrameType | None) -> bool:
+    """Whether a signal has to come again, because Python would drop it here: where it tells of what it dropped."""
+    while frame is not None and frame.f_code is not _on_unraisable.__code__:
+        frame = frame.f_back
+    if frame is not None:
+        _send_again(number)
+    return frame is not None
 
 
 def _on_unraisable(lost: "sys.UnraisableHookArgs") -> None:
@@ -108,9 +122,19 @@ def _on_unraisable(lost: "sys.UnraisableHookArgs") -> None:
     error = lost.exc_value
     if isinstance(error, KeyboardInterrupt | _Ended):
         number = error.number if isinstance(error, _Ended) else signal.SIGINT
-        threading.Timer(0.01, _thread.interrupt_main, [number]).start()
+        _send_again(number)
     else:
         sys.__unraisablehook__(lost)
+
+
+def _send_again(number: int) -> None:
+    """Send a signal when whoever asks for it has gone on."""
+
+    def send() -> None:
+        time.sleep(_AGAIN_SECONDS)
+        _thread.interrupt_main(signal.Signals(number))
+
+    _thread.start_new_thread(send, ())
 
 
 # Output

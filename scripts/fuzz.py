@@ -1,4 +1,4 @@
-"""Puts faults into workbooks, specs, weights and pictures, kills commands, and counts what does not hold.
+"""Puts faults into workbooks, specs, weights, models and pictures, kills commands, and counts what does not hold.
 
 python -m scripts.fuzz [--count N] [--big N] [--kills N] [--seed S]. What must hold: a wrong file is an error of one
 line, within 20 seconds and a gigabyte; a command that fails leaves its file as it was, and one that succeeds
@@ -8,6 +8,7 @@ leaves one that is read.
 import argparse
 import hashlib
 import io
+import json
 import os
 import random
 import resource
@@ -18,6 +19,7 @@ import tempfile
 import time
 import traceback
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +32,7 @@ from PIL import Image
 
 from conv_sheet import actions, builder, checks, lessons, opening
 from conv_sheet.errors import ConvSheetError
+from conv_sheet.models import weights_for, writing
 from conv_sheet.network import spec, weights
 from conv_sheet.office import closed
 from conv_sheet.pictures.reading import load_image
@@ -191,6 +194,74 @@ def pictures(report: Report, folder: Path, count: int, seed: int) -> None:
         _try(report, "pictures", f"seed {seed} number {number}", partial(load_image, path, (1, 28, 28)))
 
 
+def models(report: Report, folder: Path, count: int, seed: int) -> None:
+    """Faulty models and weights of every format, and pictures of exact values, as far as the state of a workbook."""
+    whole = _models(folder)
+    network = lessons.load("fastai").network
+    for number in range(count):
+        rng = random.Random(f"{seed}-model-{number}")
+        suffix = rng.choice(list(whole))
+        change = rng.choice(_IN_ZIP if suffix in (".pt2", ".keras") else (mutations.bytes_changed,))
+        path = folder / f"model{suffix}"
+        path.write_bytes(change(whole[suffix], rng))
+        if suffix == ".npy":
+            action: Callable[[], object] = partial(load_image, path, (1, 28, 28))
+        elif suffix == ".safetensors":
+            action = partial(weights_for, network, path)
+        else:
+            action = partial(_of_model, path)
+        _try(report, "models", f"seed {seed} number {number}", action)
+
+
+_IN_ZIP: tuple[Mutation, ...] = (
+    *(mutations.bytes_changed, mutations.directory_changed, mutations.parts_changed),
+    *(mutations.json_changed, mutations.json_changed),
+)
+
+
+def _models(folder: Path) -> dict[str, bytes]:
+    """A whole file of each format by its suffix: of PyTorch and Keras as they write it, the others as we do."""
+    import h5py
+    import torch
+    from torch import nn
+
+    source = lessons.load("fastai")
+    tensors, written = source.tensors(), {}
+    for suffix in (".onnx", ".safetensors"):
+        writing.export(folder / f"whole{suffix}", source.network, source.lesson, tensors)
+        written[suffix] = (folder / f"whole{suffix}").read_bytes()
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(source.network.input_shape))
+    written[".npy"] = stream.getvalue()
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)).eval()
+    torch.export.save(torch.export.export(module, (torch.zeros(1, 1, 6, 6),)), folder / "whole.pt2")
+    written[".pt2"] = (folder / "whole.pt2").read_bytes()
+    stored = io.BytesIO()
+    with h5py.File(stored, "w") as file:
+        for name, shapes in (("conv2d", [(3, 3, 1, 2), (2,)]), ("dense", [(32, 3), (3,)])):
+            for place, shape in enumerate(shapes):
+                file[f"layers/{name}/vars/{place}"] = np.zeros(shape, np.float32)
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": [None, 6, 6, 1]}},
+        {"class_name": "Conv2D", "config": {"name": "conv", "filters": 2, "kernel_size": [3, 3], "activation": "relu"}},
+        {"class_name": "Flatten", "config": {"name": "flatten"}},
+        {"class_name": "Dense", "config": {"name": "fc", "units": 3, "activation": "softmax"}},
+    ]
+    config = {"class_name": "Sequential", "config": {"name": "mine", "layers": layers}}
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", stored.getvalue())
+    return written | {".keras": stream.getvalue()}
+
+
+def _of_model(path: Path) -> None:
+    source = lessons.load(str(path))
+    if source.network.count() < 100_000:
+        state = lessons.first_state(source.network, source.lesson, source.tensors())
+        _ = state.layout, state.prediction
+
+
 # -- kills -------------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +293,7 @@ def run(count: int, big: int, kill: int, seed: int) -> Report:
         specs(report, count, seed)
         archives(report, folder, count, seed)
         pictures(report, folder, count, seed)
+        models(report, folder, count, seed)
         kills(report, folder, kill, seed)
     return report
 

@@ -14,6 +14,10 @@ _HOSTILE = (
     *(b"../../etc/passwd", b"&amp;", b"_x0000_", b"true", b"#REF!", b"'", b"1" * 40_000, "ß☃".encode()),
 )
 _TOML = ("-1", "0", "1000000000", "1" + "0" * 30, "1.5", "nan", "inf", "true", '"x"', '"\\u0007"', "[]", "[[[]]]", "{}")
+_JSON = (
+    *(b"-1", b"0", b"1000000000", b"1" + b"0" * 30, b"1.5", b"NaN", b"1e999", b"true", b"null", b'"x"', b'"\\u0007"'),
+    *(b"[]", b"{}", b"[" * 2000, b'"' + b"a" * 40_000 + b'"', b'"../../etc/passwd"', b'"\\ud800"'),
+)
 
 
 def bytes_changed(data: bytes, rng: random.Random) -> bytes:
@@ -119,6 +123,20 @@ def spec_changed(data: bytes, rng: random.Random) -> bytes:
             value = rng.choice(values)
             text = text[: value.start()] + rng.choice(_TOML) + text[value.end() :]
     return bytes_changed(text.encode(), rng) if rng.random() < 0.2 else text.encode()
+
+
+def json_changed(data: bytes, rng: random.Random) -> bytes:
+    """Values in an entry in JSON replaced, or one of its keys."""
+    return _in_part(data, rng, r".*\.json", _json)
+
+
+def _json(text: bytes, rng: random.Random) -> bytes:
+    for _ in range(rng.choice((1, 1, 3))):
+        values = list(re.finditer(rb'"[^"]*"|-?\d+(?:\.\d+)?|true|false|null', text))
+        if values:
+            value = rng.choice(values)
+            text = text[: value.start()] + rng.choice(_JSON) + text[value.end() :]
+    return text
 
 
 WORKBOOK: Sequence[Mutation] = (bytes_changed, directory_changed, parts_changed, xml_changed, cells_changed)

@@ -9,7 +9,7 @@ ROOMS = (
     *("__main__", "terminal", "cli", "recompute", "office", "web", "lessons", "checks", "opening", "builder"),
     *("estimate", "engine"),
     *("actions", "sheets", "xlsx", "state", "learning", "models", "network", "layers", "cells", "ops", "pictures"),
-    *("files", "errors"),
+    *("zips", "files", "errors"),
 )
 """The rooms, from the terminal down: arrows point down this list only."""
 LONGEST = 400

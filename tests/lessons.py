@@ -4,28 +4,36 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import openpyxl
 import pytest
 
 from conv_sheet import lessons
 from conv_sheet.builder import build
 from conv_sheet.cells.formula import FUNCTIONS, functions_in
+from conv_sheet.cells.page import Page
 from conv_sheet.network.lesson import Try
 from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
 from tests.conftest import Once
-from tests.oracles import libreoffice
+from tests.oracles import cells, libreoffice
 
 
 def state_of(name: str) -> WorkbookState:
     """A lesson as the command line builds it."""
     source = lessons.load(name)
     return lessons.first_state(source.network, source.lesson, source.tensors())
+
+
+@cache
+def pages_of(name: str) -> tuple[Page, ...]:
+    """The sheets of a lesson that are seen."""
+    return tuple(page for page in registry.pages(state_of(name)) if not page.hidden)
 
 
 def built(once: Once, name: str, suffix: str = ".xlsx") -> Path:
@@ -96,9 +104,12 @@ def strange_formulas(path: Path) -> list[str]:
 
 def tries(path: Path) -> dict[str, str]:
     """What `Start` proposes to try: the name in each of its links, and the cells to which the link leads."""
-    cells = (cell for row in openpyxl.load_workbook(path)["Start"].iter_rows() for cell in row if cell.hyperlink)
-    links = [cell for cell in cells if cell.value[0].isdigit()]  # the others are those of small pictures
-    return {cell.value.split()[-1]: cell.hyperlink.location for cell in links}
+    shown = cells.values(path, "Start")
+    with zipfile.ZipFile(path) as archive:
+        sheet = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))
+    links = {str(one.get("ref")): str(one.get("location")) for one in sheet.iterfind(".//{*}hyperlink")}
+    texts = {at: str(shown[at]) for at in links}
+    return {texts[at].split()[-1]: to for at, to in links.items() if texts[at][0].isdigit()}  # others are of pictures
 
 
 def perform(book: Any, item: Try, name: str) -> list[list[object]]:

@@ -34,6 +34,17 @@ def test_topics_of_other_courses_are_where_the_tables_say() -> None:
             assert (course.PAGE.parent / name).is_file(), topic
 
 
+FIRST_COURSE = {
+    *("Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "MinPool2d", "AdaptiveAvgPool2d", "BatchNorm2d"),
+    *("ReLU", "LeakyReLU", "Sigmoid", "Tanh", "Softmax", "Dropout", "Flatten", "Linear", "Concat"),
+}
+
+
+def test_every_layer_of_a_first_course_is_in_the_network_of_a_lesson() -> None:
+    taught = {node.layer.kind for name in lessons.names() for node in lessons.load(name).network.nodes}
+    assert taught >= FIRST_COURSE
+
+
 # -- what is found -----------------------------------------------------------------------------------------------------
 
 

@@ -237,6 +237,7 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+DENIED = "permission denied; have its owner allow it, or name another file"
 WRITE = (
     "from conv_sheet.files import atomic_write\nwith atomic_write(Path(sys.argv[1])) as new: new.write_bytes(b'new')"
 )
@@ -255,9 +256,9 @@ def test_a_write_protected_file_stays(open_folder: Path) -> None:
 def test_a_folder_without_rights_is_one_line(open_folder: Path) -> None:
     (open_folder / "shut").mkdir(mode=0o555)
     path = open_folder / "shut" / "lesson.xlsx"
-    assert as_nobody(WRITE, path).endswith(f"WorkbookError: {path} cannot be written: Permission denied\n")
+    assert as_nobody(WRITE, path).endswith(f"WorkbookError: {path} cannot be written: {DENIED}\n")
     path.parent.chmod(0)
-    assert as_nobody("check_free(path, True)", path).endswith(f"WorkbookError: {path}: Permission denied\n")
+    assert as_nobody("check_free(path, True)", path).endswith(f"WorkbookError: {path}: {DENIED}\n")
     path.parent.chmod(0o755)
 
 

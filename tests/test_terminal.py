@@ -241,10 +241,22 @@ def test_signals_end_an_import_without_a_traceback(tmp_path: Path, module: str, 
     assert os.listdir(tmp_path) == []
 
 
+LOADED = """
+start = terminal._thread.start_new_thread
+def slow(*given):
+    terminal._thread.start_new_thread = start
+    start(*given)
+    time.sleep(0.2)
+terminal._thread.start_new_thread = slow
+"""
+"""Lets a thread run for a while before the one that started it goes on, as a machine with much to do may."""
+
+
 @posix
+@pytest.mark.parametrize("before", ["", LOADED], ids=["idle", "loaded"])
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_that_python_drops_comes_again(name: str, status: int) -> None:
-    body = (
+def test_a_signal_that_python_drops_comes_again(name: str, status: int, before: str) -> None:
+    body = before + (
         "class Dying:\n"
         f"    def __del__(self): os.kill(os.getpid(), signal.{name}); time.sleep(0.01)\n"
         "Dying()\n"

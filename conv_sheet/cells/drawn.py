@@ -30,7 +30,10 @@ class Points(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line chart with its corner at a cell; `title` stands below, between `decades` equal factors are equally far."""
+    """A line chart with its corner at a cell; `title` stands below, between `decades` equal factors are equally far.
+
+    `low` is the smallest number and the smallest value that it shows.
+    """
 
     points: tuple[Points, ...]
     anchor: str
@@ -39,6 +42,7 @@ class Line(NamedTuple):
     title: str = ""
     top: float | None = None
     decades: tuple[int, int] | None = None
+    low: tuple[float, float] = (0.0, 0.0)
 
 
 class Spinner(NamedTuple):

@@ -5,7 +5,7 @@ Rows and columns count from 1, as in Excel. Offsets inside a block count from 0,
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -216,6 +216,21 @@ def around(blocks: tuple[Block, ...]) -> Block:
     height = max(b.last_row for b in blocks) - row + 1
     width = max(b.last_column for b in blocks) - column + 1
     return Block(blocks[0].sheet, row, column, height, width)
+
+
+def in_rows(blocks: Sequence[Block]) -> Iterator[slice]:
+    """Which solid blocks stand in one row with a column between, so that nothing but that is `around` them.
+
+    >>> [*in_rows([Block("S", 2, column, 1, 2) for column in (2, 5, 9)])]
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    start = 0
+    for number, block in enumerate(blocks[1:], 1):
+        last = blocks[number - 1]
+        if (last.row, last.height, last.last_column + 2) != (block.row, block.height, block.column):
+            yield slice(start, number)
+            start = number
+    yield slice(start, len(blocks))
 
 
 @dataclass(frozen=True)

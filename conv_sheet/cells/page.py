@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells.drawn import Bars, Button, Line, Spinner
 from conv_sheet.cells.expr import Expr
-from conv_sheet.cells.formula import checked, mover
-from conv_sheet.cells.grid import Block, column_letters
+from conv_sheet.cells.formula import MAX_BLOCKS, checked, mover
+from conv_sheet.cells.grid import Block, around, column_letters, in_rows
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.errors import WorkbookError
@@ -39,7 +39,8 @@ class Fill:
     """A block of cells with one look: values (rows, columns), and for formulas that of the cell at (row, column).
 
     Where they are `shared`, each is that of the first cell with relative addresses moved; of fills `across` an area,
-    each is so moved from that in its place of the first fill; else some cells may have none.
+    each is so moved from that in its place of the first fill; else some cells may have none. A `result` is what the
+    engine computed: its last digits are rounding.
     """
 
     block: Block
@@ -49,6 +50,7 @@ class Fill:
     shared: bool = False
     owner: str = ""
     across: Block | None = None
+    result: bool = False
 
     def cells(self) -> Iterator[tuple[tuple[int, int], Cell]]:
         """Every cell with its position."""
@@ -122,6 +124,8 @@ class Page:
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     reads: dict[tuple[int, int], str] = field(default_factory=dict)
     """Single cells that show what another holds, by its defined name."""
+    wheres: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    """Single cells that say in words where others are, by their defined names or addresses with sheets."""
     judged: set[tuple[int, int]] = field(default_factory=set)
     """Single cells whose formula a lesson gives as text: only a spreadsheet program knows what it says later."""
     bars: list[Bars] = field(default_factory=list)
@@ -166,6 +170,10 @@ class Page:
         formula = moved if block.step == (1, 1) else lambda y, x: moved(y * down, x * right)
         self.fills.append(Fill(block, values, style, formula, shared=True, owner=owner))
 
+    def results(self, block: Block, values: NDArray[Any], style: Style) -> None:
+        """Fill a block with what the engine computed, as values."""
+        self.fills.append(Fill(block, values, style, result=True))
+
     def fill_each(
         self, block: Block, content: Callable[[int, int], Content], style: Style, owner: str = ""
     ) -> NDArray[Any]:
@@ -200,7 +208,7 @@ class Page:
     ) -> None:
         """Fill a block with the engine's values and, as a second account of them, the layer's formulas."""
         checked(formula(0, 0) or "", self._address(block.row, block.column))
-        self.fills.append(Fill(block, values.reshape(block.shape), style, formula, shared, owner, across))
+        self.fills.append(Fill(block, values.reshape(block.shape), style, formula, shared, owner, across, result=True))
 
     def span(self, row: int, first: int, last: int, content: Content, style: Style) -> None:
         """Fill a run of cells of one row as one merged cell."""
@@ -366,4 +374,6 @@ def _validation(item: Input) -> Validation:
         choices = item.listed.reference if item.listed else f'"{",".join(map(str, limits.choices))}"'
     error = f"{item.name} takes {room}. Press Esc to keep the old one."
     blocks, whole = item.placed.blocks, limits.whole
+    if len(blocks) > MAX_BLOCKS and blocks[0].step == (1, 1):
+        blocks = tuple(around(blocks[row]) for row in in_rows(blocks))
     return Validation(blocks, item.name, limits.hint, error, limits.low, limits.high, choices, whole)

@@ -31,18 +31,23 @@ GOOD_TEXT = "006100"
 BAD = "FFC7CE"
 BAD_TEXT = "9C0006"
 
-CELL_WIDTH = 3.71
-"""Column width, in characters of the standard font, that is 26 pixels wide on Windows."""
-CELL_HEIGHT = 19.5
-"""Row height in points: 26 pixels, so that cells are square."""
-DOT_WIDTH = 0.83
-"""Column width of a picture to look at only: 11 pixels on Windows."""
-DOT_HEIGHT = 8.25
-"""Row height of such a picture in points: 11 pixels."""
-SMALL_WIDTH, SMALL_HEIGHT = 2.86, 15.0
-"""Column width and row height of square cells among texts: 20 pixels on Windows."""
-LARGE_WIDTH, LARGE_HEIGHT = 4.29, 26.25
-"""The same of cells whose numbers are to be read from afar: 35 pixels."""
+
+def square(pixels: int) -> tuple[float, float]:
+    """Width of a column and height of a row whose cells are squares of so many pixels on Windows.
+
+    The width is in characters of the standard font, which has digits of 7 pixels; the height is in points.
+
+    >>> square(26)
+    (3.71, 19.5)
+    """
+    return round(pixels / 7, 2), pixels * 0.75
+
+
+CELL_SIDE, SMALL_SIDE, LARGE_SIDE, DOT_SIDE = 26, 20, 30, 11
+"""Pixels of square cells: those of maps, those among texts, those to be read from afar, those to look at only."""
+CELL_WIDTH, CELL_HEIGHT = square(CELL_SIDE)
+SMALL_WIDTH, SMALL_HEIGHT = square(SMALL_SIDE)
+DOT_WIDTH, DOT_HEIGHT = square(DOT_SIDE)
 LINE_SPACING = 1.36
 """Height of a line of text by the size of its letters."""
 NETWORK_ZOOM = 70
@@ -142,9 +147,10 @@ HEAD_LEFT = replace(HEAD, horizontal="left")
 RIGHT = replace(LINE, horizontal="right")
 LINKED = Style(size=11, bold=True, color=EDIT, underline=True, horizontal="center")
 CODE = Style(size=10, mono=True)
+CODE_LINES = replace(CODE, wrap=True)
 ANSWER = Style(size=36, bold=True, shrink=True)
-DONE = Style(size=11, bold=True, color=GOOD_TEXT)
-READ = Style(size=11, bold=True, horizontal="left")
+DONE = Style(size=11, bold=True, color=GOOD_TEXT, vertical="top")
+READ = Style(size=11, bold=True, horizontal="left", vertical="top")
 PERCENT = Style(size=11, format="0.0%", horizontal="right")
 COUNT = Style(size=11, format='0;;"·"', horizontal="right")
 DOT = Style(size=6, format=";;;")
@@ -173,7 +179,7 @@ GLYPH = Style(size=18, bold=True, color=GREY, horizontal="center")
 TINY = Style(size=6, color=GREY, format="0", horizontal="right")
 TINY_TENTHS = replace(TINY, format=_TENTHS)
 TINY_CHANGE = replace(TINY, format="+0%;-0%;0%")
-HIDDEN = Style(size=6, color=WHITE)
+HIDDEN = Style(size=6, color=WHITE, format=";;;")
 KERNEL = replace(SCORE, format="0.0#")
 OWN_KERNEL = replace(WEIGHT, format="0.0#")
 TYPED = replace(SETTING, size=11, color=BLACK)
@@ -219,6 +225,24 @@ LIGHTS = {"red": "D7301F", "green": "2E8B57", "blue": "2B6CB0"}
 """The channels of a picture in colour, with the swatches of their labels."""
 HIT_SCALE = Scale(GREEN)
 DOT_SCALE = Scale(INK, top=1.0)
+
+
+def inks(steps: int) -> list[tuple[float, str, str | None]]:
+    """From the deepest step of `INK_SCALE` to white: from which value on, the fill, the colour of figures that differs.
+
+    >>> inks(2)
+    [(0.75, '1F2A44', 'FFFFFF'), (0.25, '8F94A1', None), (-0.25, 'FFFFFF', None)]
+    """
+    full, dark = bytes.fromhex(INK_SCALE.high), INK_SCALE.dark or 1.0
+    made = []
+    for step in range(steps, -1, -1):
+        share = step / steps
+        fill = bytes(int(255 + (part - 255) * share) for part in full).hex().upper()
+        made.append((share - 0.5 / steps, fill, WHITE if share > dark else None))
+    return made
+
+
+INKS = inks(10)
 
 
 def scale_of(probabilities: bool, non_negative: bool) -> Scale | None:

@@ -13,20 +13,22 @@ from conv_sheet.cells.drawn import Spinner
 from conv_sheet.cells.expr import Expr, all_of, any_of, integer, is_number, largest, smallest, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, InputValue, Limits
-from conv_sheet.cells.page import Content, Page
+from conv_sheet.cells.page import Content, Mark, Page
 from conv_sheet.cells.style import Style
 
 _SWATCHED = 6
 """Columns of a picture that has room for the name of a channel beside its own."""
 _USUAL_WIDTH = 8.43
 """Characters of a column for which no width is said."""
-_FITS = 11.0
+_FITS = 12.5
 """Points of text in which about as many characters fit into a column as it is wide."""
+_MONO_WIDE = 1.7
+"""How much wider characters of one width are."""
 
 
-def frame(title: str, columns: int, zoom: int, large: bool = False) -> Page:
-    """An empty sheet of square cells."""
-    width, height = (style.LARGE_WIDTH, style.LARGE_HEIGHT) if large else (style.CELL_WIDTH, style.CELL_HEIGHT)
+def frame(title: str, columns: int, zoom: int, side: int = style.CELL_SIDE) -> Page:
+    """An empty sheet of square cells with a side of so many pixels."""
+    width, height = style.square(side)
     sheet = Page(title, zoom=zoom, default_width=width, default_height=height)
     sheet.widths = {1: 1.5} | dict.fromkeys(range(2, columns + 1), width)
     return sheet
@@ -40,14 +42,17 @@ def head(sheet: Page, title: str, lines: Sequence[str], columns: int) -> None:
         paragraph(sheet, row, 2, columns, line)
 
 
-def paragraph(sheet: Page, row: int, first: int, last: int, text: str, look: Style = style.TEXT) -> None:
-    """A text over some columns of a row, which becomes as high as the text needs."""
-    sheet.span(row, first, last, text, look)
+def paragraph(
+    sheet: Page, row: int, first: int, last: int, content: Content, look: Style = style.TEXT, longest: str = ""
+) -> None:
+    """A text over some columns of a row, which becomes as high as it needs; `longest` is the most a formula says."""
+    sheet.span(row, first, last, content, look)
     usual = sheet.default_width or _USUAL_WIDTH
     room = sum(sheet.widths.get(column, usual) for column in range(first, last + 1))
     size = sheet.singles[row, first].style.size
-    lines = math.ceil(len(text) * size / (_FITS * room))
-    sheet.heights[row] = max(style.CELL_HEIGHT, lines * size * style.LINE_SPACING)
+    fits = _FITS / _MONO_WIDE if look.mono else _FITS
+    lines = math.ceil(len(longest or str(content)) * size / (fits * room))
+    sheet.heights[row] = max(sheet.heights.get(row, style.CELL_HEIGHT), lines * size * style.LINE_SPACING)
 
 
 def ask(
@@ -77,13 +82,34 @@ def signed(
     blocks: Sequence[tuple[Block, NDArray[Any]]],
     least: float = 0.0,
     high: str = style.RED,
+    low: str = style.BLUE,
+    framed: bool = False,
 ) -> None:
-    """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more."""
+    """Colour blocks by one scale, blue below zero and red above; `at` is the cell for its bound, `least` or more.
+
+    Where no figures say it, cells below a fifth of the lowest are `framed`.
+    """
     ranges = [sheet.near(block, values) for block, values in blocks]
     bounds = [largest(*ranges), -smallest(*ranges)]
     sheet.put(at.row, at.column, largest(*([least] if least else []), *bounds), style.SCALE)
-    scale = replace(style.diverging(at.absolute), high=high)
+    scale = replace(style.diverging(at.absolute), high=high, low=low)
     sheet.scales.append((tuple(block for block, _ in blocks), scale))
+    if framed:
+        framed_below_zero(sheet, tuple(block for block, _ in blocks), f"{at.absolute}/5")
+
+
+def framed_below_zero(sheet: Page, blocks: tuple[Block, ...], least: str) -> None:
+    """Lines around cells below zero by more than a number or cell says: so signs are told in grey print, too."""
+    sheet.marks.append(Mark(blocks, f"{blocks[0].cell()}<-{least}", line=style.INK))
+
+
+def inked(sheet: Page, blocks: tuple[Block, ...], condition: str) -> None:
+    """Colour blocks in steps of ink where a condition holds, in place of a scale."""
+    first = blocks[0].cell()
+    sheet.marks += [
+        Mark(blocks, f"AND({condition},COUNT({first})=1,{first}>={least:g})", fill, style.EDIT_LINE, color)
+        for least, fill, color in style.INKS
+    ]
 
 
 def copy(sheet: Page, block: Block, source: Block, values: NDArray[np.float64], look: Style) -> None:

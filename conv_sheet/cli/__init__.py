@@ -6,24 +6,44 @@ import click
 
 from conv_sheet import __version__
 from conv_sheet.cli import buttons, training, workbooks
-from conv_sheet.errors import ConvSheetError
+from conv_sheet.errors import ConvSheetError, one_line
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+class _Misuse(click.ClickException):
+    """One line for what click would say in four."""
+
+    exit_code = 2
+
+    def __init__(self, error: click.UsageError, command: str) -> None:
+        said = one_line(error.format_message()).rstrip(".")
+        super().__init__(f"{said} (see {command} --help)")
+
+
 class _Group(click.Group):
-    """Turns our errors into one line and exit code 1; click's own usage errors exit with 2."""
+    """Turns errors into one line: ours with exit code 1, those of who types a command with 2."""
+
+    def make_context(self, info_name: str | None, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(info_name, *args, **extra)
+        except click.UsageError as error:
+            raise _Misuse(error, str(info_name)) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            command = " ".join(filter(None, (ctx.command_path, ctx.invoked_subcommand)))
+            raise _Misuse(error, command) from None
         except ConvSheetError as error:
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=_Group, context_settings=_CONTEXT)
+@click.group(cls=_Group, context_settings=_CONTEXT, invoke_without_command=True)
 @click.version_option(__version__, "-V", "--version", prog_name="conv-sheet")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Convolutional networks as Excel workbooks of live formulas.
 
     \b
@@ -32,6 +52,8 @@ def main() -> None:
       conv-sheet build --digit 3 --open    another digit, opened when done
       conv-sheet check fastai.xlsm         do its numbers agree with NumPy?
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for command in (

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from conv_sheet.cli.common import FILE, echo
+from conv_sheet.cli.common import FILE, Whole, echo
 from conv_sheet.files import exclusive, require_closed
 
 
@@ -82,7 +82,7 @@ def reset(workbook: Path, **where: Any) -> None:
 
 @click.command("train-step")
 @_where
-@click.option("--steps", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many steps to take.")
+@click.option("--steps", type=Whole(1, 10_000), default=1, show_default=True, help="How many steps to take.")
 def train_step(workbook: Path, steps: int, **where: Any) -> None:
     """Take a step of gradient descent: the button Train step of a workbook with a sheet Backprop.
 
@@ -98,7 +98,7 @@ def train_step(workbook: Path, steps: int, **where: Any) -> None:
 
 @click.command("random-kernels")
 @_where
-@click.option("--seed", type=click.IntRange(0, 999_999), help="Draw with this seed instead of the workbook's.")
+@click.option("--seed", type=Whole(0, 999_999), help="Draw with this seed instead of the workbook's.")
 def random_kernels(workbook: Path, seed: int | None, **where: Any) -> None:
     """Fill every convolution with small random kernels: the button Random kernels.
 

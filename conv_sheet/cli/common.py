@@ -15,7 +15,22 @@ if TYPE_CHECKING:
     from conv_sheet.lessons import Source
     from conv_sheet.ops import Array
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, readable=False)
+"""What may be read is asked where it is read: once, and in our words."""
+
+
+class Whole(click.IntRange):
+    """Whole numbers within limits, by a name that can be read in a sentence."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """Numbers within limits."""
+
+    name = "number"
+
+
 PAGE = ".html"
 PICTURES = "PNG, JPEG, GIF, BMP, TIFF, WebP; HEIC with the extra heic"
 

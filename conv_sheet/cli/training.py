@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conv_sheet.cli.common import FILE, PICTURES, check_output, complete_lesson, echo, tensors, weights_options
+from conv_sheet.cli.common import (
+    FILE,
+    PICTURES,
+    Number,
+    Whole,
+    check_output,
+    complete_lesson,
+    echo,
+    tensors,
+    weights_options,
+)
 from conv_sheet.errors import DataError
 
 if TYPE_CHECKING:
     from conv_sheet.learning.train import Progress
 
-_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_SHARE = Number(0, 1, min_open=True, max_open=True)
 _DATA_HELP = (
     f"Folder with a pair of IDX files as MNIST's, or with one folder for each class, of pictures ({PICTURES}); "
     "also in folders train and val. Pictures of two classes lie in a folder such as cat+dog."
@@ -28,21 +38,19 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
 @_DATA
 @_RESIZE
 @click.option("-o", "--output", "out", type=FILE, help="Where to write. [default: LESSON.npz]")
-@click.option(
-    "--epochs", type=click.IntRange(1), help="How often to see every picture. [default: 20, or 500 with --overfit]"
-)
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures for each step.")
+@click.option("--epochs", type=Whole(1), help="How often to see every picture. [default: 20, or 500 with --overfit]")
+@click.option("--batch-size", type=Whole(1), default=64, show_default=True, help="Pictures for each step.")
 @click.option(
     "--optimizer", type=click.Choice(["sgd", "momentum", "rmsprop", "adam"]), default="adam", show_default=True
 )
 @click.option(
     "--lr",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="Learning rate at the start. [default: 0.1 for sgd, 0.03 for momentum, 0.001 for rmsprop, 0.003 for adam]",
 )
-@click.option("--momentum", type=click.FloatRange(0), help="Of sgd and rmsprop. [default: 0.9 for momentum, else 0]")
+@click.option("--momentum", type=Number(0), help="Of sgd and rmsprop. [default: 0.9 for momentum, else 0]")
 @click.option("--nesterov", is_flag=True, help="Nesterov's momentum.")
-@click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True, help="As PyTorch's: L2.")
+@click.option("--weight-decay", type=Number(0), default=0.0, show_default=True, help="As PyTorch's: L2.")
 @click.option(
     "--schedule",
     type=click.Choice(["cosine", "step"]),
@@ -50,8 +58,8 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
     show_default=True,
     help="How the learning rate falls: to zero along half a cosine, or by --gamma after every --step-size epochs.",
 )
-@click.option("--step-size", type=click.IntRange(1), help="Epochs of a step. [default: a third of all]")
-@click.option("--gamma", type=click.FloatRange(0), help="What a step multiplies the learning rate with. [default: 0.1]")
+@click.option("--step-size", type=Whole(1), help="Epochs of a step. [default: a third of all]")
+@click.option("--gamma", type=Number(0), help="What a step multiplies the learning rate with. [default: 0.1]")
 @click.option(
     "--loss",
     type=click.Choice(["cross-entropy", "hinge", "mse", "bce"]),
@@ -62,11 +70,11 @@ _RESIZE = click.option("--resize", is_flag=True, help="Fit pictures of any size 
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move, resize and slant pictures.")
 @click.option("--validation", type=_SHARE, default=0.1, show_default=True, help="Share to validate with.")
 @click.option("--hold-out", type=_SHARE, help="Share of pictures to leave aside for `evaluate`. [default: none]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order and distortions.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Of weights, order and distortions.")
 @click.option("--plot", type=FILE, help="Draw loss and accuracy over the epochs, as .png, .svg or .pdf.")
 @click.option(
     "--overfit",
-    type=click.IntRange(2),
+    type=Whole(2),
     metavar="N",
     help="Only check that the network can learn N pictures by heart; nothing is written.",
 )
@@ -101,6 +109,7 @@ def train(
     from conv_sheet.learning.recipe import Outputs, Recipe
 
     chosen = lessons.load(lesson)
+    lessons.require_trainable(chosen)
     options |= {"loss": options["loss"] or chosen.lesson.loss or None}
     recipe = Recipe(epochs=epochs or (500 if overfit else Recipe.epochs), **options)
     if overfit:
@@ -181,6 +190,7 @@ def evaluate(
     from conv_sheet.learning.recipe import held_out
 
     chosen = lessons.load(lesson)
+    lessons.require_trainable(chosen)
     if weights is None and not chosen.trained:
         raise DataError(f"{lesson} comes without trained weights: train it, and give the file with --weights")
     if workbook is not None:

@@ -14,6 +14,7 @@ from conv_sheet.cli.common import (
     FILE,
     PAGE,
     PICTURES,
+    Whole,
     check_output,
     complete_lesson,
     echo,
@@ -21,11 +22,16 @@ from conv_sheet.cli.common import (
     weights_options,
 )
 from conv_sheet.errors import DataError, SpecError
-from conv_sheet.files import BOOKS, atomic_write, check_free
+from conv_sheet.files import BOOKS, atomic_write, check_free, require_regular
 
 if TYPE_CHECKING:
     from conv_sheet.network.graph import Network
     from conv_sheet.ops import Array
+
+
+_OPENING_SECONDS = 2
+_MOST_NAMES = 1 << 20
+"""Bytes of a file with names of classes."""
 
 
 @click.command()
@@ -38,14 +44,14 @@ if TYPE_CHECKING:
     help="Where to write; .xlsx has no macros, .html is a page for a browser. [default: LESSON.xlsm]",
 )
 @click.option("--image", type=FILE, help=f"A picture ({PICTURES}), or a .npy file with exact values, as input.")
-@click.option("--digit", type=click.IntRange(0, 9), help="One of the sample digits as input.")
+@click.option("--digit", type=Whole(0, 9), help="One of the sample digits as input.")
 @weights_options
-@click.option("--seed", type=click.IntRange(0), help="Start from random weights drawn with this seed.")
+@click.option("--seed", type=Whole(0), help="Start from random weights drawn with this seed.")
 @click.option("--classes", help="Names of the classes, with commas between them, or a text file with one in each line.")
 @click.option("--from", "old", type=FILE, help="Take network, picture, weights and choices from this workbook.")
 @click.option("--backprop", is_flag=True, help="Show backpropagation, too: every gradient as a formula.")
 @click.option("--worksheet", is_flag=True, help="Add a sheet to print and fill by hand, with a page of answers.")
-@click.option("--max-cells", type=click.IntRange(1), help="Refuse a workbook of more cells. [default: 2,000,000]")
+@click.option("--max-cells", type=Whole(1), help="Refuse a workbook of more cells. [default: 2,000,000]")
 @click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
 @click.option("--open", "open_", is_flag=True, help="Open the workbook when it is written.")
 @click.pass_context
@@ -127,7 +133,7 @@ def build(
             builder.build(state, out, progress)
     click.echo(f"wrote {out}" + (f": the network says {state.prediction}" if state.prediction else ""))
     if open_:
-        click.launch(str(out))
+        _open(out)
 
 
 @contextlib.contextmanager
@@ -138,6 +144,25 @@ def _building_bar(shown: bool) -> Iterator[Callable[[float], None]]:
         return
     with click.progressbar(length=1000, label="building", file=sys.stderr) as bar:
         yield lambda share: bar.update(round(share * 1000) - bar.pos)
+
+
+def _open(path: Path) -> None:
+    """Open a file in the program that the system has for it."""
+    if sys.platform in ("win32", "darwin"):
+        failed = click.launch(str(path)) != 0
+    else:
+        import subprocess
+
+        no = subprocess.DEVNULL
+        try:
+            opener = subprocess.Popen(["xdg-open", path], stdin=no, stdout=no, stderr=no, start_new_session=True)
+            failed = opener.wait(_OPENING_SECONDS) != 0
+        except FileNotFoundError:
+            failed = True
+        except subprocess.TimeoutExpired:  # it is the program itself, which runs until it is closed
+            failed = False
+    if failed:
+        click.echo(f"no program opened {path}: open it yourself", err=True)
 
 
 def _exclude(**options: object) -> None:
@@ -151,11 +176,13 @@ def _names(said: str) -> list[str]:
     >>> _names("cat, dog")
     ['cat', 'dog']
     """
-    if not os.path.isfile(said):  # pathlib raises where a text is too long to name a file
+    named = said.lower().endswith(".txt") or os.path.isfile(said)  # pathlib raises where a text is too long for a name
+    if not named:
         return [name.strip() for name in said.split(",")]
+    require_regular(Path(said), DataError, _MOST_NAMES)
     try:
         return [line.strip() for line in Path(said).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         raise DataError(f"{said} is not a text in UTF-8 with the name of a class in each line") from None
 
 
@@ -174,12 +201,13 @@ def _picture(path: Path, network: "Network") -> "Array":
 @click.command()
 @click.argument("workbook", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Where to write; the name says what.")
-@click.option("--force", is_flag=True, help="Overwrite the output where it exists.")
+@click.option("--force", is_flag=True, help="Overwrite what is written where it exists.")
 def export(workbook: Path, out: Path, force: bool) -> None:
     """Write the network of a workbook, with what was changed in it, for other programs.
 
     The name of the output says what is written: .onnx a model, .npz or .safetensors the weights by the names of the
-    model that the network was read from, .toml the spec, .py code for PyTorch with its weights beside it.
+    model that the network was read from, .toml the spec, .py code for PyTorch with its weights beside it, in a file
+    whose name ends in .weights.npz.
 
     \b
     Examples:
@@ -234,7 +262,7 @@ def new(spec: Path, force: bool) -> None:
     check_free(spec, force)
     with atomic_write(spec) as temporary:
         temporary.write_text(first_spec(), encoding="utf-8", newline="\n")
-    click.echo(f"wrote {spec}: conv-sheet build {spec} makes a workbook of it")
+    click.echo(f"wrote {spec}: conv-sheet build {spec} makes a workbook of it, with random weights")
 
 
 @click.command("lessons")

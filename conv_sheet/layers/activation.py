@@ -14,7 +14,6 @@ from conv_sheet.ops import Array
 from conv_sheet.ops.options import real
 
 
-@dataclass(frozen=True)
 class _Folding(Layer):
     """A function whose formula names its argument once, so that it can stand around the formula before it."""
 
@@ -28,7 +27,6 @@ class _Folding(Layer):
         return self.words_of("value")
 
 
-@dataclass(frozen=True)
 class ReLU(_Folding):
     """max(0, x), as `torch.nn.ReLU`.
 
@@ -60,7 +58,6 @@ class ReLU(_Folding):
         return f"max(0, {inner})"
 
 
-@dataclass(frozen=True)
 class _Clipped(_Folding):
     """Values cut off below and above."""
 
@@ -91,7 +88,6 @@ class _Clipped(_Folding):
         return f"min({high}, max({low}, {inner}))"
 
 
-@dataclass(frozen=True)
 class ReLU6(_Clipped):
     """min(6, max(0, x)), as `torch.nn.ReLU6`: the activation of MobileNets.
 
@@ -133,7 +129,6 @@ class Hardtanh(_Clipped):
         return float(self.min_val), float(self.max_val)
 
 
-@dataclass(frozen=True)
 class Hardsigmoid(_Folding):
     """A sigmoid of straight lines, min(6, max(0, x + 3)) ÷ 6, as `torch.nn.Hardsigmoid`.
 
@@ -174,7 +169,6 @@ def logistic(expression: str) -> str:
     return f"1/(1+EXP(-MAX(-700,{expression})))"
 
 
-@dataclass(frozen=True)
 class Sigmoid(_Folding):
     """1 / (1 + e^-x), as `torch.nn.Sigmoid`; below -700, where e^-x would be too large for a cell, x counts as -700.
 
@@ -206,7 +200,6 @@ class Sigmoid(_Folding):
         return f"1 ÷ (1 + e^−({inner}))"
 
 
-@dataclass(frozen=True)
 class Tanh(_Folding):
     """Hyperbolic tangent, as `torch.nn.Tanh`.
 

@@ -78,7 +78,6 @@ class _Adaptive(Planar):
         return before[0], *map(of, self._both("output_size"))
 
 
-@dataclass(frozen=True)
 class _AdaptiveAvgPool(_Adaptive):
     """Means."""
 
@@ -104,7 +103,6 @@ class _AdaptiveAvgPool(_Adaptive):
         return {"input": f"gradient ÷ number of values in the {'map' if alone else 'window'}"}
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """Means of so many windows, as `torch.nn.AdaptiveAvgPool2d`; with 1, of each map: global average pooling.
 
@@ -115,7 +113,6 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     kind: ClassVar[str] = "AdaptiveAvgPool2d"
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool1d(OneRow, _AdaptiveAvgPool):
     """The same over maps of one row, as `torch.nn.AdaptiveAvgPool1d`.
 
@@ -126,7 +123,6 @@ class AdaptiveAvgPool1d(OneRow, _AdaptiveAvgPool):
     kind: ClassVar[str] = "AdaptiveAvgPool1d"
 
 
-@dataclass(frozen=True)
 class _AdaptiveMaxPool(_Adaptive):
     """Largest values."""
 
@@ -147,7 +143,6 @@ class _AdaptiveMaxPool(_Adaptive):
         return {"input": "gradient for the first largest value of each window, 0 for the others"}
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """Largest values of so many windows, as `torch.nn.AdaptiveMaxPool2d`.
 
@@ -158,7 +153,6 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     kind: ClassVar[str] = "AdaptiveMaxPool2d"
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool1d(OneRow, _AdaptiveMaxPool):
     """The same over maps of one row, as `torch.nn.AdaptiveMaxPool1d`.
 

@@ -200,7 +200,7 @@ class Layer:
         """Values of `intermediates` for a batch."""
         return {}
 
-    def while_training(self, rng: np.random.Generator) -> dict[str, Array]:
+    def while_training(self, rng: "np.random.Generator") -> dict[str, Array]:
         """Settings, by short name, that differ while the network is trained; drawn anew for each batch."""
         return {}
 
@@ -208,7 +208,7 @@ class Layer:
         """Whether chance treats each image of a batch in another way."""
         return False
 
-    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+    def initial(self, shape: Shape, rng: "np.random.Generator") -> dict[str, Array]:
         """Start values of the parameters, uniform within 1/√fan_in as PyTorch's Conv2d and Linear draw them."""
         shapes = self.parameters(shape)
         bound = 1 / np.sqrt(prod(shapes["weight"][1:])) if "weight" in shapes else 1.0

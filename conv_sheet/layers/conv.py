@@ -211,7 +211,6 @@ class _Conv(Kernels):
         return self.parameters(shape)["weight"][1:]
 
 
-@dataclass(frozen=True)
 class Conv2d(_Conv):
     """2-D convolution with the options of `torch.nn.Conv2d`; in_channels come from the input.
 
@@ -231,7 +230,6 @@ class Conv2d(_Conv):
         return f"nn.Sequential(nn.{pads[self.padding_mode]}Pad2d({self.padding}), {plain.torch(shape)})"
 
 
-@dataclass(frozen=True)
 class Conv1d(OneRow, _Conv):
     """1-D convolution with the options of `torch.nn.Conv1d`, over maps of one row.
 

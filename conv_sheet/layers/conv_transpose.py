@@ -134,7 +134,6 @@ class _ConvTranspose(Kernels):
         return times(*before, *self.parameters(shape)["weight"][1:])
 
 
-@dataclass(frozen=True)
 class ConvTranspose2d(_ConvTranspose):
     """Every input value lays its kernel down, times itself, `stride` cells from its neighbour's; overlaps add up.
 
@@ -148,7 +147,6 @@ class ConvTranspose2d(_ConvTranspose):
     kind: ClassVar[str] = "ConvTranspose2d"
 
 
-@dataclass(frozen=True)
 class ConvTranspose1d(OneRow, _ConvTranspose):
     """The same over maps of one row, with the options of `torch.nn.ConvTranspose1d`.
 

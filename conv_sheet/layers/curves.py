@@ -20,7 +20,6 @@ from conv_sheet.ops import Array
 from conv_sheet.ops.options import count, real
 
 
-@dataclass(frozen=True)
 class _Curve(Layer):
     """A function of one value."""
 
@@ -112,7 +111,6 @@ class ELU(_Curve):
         return f"value above zero, {number(self.alpha)} × (e^value − 1) below"
 
 
-@dataclass(frozen=True)
 class SiLU(_Curve):
     """x · sigmoid(x), as `torch.nn.SiLU`; also called swish.
 
@@ -144,7 +142,6 @@ class SiLU(_Curve):
         return "value ÷ (1 + e^−value)"
 
 
-@dataclass(frozen=True)
 class Hardswish(_Curve):
     """x · min(6, max(0, x + 3)) ÷ 6, as `torch.nn.Hardswish`.
 
@@ -294,7 +291,7 @@ class PReLU(Layer):
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_parameters,)}
 
-    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+    def initial(self, shape: Shape, rng: "np.random.Generator") -> dict[str, Array]:
         return {"weight": np.full(self.num_parameters, float(self.init))}
 
     def forward(self, x: Array, params: Tensors) -> Array:

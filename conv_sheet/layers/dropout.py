@@ -81,10 +81,10 @@ class _Dropout(Layer):
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         return {"p": (), "active": (), "seed": ()}
 
-    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+    def initial(self, shape: Shape, rng: "np.random.Generator") -> dict[str, Array]:
         return {"p": np.array(float(self.p)), "active": np.array(0.0), "seed": np.array(float(rng.integers(1, 1000)))}
 
-    def while_training(self, rng: np.random.Generator) -> dict[str, Array]:
+    def while_training(self, rng: "np.random.Generator") -> dict[str, Array]:
         return {"active": np.array(1.0), "seed": np.array(float(rng.integers(1, _LARGEST_SEED)))}
 
     def draws(self, params: Tensors) -> bool:
@@ -149,7 +149,6 @@ class _Dropout(Layer):
         return "value × mask ÷ (1 − p) while active, else the value; mask: 0 where random < p"
 
 
-@dataclass(frozen=True)
 class Dropout(_Dropout):
     """Values dropped at random, and the others divided by 1 - p, as `torch.nn.Dropout`; off until switched on.
 
@@ -168,7 +167,6 @@ class Dropout(_Dropout):
         return shape
 
 
-@dataclass(frozen=True)
 class Dropout2d(_Dropout):
     """Whole maps dropped at random, as `torch.nn.Dropout2d`; of a vector its values.
 

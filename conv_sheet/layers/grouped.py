@@ -33,7 +33,6 @@ class _Member:
         return f"{self.weight}*{summed}" if self.single and self.weight else summed
 
 
-@dataclass(frozen=True)
 class Grouped(Layer):
     """Values normalised by mean and variance of their group: those of `mean` and `var` have cells.
 
@@ -54,7 +53,7 @@ class Grouped(Layer):
     def fields(self, shape: Shape) -> None:
         return None
 
-    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+    def initial(self, shape: Shape, rng: "np.random.Generator") -> dict[str, Array]:
         return {name: np.full(size, float(name == "weight")) for name, size in self.parameters(shape).items()}
 
     def forward(self, x: Array, params: Tensors) -> Array:

@@ -118,7 +118,6 @@ class _InstanceNorm(Grouped):
         return "its map"
 
 
-@dataclass(frozen=True)
 class InstanceNorm2d(_InstanceNorm):
     """Each map normalised by its own mean and variance, as `torch.nn.InstanceNorm2d`.
 
@@ -129,7 +128,6 @@ class InstanceNorm2d(_InstanceNorm):
     kind: ClassVar[str] = "InstanceNorm2d"
 
 
-@dataclass(frozen=True)
 class InstanceNorm1d(_InstanceNorm):
     """The same of maps of one row, as `torch.nn.InstanceNorm1d`.
 

@@ -1,7 +1,6 @@
 """Layers that join what they read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ from conv_sheet.layers.base import Layer, Shape, Site, Sizes, Tensors
 from conv_sheet.ops import Array
 
 
-@dataclass(frozen=True)
 class _Join(Layer):
     """What layers with several inputs share."""
 
@@ -31,7 +29,6 @@ class _Join(Layer):
         raise NotImplementedError  # without the names of the inputs there is nothing to write
 
 
-@dataclass(frozen=True)
 class Add(_Join):
     """The sum of the inputs, value by value, as `x1 + x2` in PyTorch; all have one shape.
 
@@ -81,7 +78,6 @@ class Add(_Join):
         return "sum of the values at the same position of each input"
 
 
-@dataclass(frozen=True)
 class Mul(_Join):
     """The product of the inputs, value by value, as `x1 * x2` in PyTorch.
 
@@ -195,7 +191,6 @@ def _product_gradient(site: Site, upstream: Placed, number: int) -> Formula:
     return Formula(of_input, shared=alike and not every_place and len(own.shape) == rank)
 
 
-@dataclass(frozen=True)
 class Concat(_Join):
     """The maps of all inputs, or the values of vectors, one after the other, as `torch.cat([x1, x2], dim=1)`.
 

@@ -19,7 +19,6 @@ from conv_sheet.ops import Array
 from conv_sheet.ops.options import count
 
 
-@dataclass(frozen=True)
 class Identity(Layer):
     """What it reads, as `torch.nn.Identity`: it has no cells of its own.
 
@@ -52,7 +51,6 @@ class Identity(Layer):
         return "value"
 
 
-@dataclass(frozen=True)
 class Flatten(Layer):
     """Maps as one vector, channel by channel and row by row, as `torch.nn.Flatten`.
 

@@ -51,7 +51,7 @@ class _BatchNorm(Layer):
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         return dict.fromkeys((*self._own, "running_mean", "running_var"), shape[:1])
 
-    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+    def initial(self, shape: Shape, rng: "np.random.Generator") -> dict[str, Array]:
         ones = {"weight", "running_var"}
         return {name: np.full(size, float(name in ones)) for name, size in self.parameters(shape).items()}
 
@@ -129,7 +129,6 @@ class _BatchNorm(Layer):
         return (1,) if self.affine else ()
 
 
-@dataclass(frozen=True)
 class BatchNorm2d(_BatchNorm):
     """Each map shifted and scaled by its running mean and variance, as `torch.nn.BatchNorm2d` after `eval()`.
 
@@ -143,7 +142,6 @@ class BatchNorm2d(_BatchNorm):
         return maps(shape, self.kind)
 
 
-@dataclass(frozen=True)
 class BatchNorm1d(_BatchNorm):
     """The same of each value of a vector, or of maps of one row, as `torch.nn.BatchNorm1d` after `eval()`.
 

@@ -57,7 +57,7 @@ class Normalize(Layer):
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         return {"mean": shape[:1], "std": shape[:1]}
 
-    def initial(self, shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+    def initial(self, shape: Shape, rng: "np.random.Generator") -> dict[str, Array]:
         return {name: np.array(self._each(name, shape[0]), dtype=float) for name in ("mean", "std")}
 
     @staticmethod

@@ -116,7 +116,6 @@ class _Pad(Layer):
         return tuple(size + more if more else size for size, more in pairs)
 
 
-@dataclass(frozen=True)
 class ZeroPad2d(_Pad):
     """Zeros around each map, as `torch.nn.ZeroPad2d`: (left, right, top, bottom), or one number for all sides.
 
@@ -128,7 +127,6 @@ class ZeroPad2d(_Pad):
     _axes: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class ZeroPad1d(_Pad):
     """The same for maps of one row, as `torch.nn.ZeroPad1d`.
 
@@ -140,7 +138,6 @@ class ZeroPad1d(_Pad):
     _axes: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class ZeroPad3d(_Pad):
     """Zeros around each map and maps of zeros: (left, right, top, bottom, front, back), as `torch.nn.ZeroPad3d`.
 
@@ -169,7 +166,6 @@ class _ConstantPad(_Pad):
         return float(self.value)
 
 
-@dataclass(frozen=True)
 class ConstantPad2d(_ConstantPad):
     """One value around each map, as `torch.nn.ConstantPad2d`.
 
@@ -181,7 +177,6 @@ class ConstantPad2d(_ConstantPad):
     _axes: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class ConstantPad1d(_ConstantPad):
     """The same for maps of one row, as `torch.nn.ConstantPad1d`."""
 
@@ -189,7 +184,6 @@ class ConstantPad1d(_ConstantPad):
     _axes: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class ReflectionPad2d(_Pad):
     """The mirror image around each map, as `torch.nn.ReflectionPad2d`."""
 
@@ -198,7 +192,6 @@ class ReflectionPad2d(_Pad):
     _mode: ClassVar[Any] = "reflect"
 
 
-@dataclass(frozen=True)
 class ReflectionPad1d(_Pad):
     """The same for maps of one row, as `torch.nn.ReflectionPad1d`."""
 
@@ -207,7 +200,6 @@ class ReflectionPad1d(_Pad):
     _mode: ClassVar[Any] = "reflect"
 
 
-@dataclass(frozen=True)
 class ReplicationPad2d(_Pad):
     """The outermost values around each map, as `torch.nn.ReplicationPad2d`."""
 
@@ -216,7 +208,6 @@ class ReplicationPad2d(_Pad):
     _mode: ClassVar[Any] = "edge"
 
 
-@dataclass(frozen=True)
 class ReplicationPad1d(_Pad):
     """The same for maps of one row, as `torch.nn.ReplicationPad1d`."""
 
@@ -225,7 +216,6 @@ class ReplicationPad1d(_Pad):
     _mode: ClassVar[Any] = "edge"
 
 
-@dataclass(frozen=True)
 class CircularPad2d(_Pad):
     """What stands on the other side around each map, as `torch.nn.CircularPad2d`."""
 
@@ -234,7 +224,6 @@ class CircularPad2d(_Pad):
     _mode: ClassVar[Any] = "wrap"
 
 
-@dataclass(frozen=True)
 class CircularPad1d(_Pad):
     """The same for maps of one row, as `torch.nn.CircularPad1d`."""
 

@@ -167,7 +167,6 @@ class _Extreme(_Pool):
         return {"input": f"gradient for the first {self._value} of each window, 0 for the others"}
 
 
-@dataclass(frozen=True)
 class _MaxPool(_Extreme):
     """The largest value of each window."""
 
@@ -185,7 +184,6 @@ class _MaxPool(_Extreme):
         return self._module("-inf")
 
 
-@dataclass(frozen=True)
 class MaxPool2d(_MaxPool):
     """The largest value of each window, as `torch.nn.MaxPool2d`; `padding` may have four sides too.
 
@@ -197,7 +195,6 @@ class MaxPool2d(_MaxPool):
     _theirs: ClassVar[str] = "MaxPool2d"
 
 
-@dataclass(frozen=True)
 class MaxPool1d(OneRow, _MaxPool):
     """The same over maps of one row, as `torch.nn.MaxPool1d`.
 
@@ -209,7 +206,6 @@ class MaxPool1d(OneRow, _MaxPool):
     _theirs: ClassVar[str] = "MaxPool1d"
 
 
-@dataclass(frozen=True)
 class MinPool2d(_Extreme):
     """The smallest value of each window; PyTorch has none, and writes -max_pool(-x).
 
@@ -313,7 +309,6 @@ class _AvgPool(_Pool):
         return {"input": "gradient ÷ number of values in the window"}
 
 
-@dataclass(frozen=True)
 class AvgPool2d(_AvgPool):
     """The mean of each window, as `torch.nn.AvgPool2d`: with `count_include_pad`, padding counts as zeros.
 
@@ -328,7 +323,6 @@ class AvgPool2d(_AvgPool):
     kind: ClassVar[str] = "AvgPool2d"
 
 
-@dataclass(frozen=True)
 class AvgPool1d(OneRow, _AvgPool):
     """The same over maps of one row, as `torch.nn.AvgPool1d`.
 

@@ -1,6 +1,5 @@
 """Signals: PyTorch's (C, L) are maps of one row here, and its kinds for them are those for maps."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from conv_sheet.errors import ShapeError
@@ -8,7 +7,6 @@ from conv_sheet.layers.base import Layer, Shape, maps
 from conv_sheet.ops.options import sizes
 
 
-@dataclass(frozen=True)
 class Planar(Layer):
     """A kind whose options have a number for rows and one for columns."""
 
@@ -25,7 +23,6 @@ class Planar(Layer):
         return maps(shape, self.kind)
 
 
-@dataclass(frozen=True)
 class OneRow(Planar):
     """A kind over maps of one row: its options have one number, for the columns."""
 

@@ -1,7 +1,6 @@
 """Scores as probabilities, and their logarithms: over a vector, or in each place over the maps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,6 @@ from conv_sheet.layers.said import DIM, Said
 from conv_sheet.ops import Array
 
 
-@dataclass(frozen=True)
 class _Scores(Layer):
     """What both share: the largest score is subtracted first, so that no power is too large for a cell."""
 
@@ -62,7 +60,6 @@ class _Scores(Layer):
         return f"nn.{self.kind}(dim=1)"
 
 
-@dataclass(frozen=True)
 class Softmax(_Scores):
     """Scores as probabilities, e^z / Σ e^z, as `torch.nn.Softmax(dim=1)`; the largest score is subtracted first.
 
@@ -124,7 +121,6 @@ class Softmax(_Scores):
         return f"e^(score − largest score), then each ÷ their sum{whose}"
 
 
-@dataclass(frozen=True)
 class LogSoftmax(_Scores):
     """The logarithm of the softmax, z - ln Σ e^z, as `torch.nn.LogSoftmax(dim=1)`.
 

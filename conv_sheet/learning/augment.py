@@ -43,7 +43,7 @@ class Augmentation:
         _require(0.0 < self.scale[0] <= self.scale[1] < math.inf, "scale", self.scale, "a range above 0")
         _require(0.0 < self.smoothness < math.inf, "smoothness", self.smoothness, "above 0")
 
-    def __call__(self, images: Array, rng: np.random.Generator) -> Array:
+    def __call__(self, images: Array, rng: "np.random.Generator") -> Array:
         """Distorted copies of images (N, C, H, W), each drawn for itself; beyond the edge is zero."""
         count, _, height, width = images.shape
         rows, columns = self._affine(count, height, width, rng)
@@ -52,7 +52,7 @@ class Augmentation:
             columns += self._warp(count, height, width, rng)
         return sample(images, rows, columns)
 
-    def _affine(self, count: int, height: int, width: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    def _affine(self, count: int, height: int, width: int, rng: "np.random.Generator") -> tuple[Array, Array]:
         """Where in the picture each pixel of the result is taken from: rows and columns, (N, H, W) each."""
         each = (count, 1, 1)
         turn = np.radians(rng.uniform(-self.degrees, self.degrees, each))
@@ -67,7 +67,7 @@ class Augmentation:
         columns = (np.cos(turn) * u - np.sin(turn) * v) / zoom + middle_column
         return rows, columns
 
-    def _warp(self, count: int, height: int, width: int, rng: np.random.Generator) -> Array:
+    def _warp(self, count: int, height: int, width: int, rng: "np.random.Generator") -> Array:
         """Displacements (N, H, W): noise of variance 1, smoothed along rows and columns, times `elastic`."""
         noise = rng.standard_normal((count, height, width))
         along_rows, along_columns = (_smoother(size, self.smoothness) for size in (height, width))

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conv_sheet.errors import ConvSheetWarning, DataError
-from conv_sheet.files import require_regular
+from conv_sheet.errors import ConvSheetWarning, DataError, why
+from conv_sheet.files import found_at, require_regular
 from conv_sheet.models.imported import listed
 from conv_sheet.ops import Array
 from conv_sheet.pictures.opening import SUFFIXES, eight_bits, opaque, opened, reduced
@@ -105,7 +105,7 @@ def load_data(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits" (file formats).
     """
     try:
-        if not path.exists():
+        if found_at(path, DataError) is None:
             raise DataError(f"{path} does not exist: name a folder with IDX files, or with one folder for each class")
         if not path.is_dir():
             require_regular(path, DataError)
@@ -117,7 +117,7 @@ def load_data(path: Path, size: tuple[int, int] | None = None) -> Dataset:
             raise DataError(f"{path} has folders of folders: name one of {one}, {other}")
         return _read_folders(path, size)
     except OSError as error:
-        raise DataError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{error.filename or path} cannot be read: {why(error)}") from error
 
 
 def load_parts(path: Path, size: tuple[int, int] | None = None) -> tuple[Dataset, Dataset | None]:

@@ -1,6 +1,6 @@
 """What a network is trained for: to name what it sees, or to draw it again; and the loss that says how well it does."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +35,16 @@ def several(network: Network, labels: Collection[str]) -> bool:
     """
     classes = set(network.classes)
     return not classes.issuperset(labels) and all(classes.issuperset(label.split(AND)) for label in labels)
+
+
+def goal_of(label: str, classes: Sequence[str]) -> Array:
+    """1 for each class that a label names, alone or joined by a plus sign, and 0 for the others.
+
+    >>> goal_of("cat+dog", ("cat", "dog", "bird")).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    named = {label} if label in classes else set(label.split(AND))
+    return np.array([float(name in named) for name in classes])
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,12 @@ class Objective:
         """A row for each label, with 1 for the classes that it names and 0 for the others."""
         if not self.several:
             return np.eye(self.network.output.out_shape[0])
-        named = [label.split(AND) for label in self.labels]
-        return np.array([[float(name in names) for name in self.network.classes] for names in named])
+        return np.stack([goal_of(label, self.network.classes) for label in self.labels])
+
+    @property
+    def asks_each(self) -> bool:
+        """Whether each class is a yes or no of its own, so that a picture may have several, or none."""
+        return self.loss == "bce" and not redraws(self.network)
 
     @property
     def layer(self) -> str:
@@ -94,10 +108,13 @@ class Objective:
 
     def __call__(self, scores: Array, images: Array, labels: Labels) -> tuple[float, Array]:
         """Loss of a batch and its gradient by what `layer` gives."""
+        return self.toward(scores, images if redraws(self.network) else self.targets[labels])
+
+    def toward(self, scores: Array, goals: Array) -> tuple[float, Array]:
+        """The same of goals: pictures, or (N, classes) with 1 for what is right and 0 for the others."""
         if self.loss in OF_LABELS:
-            return OF_LABELS[self.loss](scores, labels)
-        target = images if redraws(self.network) else self.targets[labels]
-        return OF_TARGETS[self.loss](scores, target)
+            return OF_LABELS[self.loss](scores, goals.argmax(axis=1))
+        return OF_TARGETS[self.loss](scores, goals)
 
     def right(self, scores: Array, images: Array, labels: Labels) -> float:
         """How many pictures of a batch come out right; of one that is drawn again the share of pixels, black or white.

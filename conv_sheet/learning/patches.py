@@ -45,26 +45,46 @@ def field(network: Network, name: str) -> tuple[Field, Field]:
     return reduce(Field.through, rows), reduce(Field.through, columns)
 
 
+def inside(one: Field, size: int) -> range:
+    """The places along an axis from which a layer sees nothing but the picture, of so many pixels: no padding.
+
+    >>> inside(Field(3, stride=2, before=1), 8)
+    range(1, 4)
+    """
+    return range(-(-one.before // one.stride), (size - one.size + one.before) // one.stride + 1)
+
+
+def middle(one: Field, size: int) -> int:
+    """Which of the places that a patch of so many pixels has, from 0, is the middle one: that of the patch.
+
+    >>> middle(Field(3), 5), middle(Field(5), 5), middle(Field(3, stride=2), 8)
+    (1, 0, 1)
+    """
+    return (size - one.size) // one.stride // 2
+
+
 def strongest(
     network: Network, pictures: Array, tensors: Tensors, name: str, count: int, size: int
 ) -> list[list[Patch]]:
     """For each map of a layer the patches that excite it most, the strongest first, at most one of each picture.
 
-    Of `pictures` (N, C, H, W) each counts with its strongest place, the first of equals. Patches are (C, size, size),
-    the receptive field in the middle, and zeros where a picture has ended.
+    Of `pictures` (N, C, H, W) each counts with its strongest place of those `inside`, the first of equals. Patches are
+    (C, size, size), the receptive field in the `middle`, and zeros where a picture has ended.
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (2013).
     """
-    maps = network.forward(pictures, tensors)[name]
+    fields = field(network, name)
+    down, right = (inside(one, length) for one, length in zip(fields, pictures.shape[2:], strict=True))
+    maps = network.forward(pictures, tensors)[name][..., down.start : down.stop, right.start : right.stop]
     places = maps.reshape(*maps.shape[:2], -1).round(_DIGITS).argmax(axis=-1)
     best = np.take_along_axis(maps.reshape(*maps.shape[:2], -1), places[..., np.newaxis], axis=-1)[..., 0]
     order = np.argsort(-best.round(_DIGITS), axis=0, kind="stable")[:count]
-    fields = field(network, name)
     padded = np.pad(pictures, ((0, 0), (0, 0), (size, size), (size, size)))
 
     def patch(picture: int, channel: int) -> Patch:
         row, column = divmod(int(places[picture, channel]), maps.shape[-1])
+        row, column = row + down.start, column + right.start
         top, left = (
-            size + place * one.stride - one.before - (size - one.size) // 2
+            size + (place - middle(one, size)) * one.stride - one.before
             for place, one in zip((row, column), fields, strict=True)
         )
         pixels = padded[picture, :, top : top + size, left : left + size]

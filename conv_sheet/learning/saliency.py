@@ -36,7 +36,7 @@ def gradient(network: Network, values: Tensors, tensors: Tensors, number: int) -
 
 
 def occlusion(network: Network, image: Array, tensors: Tensors, number: int) -> Array:
-    """How far a class's probability falls, (H, W), when a square of zeros covers the picture (C, H, W) around a place.
+    """How far the output for a class falls, (H, W), when a square of zeros covers the picture (C, H, W) around a place.
 
     `patch` says how large the square is and how far it goes each time; places that share a square share its value.
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (2013).
@@ -51,8 +51,8 @@ def occlusion(network: Network, image: Array, tensors: Tensors, number: int) -> 
     for first in range(0, len(down), size):
         batch = slice(first, first + size)
         covered = down[batch, None, :, None] & right[batch, None, None, :]
-        left.append(probabilities(network, np.where(covered, 0.0, image), tensors)[:, number])
-    whole = probabilities(network, image[None], tensors)[0, number]
+        left.append(_answers(network, np.where(covered, 0.0, image), tensors)[:, number])
+    whole = _answers(network, image[None], tensors)[0, number]
     falls = (whole - np.concatenate(left)).reshape(len(rows), len(columns))
     enlarged: Array = falls.repeat(stride, axis=0).repeat(stride, axis=1)
     return enlarged[:height, :width]
@@ -82,8 +82,13 @@ def _values(network: Network) -> int:
 
 def probabilities(network: Network, images: Array, tensors: Tensors) -> Array:
     """The network's answers (N, classes) to pictures (N, C, H, W); scores become probabilities by softmax."""
-    answers = network.forward(images, tensors)[network.output.name]
+    answers = _answers(network, images, tensors)
     return answers if network.output.layer.probabilities else ops.softmax(answers)
+
+
+def _answers(network: Network, images: Array, tensors: Tensors) -> Array:
+    outputs: Array = network.forward(images, tensors)[network.output.name]
+    return outputs
 
 
 def _covered(size: int, side: int, stride: int) -> NDArray[np.bool_]:

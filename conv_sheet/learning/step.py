@@ -6,19 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv_sheet.learning.objective import Objective
-from conv_sheet.network.graph import INPUT
 from conv_sheet.ops import Array
 from conv_sheet.ops.optim import SGD
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """A forward pass of one picture: parameters, activations (a batch of one), and how wrong for the target."""
+    """A forward pass of one picture: parameters, activations (a batch of one), its goal, and how far from that.
+
+    The goal (classes,) has 1 for what the picture shows, and 0 for the others.
+    """
 
     objective: Objective
     tensors: Mapping[str, Array]
     activations: Mapping[str, Array]
-    target: int
+    goal: Array
     loss: float
 
     @property
@@ -28,17 +30,17 @@ class ForwardPass:
         return scores
 
 
-def forward_pass(objective: Objective, image: Array, tensors: Mapping[str, Array], target: int) -> ForwardPass:
-    """Activations and loss of one picture (C, H, W), whose class has the number `target`."""
+def forward_pass(objective: Objective, image: Array, tensors: Mapping[str, Array], goal: Array) -> ForwardPass:
+    """Activations and loss of one picture (C, H, W), whose goal is (classes,)."""
     activations = objective.network.forward(image[np.newaxis], tensors)
-    loss, _ = objective(activations[objective.layer], image[np.newaxis], np.array([target]))
-    return ForwardPass(objective, tensors, activations, target, loss)
+    loss, _ = objective.toward(activations[objective.layer], goal[np.newaxis])
+    return ForwardPass(objective, tensors, activations, goal, loss)
 
 
 def gradients(made: ForwardPass) -> dict[str, Array]:
     """Gradients of the loss by activations (a batch of one, by layer name) and by parameters (by full name)."""
     objective, values = made.objective, made.activations
-    _, upstream = objective(values[objective.layer], values[INPUT], np.array([made.target]))
+    _, upstream = objective.toward(values[objective.layer], made.goal[np.newaxis])
     return objective.network.backward(upstream, values, made.tensors, start=objective.layer)
 
 
@@ -49,7 +51,7 @@ def updated(made: ForwardPass, lr: float) -> dict[str, Array]:
     >>> conv = {"kind": "Conv2d", "out_channels": 1, "kernel_size": 2}
     >>> net = Network.from_spec({"input": [1, 2, 3], "layers": [conv, {"kind": "Flatten"}, {"kind": "Softmax"}]})
     >>> image, start = np.ones((1, 2, 3)), net.initial(seed=0)
-    >>> updated(forward_pass(Objective.of(net), image, start, target=1), lr=0.0).keys() == start.keys()
+    >>> updated(forward_pass(Objective.of(net), image, start, np.array([0.0, 1.0])), lr=0.0).keys() == start.keys()
     True
     """
     found = gradients(made)
@@ -73,13 +75,13 @@ class BatchPass:
         return float(np.mean([made.loss for made in self.passes]))
 
 
-Example = tuple[Array, int]
-"""A picture (C, H, W), and the number of its class."""
+Example = tuple[Array, Array]
+"""A picture (C, H, W), and its goal (classes,)."""
 
 
 def batch_pass(objective: Objective, examples: Sequence[Example], tensors: Mapping[str, Array]) -> BatchPass:
     """The forward passes of some pictures."""
-    return BatchPass(tuple(forward_pass(objective, image, tensors, target) for image, target in examples))
+    return BatchPass(tuple(forward_pass(objective, image, tensors, goal) for image, goal in examples))
 
 
 def batch_gradients(made: BatchPass) -> tuple[list[dict[str, Array]], dict[str, Array]]:

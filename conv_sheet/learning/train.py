@@ -183,7 +183,7 @@ class _Course:
         return Run(tensors, state, tensors if better else run.best, (*run.history, epoch))
 
     def _gradients(
-        self, tensors: Tensors, part: Dataset, rng: np.random.Generator
+        self, tensors: Tensors, part: Dataset, rng: "np.random.Generator"
     ) -> tuple[float, float, dict[str, Array]]:
         """Loss of a batch, how many of its pictures are right, and the gradients of the parameters that change."""
         network, augmentation = self.network, self.settings.augmentation

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv_sheet.errors import DataError
+from conv_sheet.files import require_regular
 from conv_sheet.layers import Array
-from conv_sheet.models.imported import Imported, listed
+from conv_sheet.models.imported import LARGEST_FILE, Imported, listed
 
 if TYPE_CHECKING:
     from conv_sheet.network.graph import Network
@@ -45,8 +46,8 @@ def read_model(path: str | Path) -> Imported:
     """
     file = Path(path)
     suffix, title = file.suffix.lower(), file.name.split(".")[0]
-    if not file.is_file():
-        raise DataError(f"{file}: there is no such file")
+    if suffix not in _ELSEWHERE:
+        require_regular(file, DataError, LARGEST_FILE)
     if suffix == ".pt2":
         from conv_sheet.models.pytorch import read_pt2
 

@@ -8,6 +8,10 @@ from typing import Any, BinaryIO
 
 from conv_sheet.errors import DataError
 from conv_sheet.models.imported import LARGEST_FILE, shown
+from conv_sheet.zips import Zip
+
+LARGEST_JSON = 16 << 20
+"""Bytes of a text in JSON: objects take many times the room of their text."""
 
 
 class Archive:
@@ -19,7 +23,7 @@ class Archive:
     def __init__(self, file: Path | BinaryIO, where: str) -> None:
         self.where = where
         try:
-            self._zip = zipfile.ZipFile(file)
+            self._zip = Zip(file) if isinstance(file, Path) else zipfile.ZipFile(file)
         except (OSError, zipfile.BadZipFile, ValueError) as error:
             raise DataError(f"{where}: not a zip archive, or a damaged one ({reason(error)})") from None
         self.names = self._zip.namelist()
@@ -48,11 +52,13 @@ class Archive:
         try:
             return parsed(self.read(name))
         except (ValueError, RecursionError):
-            raise DataError(f"{self.where}: {shown(name)} is not JSON") from None
+            raise DataError(
+                f"{self.where}: {shown(name)} is not JSON, or is longer than {LARGEST_JSON >> 20} MB"
+            ) from None
 
 
 def parsed(text: bytes) -> Any:
-    """JSON as its standard has it: with finite numbers only, and no name twice in one object.
+    """JSON as its standard has it, with finite numbers only, and no name twice in one object; of a bearable length.
 
     Raises ValueError or RecursionError for anything else.
 
@@ -62,6 +68,8 @@ def parsed(text: bytes) -> Any:
     Traceback (most recent call last):
     ValueError: 1e999 is no number
     """
+    if len(text) > LARGEST_JSON:
+        raise ValueError("it is too long")
     return json.loads(text, parse_constant=_finite, parse_float=_finite, object_pairs_hook=_distinct)
 
 

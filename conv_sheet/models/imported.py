@@ -12,6 +12,8 @@ from conv_sheet.network.weights import as_written
 _LONGEST_NAME = 255
 LARGEST_FILE = 256 << 20
 """Bytes of a file, or of a part of one, from which on nothing is read: a workbook could never hold so many weights."""
+MOST_NUMBERS = 32_000_000
+"""Numbers of all tensors of a model together, stored or calculated on the way, with room for what is left out."""
 
 
 @dataclass(frozen=True)

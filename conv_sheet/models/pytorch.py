@@ -7,6 +7,7 @@ numbers. Nothing in it has to be unpickled; the example inputs, which are pickle
 import warnings
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -18,7 +19,7 @@ from conv_sheet.models.archive import Archive
 from conv_sheet.models.aten import OPERATIONS, supported
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.finish import finish
-from conv_sheet.models.imported import Imported, shown
+from conv_sheet.models.imported import MOST_NUMBERS, Imported, shown
 from conv_sheet.models.picture import first_value
 from conv_sheet.models.values import Value
 
@@ -91,12 +92,18 @@ def _tensors(archive: Archive, root: str, what: str, order: bytes) -> dict[str, 
     entries = archive.json(config)
     if not isinstance(entries, dict) or not isinstance(entries.get("config"), dict):
         raise DataError(f"{archive.where}: {shown(config)} does not list the {what}")
-    return {
-        name: _tensor(archive, f"{root}data/{what}/", name, entry, order) for name, entry in entries["config"].items()
-    }
+    found: dict[str, Array] = {}
+    room = MOST_NUMBERS
+    for name, entry in entries["config"].items():
+        found[name], numbers_read = _tensor(archive, f"{root}data/{what}/", name, entry, order)
+        room -= numbers_read
+        if room < 0:
+            raise DataError(f"{archive.where}: more than {MOST_NUMBERS:,} numbers of {what}: too large for a workbook")
+    return found
 
 
-def _tensor(archive: Archive, folder: str, name: str, entry: Any, order: bytes) -> Array:
+def _tensor(archive: Archive, folder: str, name: str, entry: Any, order: bytes) -> tuple[Array, int]:
+    """A tensor, and how many numbers were taken for it."""
     where = f"{archive.where}: {shown(name)}"
     try:
         meta, file, pickled = entry["tensor_meta"], str(entry["path_name"]), entry.get("use_pickle", False)
@@ -116,11 +123,13 @@ def _tensor(archive: Archive, folder: str, name: str, entry: Any, order: bytes) 
     if len(shape) != len(strides) or min((start, *strides)) < 0 or min(shape, default=1) < 0:
         raise DataError(f"{where} has sizes and strides that do not fit")
     if 0 in shape:
-        return np.zeros(shape, flat.dtype)
+        return np.zeros(shape, flat.dtype), flat.size
+    if prod(shape) > MOST_NUMBERS:
+        raise DataError(f"{where} has a shape of more than {MOST_NUMBERS:,} numbers: too large for a workbook")
     if last >= flat.size:
         raise DataError(f"{where} has {flat.size} numbers, too few for the shape {shape}")
     bytes_apart = tuple(step * flat.itemsize for step in strides)
-    return np.lib.stride_tricks.as_strided(flat[start:], shape, bytes_apart).copy()
+    return np.lib.stride_tricks.as_strided(flat[start:], shape, bytes_apart).copy(), max(flat.size, prod(shape))
 
 
 def numbers(raw: bytes, kind: str, order: Literal["<", ">"] = "<") -> Any:

@@ -23,14 +23,15 @@ SUFFIXES = (".onnx", ".npz", ".safetensors", ".toml", ".py")
 def written(path: Path) -> list[Path]:
     """The files that `export` writes for this name: beside code, the weights that it loads.
 
-    Raises DataError where no file is called so.
+    They are not called as `train` calls the weights of a lesson, which they would replace. Raises DataError where no
+    file is called so.
 
     >>> [str(one) for one in written(Path("net.py"))]
-    ['net.py', 'net.npz']
+    ['net.py', 'net.weights.npz']
     """
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: the name of an export ends in one of {listed(SUFFIXES)}")
-    return [path, path.with_suffix(".npz")] if path.suffix.lower() == ".py" else [path]
+    return [path, path.with_suffix(".weights.npz")] if path.suffix.lower() == ".py" else [path]
 
 
 def export(path: Path, network: Network, lesson: Lesson, tensors: Mapping[str, Array]) -> None:

@@ -59,15 +59,20 @@ class Node:
         """The layer as PyTorch writes it."""
         return self.layer.joined_torch(self.inputs, self.in_shape)
 
+    @cached_property
+    def _full_names(self) -> dict[str, str]:
+        """Full name of each parameter (`conv1.weight`) by its short one."""
+        return {short: f"{self.name}.{short}" for short in self.parameters}
+
     def own(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
-        """Parameters of the node by short name, out of all tensors by full name (`conv1.weight`)."""
-        return {short: tensors[f"{self.name}.{short}"] for short in self.parameters}
+        """Parameters of the node by short name, out of all tensors by full name."""
+        return {short: tensors[name] for short, name in self._full_names.items()}
 
     def full(self, own: Mapping[str, _T]) -> dict[str, _T]:
         """The way back: what is given by short name, by full name."""
         return {f"{self.name}.{short}": value for short, value in own.items()}
 
-    def start(self, rng: np.random.Generator) -> dict[str, Array]:
+    def start(self, rng: "np.random.Generator") -> dict[str, Array]:
         """Start values of the parameters by full name: the spec's where it gives some, else random ones."""
         drawn = self.layer.initial(self.in_shape, rng)
         given = {s: np.array(value, float).reshape(self.parameters[s]) for s, value in self.initial.items()}

@@ -27,12 +27,19 @@ class Row:
     field: tuple[int, int]
     step: tuple[Fraction, Fraction]
     node: Node | None
+    picture: tuple[int, int]
+    """Rows and columns of the input."""
     upsampled: bool = False
     """Whether a transposed convolution stands before, so that `field` does not follow from the row above alone."""
 
     @property
     def sees_all(self) -> bool:
         return not any(self.step)
+
+    @property
+    def sees(self) -> tuple[int, int]:
+        """The same as `field`, but no more rows and columns than the picture has."""
+        return min(self.field[0], self.picture[0]), min(self.field[1], self.picture[1])
 
 
 def summary(network: Network) -> list[Row]:
@@ -46,7 +53,7 @@ def summary(network: Network) -> list[Row]:
     rows, columns = _Axis.of(network, 0), _Axis.of(network, 1)
     seen = [axis.extents() for axis in (rows, columns)]
     whole = (network.input_shape[1], network.input_shape[2])
-    table = [Row(INPUT, "", network.input_shape, 0, 0, (1, 1), (Fraction(1), Fraction(1)), None)]
+    table = [Row(INPUT, "", network.input_shape, 0, 0, (1, 1), (Fraction(1), Fraction(1)), None, whole)]
     for node in network.nodes:
         known = node.name in rows.steps
         field = (seen[0][node.name], seen[1][node.name]) if known else whole
@@ -61,6 +68,7 @@ def summary(network: Network) -> list[Row]:
                 field,
                 step,
                 node,
+                whole,
                 any(axis.periods.get(source, 1) > 1 for axis in (rows, columns) for source in node.inputs),
             )
         )
@@ -147,7 +155,7 @@ def as_records(network: Network) -> list[dict[str, Any]]:
             "shape": list(row.shape),
             "parameters": row.parameters,
             "multiply_adds": row.multiply_adds,
-            "sees": list(row.field),
+            "sees": list(row.sees),
         }
         for row in summary(network)
     ]
@@ -164,7 +172,7 @@ def as_text(network: Network) -> Iterator[str]:
             "×".join(map(str, row.shape)),
             f"{row.parameters:,}",
             f"{row.multiply_adds:,}",
-            "×".join(map(str, row.field)),
+            ("all " if row.sees == row.picture else "") + "×".join(map(str, row.sees)),
         )
         for row, before in zip(rows, [None, *rows], strict=False)
     ]

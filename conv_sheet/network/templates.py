@@ -4,7 +4,17 @@ from pathlib import Path
 
 _TAUGHT = (
     *("fastai", "first-steps", "kernels", "stride-padding", "channels", "im2col", "pooling", "receptive-field"),
-    *("dropout", "batch-norm", "lenet", "upsampling", "cs231n", "multi-label", "backprop", "what-it-sees"),
+    *(
+        "activations",
+        "dropout",
+        "batch-norm",
+        "lenet",
+        "upsampling",
+        "cs231n",
+        "multi-label",
+        "backprop",
+        "what-it-sees",
+    ),
 )
 
 

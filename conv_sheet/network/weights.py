@@ -15,6 +15,7 @@ from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.layers import Array
 from conv_sheet.layers.rows import without_row
 from conv_sheet.network.graph import Network
+from conv_sheet.zips import Zip
 
 MOST_BYTES = 256 << 20
 """Of a file, and of all arrays together once they are unpacked: a network has at most four million values."""
@@ -35,7 +36,7 @@ def load(path: Path) -> dict[str, Array]:
     """
     require_regular(path, DataError, MOST_BYTES)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with Zip(path) as archive:
             return dict(_arrays(archive, path))
     except DataError:
         raise

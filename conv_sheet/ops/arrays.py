@@ -29,7 +29,7 @@ def unbuffered() -> Iterator[None]:
 def floats(operation: str, name: str, values: npt.ArrayLike, axes: str) -> Array:
     """Values as float64 with as many dimensions as `axes`, such as "N C H W", has words."""
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != len(axes.split()):
+    if array.ndim != axes.count(" ") + 1:
         raise ShapeError(f"{operation}: {name} must be ({', '.join(axes.split())}), got {array.shape}")
     return array
 
@@ -39,14 +39,17 @@ def images(operation: str, values: npt.ArrayLike) -> Array:
     return floats(operation, "input", values, "N C H W")
 
 
-def expect(operation: str, name: str, values: npt.ArrayLike, shape: tuple[int, ...], partner: str) -> Array:
-    """Values as float64, of exactly the shape that `partner` asks for."""
+def expect(
+    operation: str, name: str, values: npt.ArrayLike, shape: tuple[int, ...], **partners: tuple[int, ...]
+) -> Array:
+    """Values as float64, of exactly the shape that their partners, shapes by name, ask for."""
     array = np.asarray(values, dtype=np.float64)
     if array.shape != shape:
-        raise ShapeError(f"{operation}: {name} {array.shape} must be {shape} to fit {partner}")
+        fitting = " and ".join(f"{partner} {size}" for partner, size in partners.items())
+        raise ShapeError(f"{operation}: {name} {array.shape} must be {shape} to fit {fitting}")
     return array
 
 
 def gradient_like(operation: str, grad: Array, name: str, partner: npt.ArrayLike) -> Array:
     """A gradient as float64, checked to have its partner's shape."""
-    return expect(operation, "gradient", grad, np.shape(partner), f"{name} {np.shape(partner)}")
+    return expect(operation, "gradient", grad, np.shape(partner), **{name: np.shape(partner)})

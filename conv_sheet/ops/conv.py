@@ -91,8 +91,8 @@ def conv2d_parameters_backward(
 
 
 def _conv_gradient(grad: Array, x: Array, weight: Array, places: tuple[int, int]) -> Array:
-    partner = f"input {x.shape} and weight {weight.shape}"
-    return expect("conv2d_backward", "gradient", grad, (len(x), len(weight), *places), partner)
+    shape = len(x), len(weight), *places
+    return expect("conv2d_backward", "gradient", grad, shape, input=x.shape, weight=weight.shape)
 
 
 def _conv_operands(operation: str, x: Array, weight: Array, axes: str) -> tuple[Array, Array]:
@@ -127,7 +127,7 @@ def _check_groups(operation: str, kernels: int, groups: int) -> None:
 
 def _bias(operation: str, bias: Array, channels: int, weight: Array) -> Array:
     """A bias (O,) in the form that adds to (N, O, H, W)."""
-    return expect(operation, "bias", bias, (channels,), f"weight {weight.shape}")[:, None, None]
+    return expect(operation, "bias", bias, (channels,), weight=weight.shape)[:, None, None]
 
 
 def _correlate(
@@ -136,9 +136,10 @@ def _correlate(
     """Windows of images (N, C, H, W) times kernels (O, C/groups, KH, KW), plus bias (O, 1, 1): (N, O, OH, OW)."""
     kernels = _matrices(weight, groups)
     out = np.empty((len(x), len(weight), *places))
-    for part, plan in plans(sweep, x.shape, places, groups):
+    for part, plan in plans(sweep, x.shape, (len(weight), *places), groups):
         for strip in plan.filled(x[part]):
-            np.add(strip.maps(kernels @ strip.matrix), bias, out=out[part, :, strip.rows])
+            np.matmul(kernels, strip.matrix, out=strip.products)
+            np.add(strip.maps, bias, out=out[part, :, strip.rows])
     return out
 
 
@@ -146,10 +147,11 @@ def _correlate_backward(grad: Array, weight: Array, shape: tuple[int, ...], swee
     """Derivative of `_correlate` by images of `shape`: gradients times kernels, laid where the windows were."""
     kernels = _matrices(weight, groups)
     dx = np.empty(shape)
-    for part, plan in plans(sweep, shape, grad.shape[2:], groups):
+    for part, plan in plans(sweep, shape, grad.shape[1:], groups):
         dpadded = np.zeros_like(plan.padded)
         for strip in plan.strips:
-            np.matmul(kernels.swapaxes(1, 2), strip.maps_backward(grad[part, :, strip.rows]), out=strip.matrix)
+            np.copyto(strip.maps, grad[part, :, strip.rows])
+            np.matmul(kernels.swapaxes(1, 2), strip.products, out=strip.matrix)
             below = dpadded[:, :, strip.rows.start * sweep.stride[0] :]
             add_windows(below, strip.columns.transpose(5, 0, 3, 4, 1, 2), sweep.stride, sweep.dilation)
         dx[part] = pad2d_backward(dpadded, sweep.padding, sweep.mode)
@@ -159,9 +161,10 @@ def _correlate_backward(grad: Array, weight: Array, shape: tuple[int, ...], swee
 def _correlate_weight_backward(grad: Array, x: Array, shape: tuple[int, ...], sweep: Sweep, groups: int) -> Array:
     """Derivative of `_correlate` by kernels of `shape`: each output's gradient times its window, summed."""
     dkernels = np.zeros((groups, shape[0] // groups, prod(shape[1:])))
-    for part, plan in plans(sweep, x.shape, grad.shape[2:], groups):
+    for part, plan in plans(sweep, x.shape, grad.shape[1:], groups):
         for strip in plan.filled(x[part]):
-            dkernels += strip.maps_backward(grad[part, :, strip.rows]) @ strip.matrix.swapaxes(1, 2)
+            np.copyto(strip.maps, grad[part, :, strip.rows])
+            dkernels += strip.products @ strip.matrix.swapaxes(1, 2)
     return dkernels.reshape(shape)
 
 
@@ -217,8 +220,7 @@ def conv_transpose2d_backward(
     x, weight = _conv_operands("conv_transpose2d", x, weight, "C O/groups KH KW")
     options = hashable(stride, padding, output_padding, dilation)
     sweep, shape = _transpose_sweep(x.shape, weight.shape, *options, groups)
-    partner = f"input {x.shape} and weight {weight.shape}"
-    grad = expect("conv_transpose2d_backward", "gradient", grad, shape, partner)
+    grad = expect("conv_transpose2d_backward", "gradient", grad, shape, input=x.shape, weight=weight.shape)
     dx = _correlate(grad, weight, sweep, x.shape[2:], groups)
     return dx, _correlate_weight_backward(x, grad, weight.shape, sweep, groups), grad.sum(axis=(0, 2, 3))
 

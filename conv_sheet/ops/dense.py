@@ -18,7 +18,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     out = x @ weight.T
     if bias is None:
         return out
-    return out + expect("linear", "bias", bias, weight.shape[:1], f"weight {weight.shape}")
+    return out + expect("linear", "bias", bias, weight.shape[:1], weight=weight.shape)
 
 
 def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
@@ -28,8 +28,8 @@ def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array,
     (array([[5., 7.]]), array([[2., 3.]]), array([1.]))
     """
     x, weight = _linear_operands("linear_backward", x, weight)
-    partner = f"input {x.shape} and weight {weight.shape}"
-    grad = expect("linear_backward", "gradient", grad, (len(x), len(weight)), partner)
+    shape = len(x), len(weight)
+    grad = expect("linear_backward", "gradient", grad, shape, input=x.shape, weight=weight.shape)
     return grad @ weight, grad.T @ x, grad.sum(axis=0)
 
 

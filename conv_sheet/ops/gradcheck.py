@@ -39,5 +39,5 @@ def relative_error(a: Array, b: Array) -> float:
     >>> relative_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     0.5
     """
-    a = expect("relative_error", "a", a, np.shape(b), f"b {np.shape(b)}")
+    a = expect("relative_error", "a", a, np.shape(b), b=np.shape(b))
     return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b))))

@@ -43,8 +43,7 @@ def batch_norm2d_backward(
 
 def _per_channel(x: Array, **vectors: Array) -> list[Array]:
     """A batch norm's vectors (C,) in the form that broadcasts over (N, C, H, W)."""
-    shape, partner = (x.shape[1],), f"input {x.shape}"
-    checked = (expect("batch_norm2d", name, vector, shape, partner) for name, vector in vectors.items())
+    checked = (expect("batch_norm2d", name, vector, (x.shape[1],), input=x.shape) for name, vector in vectors.items())
     return [vector[:, None, None] for vector in checked]
 
 
@@ -109,7 +108,7 @@ def _each_value(x: Array, name: str, vector: Array) -> Array:
     """A vector (C,) or values of one image, in the form that broadcasts over (N, C, …)."""
     if vector.shape == x.shape[1:]:
         return vector
-    checked = expect("group_norm", name, vector, (x.shape[1],), f"input {x.shape}")
+    checked = expect("group_norm", name, vector, (x.shape[1],), input=x.shape)
     return checked.reshape(-1, *(1,) * (x.ndim - 2))
 
 

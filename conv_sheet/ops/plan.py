@@ -27,7 +27,7 @@ _KEPT = 2**19
 
 @dataclass(frozen=True)
 class Strip:
-    """Some rows of the output of some images, and room for the windows that make them."""
+    """Some rows of the output of some images, with room for them and for the windows that make them."""
 
     rows: slice
     windows: Array
@@ -36,14 +36,10 @@ class Strip:
     """Memory for a copy of them."""
     matrix: Array
     """The same memory, one window a column: (groups, C/groups·KH·KW, OH·OW·N)."""
-
-    def maps(self, matrix: Array) -> Array:
-        """Maps (N, O, OH, OW) that stand in a matrix one map a row: (groups, O/groups, OH·OW·N)."""
-        return matrix.reshape(-1, *self.columns.shape[3:]).transpose(3, 0, 1, 2)
-
-    def maps_backward(self, grad: Array) -> Array:
-        """The way back: maps as a matrix."""
-        return grad.transpose(1, 2, 3, 0).reshape(len(self.matrix), -1, self.matrix.shape[2])
+    maps: Array
+    """Memory for the output, or for its gradient: (N, O, OH, OW)."""
+    products: Array
+    """The same memory, one map a row: (groups, O/groups, OH·OW·N)."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +66,23 @@ class Plan:
             self.padded[...] = pad2d(x, self.sweep.padding, self.sweep.mode)
 
 
-def plans(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> tuple[tuple[slice, Plan], ...]:
-    """A batch of `shape` in parts, each with the plan that it fits into; `places` are (OH, OW).
+def plans(
+    sweep: Sweep, shape: tuple[int, ...], output: tuple[int, int, int], groups: int
+) -> tuple[tuple[slice, Plan], ...]:
+    """A batch of `shape` in parts, each with the plan that it fits into; `output` is (O, OH, OW).
 
     A plan belongs to a thread: no other writes into it. No result is a view of it, so none changes with the next call.
     """
     if prod(shape) > _KEPT:
-        return _made(sweep, shape, places, groups)
-    return _kept(sweep, shape, places, groups, get_ident())
+        return _made(sweep, shape, output, groups)
+    return _kept(sweep, shape, output, groups, get_ident())
 
 
 @lru_cache(maxsize=16)
 def _kept(
-    sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int, thread: int
+    sweep: Sweep, shape: tuple[int, ...], output: tuple[int, int, int], groups: int, thread: int
 ) -> tuple[tuple[slice, Plan], ...]:
-    return _made(sweep, shape, places, groups)
+    return _made(sweep, shape, output, groups)
 
 
 def forget() -> None:
@@ -92,29 +90,35 @@ def forget() -> None:
     _kept.cache_clear()
 
 
-def _made(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> tuple[tuple[slice, Plan], ...]:
+def _made(
+    sweep: Sweep, shape: tuple[int, ...], output: tuple[int, int, int], groups: int
+) -> tuple[tuple[slice, Plan], ...]:
     """Parts of one size have one plan."""
     count, channels, *_ = shape
-    row = channels * prod(sweep.kernel) * places[1]
-    size = max(_COLUMNS // (row * places[0]), min(_TOGETHER, _COLUMNS // row), 1)
+    _, height, width = output
+    row = channels * prod(sweep.kernel) * width
+    size = max(_COLUMNS // (row * height), min(_TOGETHER, _COLUMNS // row), 1)
     parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     lengths = {part.stop - part.start for part in parts}
-    made = {length: _plan(sweep, (length, *shape[1:]), places, groups) for length in lengths}
+    made = {length: _plan(sweep, (length, *shape[1:]), output, groups) for length in lengths}
     return tuple((part, made[part.stop - part.start]) for part in parts)
 
 
-def _plan(sweep: Sweep, shape: tuple[int, ...], places: tuple[int, int], groups: int) -> Plan:
+def _plan(sweep: Sweep, shape: tuple[int, ...], output: tuple[int, int, int], groups: int) -> Plan:
     count, channels, height, width = shape
+    kernels, *places = output
     top, bottom, left, right = sweep.padding
     padded = np.zeros((channels, top + height + bottom, left + width + right, count)).transpose(3, 0, 1, 2)
     every = windows(padded, sweep.kernel, sweep.stride, sweep.dilation).transpose(1, 4, 5, 2, 3, 0)
     row = channels * prod(sweep.kernel) * places[1] * count
     most = min(places[0], max(1, _COLUMNS // row))
-    memory = np.empty(row * most)
+    memory, results = np.empty(row * most), np.empty(kernels * most * places[1] * count)
     strips = []
     for start in range(0, places[0], most):
         rows = slice(start, min(start + most, places[0]))
         view = every[:, :, :, rows, : places[1]]
         columns = memory[: view.size].reshape(view.shape)
-        strips.append(Strip(rows, view, columns, columns.reshape(groups, -1, view[0, 0, 0].size)))
+        made = results[: kernels * view[0, 0, 0].size].reshape(kernels, *view.shape[3:])
+        matrix, products = (array.reshape(groups, -1, view[0, 0, 0].size) for array in (columns, made))
+        strips.append(Strip(rows, view, columns, matrix, made.transpose(3, 0, 1, 2), products))
     return Plan(sweep, padded, tuple(strips))

@@ -60,7 +60,7 @@ def max_pool2d_backward(
     sweep, places = _pool_sweep("max_pool2d", x.shape, *options, ceil_mode, fill=-np.inf)
     padded = sweep.padded(x)
     largest = _combined(np.maximum, padded, sweep, places)
-    grad = expect("max_pool2d_backward", "gradient", grad, largest.shape, f"input {x.shape}")
+    grad = expect("max_pool2d_backward", "gradient", grad, largest.shape, input=x.shape)
     least, free = largest - _ROUNDING * np.abs(largest), np.ones(largest.shape, dtype=bool)
     dpadded = np.zeros_like(padded)
     for rows, columns in product(*sweep.taps(places)):
@@ -155,7 +155,7 @@ def avg_pool2d_backward(
     x = images("avg_pool2d", x)
     sweep, places = _pool_sweep("avg_pool2d", x.shape, *hashable(kernel_size, stride, padding), 1, ceil_mode)
     counts = _window_counts(sweep, places, x.shape, padding_of(padding, kernel_size), count_include_pad)
-    shares = expect("avg_pool2d_backward", "gradient", grad, (*x.shape[:2], *places), f"input {x.shape}") / counts
+    shares = expect("avg_pool2d_backward", "gradient", grad, (*x.shape[:2], *places), input=x.shape) / counts
     dpadded = np.zeros_like(sweep.padded(x))
     for rows, columns in product(*sweep.taps(places)):
         dpadded[:, :, rows, columns] += shares

@@ -32,7 +32,8 @@ def resize2d_backward(grad: Array, rows: Array, columns: Array) -> Array:
     array([[[[2., 2.]]]])
     """
     shape = (*grad.shape[:2], len(rows), len(columns))
-    return resize2d(expect("resize2d_backward", "gradient", grad, shape, "the matrices"), rows.T, columns.T)
+    grad = expect("resize2d_backward", "gradient", grad, shape, rows=rows.shape, columns=columns.shape)
+    return resize2d(grad, rows.T, columns.T)
 
 
 def nearest(size: int, outputs: int, factor: float | None = None) -> list[int]:
@@ -125,7 +126,7 @@ def adaptive_avg_pool2d_backward(grad: Array, x: Array) -> Array:
     """
     x = images("adaptive_avg_pool2d", x)
     shape = (*x.shape[:2], *np.shape(grad)[2:])
-    grad = expect("adaptive_avg_pool2d_backward", "gradient", grad, shape, f"input {x.shape}")
+    grad = expect("adaptive_avg_pool2d_backward", "gradient", grad, shape, input=x.shape)
     return resize2d_backward(grad, *(averages(*axis) for axis in zip(x.shape[2:], grad.shape[2:], strict=True)))
 
 

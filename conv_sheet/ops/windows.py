@@ -202,9 +202,9 @@ def taps(
     return rows, columns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sweep:
-    """How a kernel moves over an image."""
+    """How a kernel moves over an image; it is made once for shapes and options, and known by its identity."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]

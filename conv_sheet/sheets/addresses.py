@@ -29,5 +29,13 @@ CHOICE = Block(IMAGES, 3, 8, 1, 1)
 TOLERANCE = 1e-9
 """Largest distance, relative to values above 1, at which formulas and engine are said to agree."""
 
+LABELS = "Labels"
+
+
+def found_says(count: int) -> Block:
+    """The cells of `Labels` that say yes or no for each of so many classes of the network."""
+    return Block(LABELS, 16, 9, count, 1)
+
+
 TARGET = "target"
 """Name of the input that says which class the picture shows, where the lesson shows backpropagation."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from conv_sheet.cells.drawn import Button
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
+from conv_sheet.cells.words import Words
 from conv_sheet.network.lesson import Lesson
 
 CAPTIONS = {"Recompute": "Recompute", "Reset": "Reset", "RandomKernels": "Random kernels"}
@@ -13,6 +14,12 @@ TRAINING = {"TrainStep": "Train step", "TrainSteps10": "Train 10 steps"}
 """Those of lessons that show backpropagation."""
 _FUNCTIONS = {"Recompute": "main", "Reset": "reset", "RandomKernels": "random_kernels"}
 _TRAINING_FUNCTIONS = {"TrainStep": "train_step", "TrainSteps10": "train_steps"}
+
+
+WAY_OUT = Words(
+    "Out of date? Press Recompute in an .xlsm, or type in a terminal: conv-sheet recompute FILE", browser=""
+)
+"""What to do where Python's numbers are of an earlier state."""
 
 
 def functions(lesson: Lesson) -> dict[str, str]:

@@ -8,19 +8,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conv_sheet.cells import style, widgets
-from conv_sheet.cells.expr import Expr, average, repeated, rounded, sumproduct, text
+from conv_sheet.cells.expr import Expr, average, repeated, rounded, sumproduct, text, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale
 from conv_sheet.network.layout import COCKPIT_ROWS, Layout
 from conv_sheet.ops import Array
-from conv_sheet.sheets.addresses import CHOICE, IMAGES, PICTURE, START
+from conv_sheet.sheets.addresses import CHOICE, IMAGES, LABELS, PICTURE, START, found_says
 from conv_sheet.sheets.lessons import mosaic
-from conv_sheet.state import WorkbookState
+from conv_sheet.state import NONE, WorkbookState
 
-HEIGHTS = dict.fromkeys(range(1, COCKPIT_ROWS + 1), 9.0)
-"""Points of the rows of a board, by row."""
+_ROW_SIDE = 16
+HEIGHTS = dict.fromkeys(range(1, COCKPIT_ROWS + 1), style.square(_ROW_SIDE)[1])
+"""Points of the rows of a board, by row: they are lower than a column is wide."""
 SHARP = 8
 """Rows and columns of a small picture at most."""
 SAYS = Block(START, 9, 29, 1, 1)
@@ -29,8 +30,10 @@ BEST = tuple(Block(START, row, 29, 1, 1) for row in (10, 11, 12))
 """The classes with the largest outputs."""
 FIRST = Block(START, 13, 29, 1, 1)
 """What Python made of the picture and the weights with which the workbook was built."""
-CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN = 6, 32, 33, 34
-"""Where the list of classes begins on `Start`, and its columns."""
+CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN, NAMED_COLUMN = 6, 32, 33, 34, 35
+"""Where the list of classes begins on `Start`, and its columns; in the last one those named so far, of several."""
+NAMED = "predictions"
+"""Name of the cells with those named so far."""
 AT_FIRST = "at first: "
 _BAR = 8
 _SAYS_WIDTH, _BEST_WIDTH = 10, 13
@@ -39,6 +42,11 @@ COLUMNS = (44, 52), (54, 64)
 """Of a sheet's heads: what the network says, and the classes with the largest outputs."""
 _NEXT = 64
 """Columns of `Network` behind which the board stands once more in a wide stage: fewer than a screen shows."""
+
+
+def columns(side: int) -> list[tuple[int, int]]:
+    """The same on a sheet whose cells have a side of so many pixels."""
+    return [(first * style.CELL_SIDE // side, last * style.CELL_SIDE // side) for first, last in COLUMNS]
 
 
 def answers(state: WorkbookState) -> bool:
@@ -73,6 +81,37 @@ def places(state: WorkbookState) -> list[Expr]:
     return [place(number) for number in range(len(state.network.classes))]
 
 
+def named(state: WorkbookState) -> tuple[Block, list[Expr]]:
+    """Of a network that may name several classes: where those named so far stand for each class, and what stands there.
+
+    One that shows the sheet `Labels` names those to which that says yes.
+    """
+    start, count = Page(START), len(state.network.classes)
+    block, sure = Block(START, CLASSES_ROW, NAMED_COLUMN, count, 1), state.network.output.layer.probabilities
+    lines: list[Expr] = []
+    for number, name in enumerate(state.network.classes):
+        own, output = (start.cell(Block(START, block.row + number, column, 1, 1), value)
+                       for column, value in ((CLASS_COLUMN, name), (OUTPUT_COLUMN, state.output[number])))  # fmt: skip
+        says = output >= (0.5 if sure else 0)
+        if LABELS.lower() in state.lesson.sheets:
+            at = found_says(count).part(number, 0, 1, 1)
+            says = start.cell(at, "yes" if name in state.named else "no") == "yes"
+        before = start.cell(block.part(number - 1, 0, 1, 1), lines[-1].value) if lines else None
+        longer = own if before is None else where(before == "", own, text(before, ", ", own))
+        lines.append(where(says, longer, "" if before is None else before))
+    return block, lines
+
+
+def answer(state: WorkbookState) -> Expr:
+    """What the network says, on `Start`: the class with the largest output, or all that it names, of several."""
+    if not state.several:
+        names, _, places = lists(state)
+        return index(names, match(1.0, places))
+    block, lines = named(state)
+    last = Page(START).cell(block.part(block.height - 1, 0, 1, 1), lines[-1].value)
+    return where(last == "", NONE, last)
+
+
 def said(state: WorkbookState) -> tuple[Expr, ...]:
     """The line of what the network says, and those of the classes with the largest outputs."""
     names, outputs, places = lists(state)
@@ -81,8 +120,8 @@ def said(state: WorkbookState) -> tuple[Expr, ...]:
     for number in range(min(len(BEST), len(state.network.classes))):
         at = match(number + 1.0, places)
         best.append((index(names, at), index(outputs, at)))
-    (winner, share), *_ = best
-    says = text("says ", winner, " · ", *_amount(share, sure))
+    share = () if state.several else (" · ", *_amount(best[0][1], sure))
+    says = text("says ", answer(state), *share)
     return (says, *(text(name, "  ", *_bar(value, sure), *_amount(value, sure)) for name, value in best))
 
 
@@ -98,7 +137,8 @@ def at_first(state: WorkbookState) -> str:
     """What Python made of the picture and the weights with which the workbook was built."""
     built = state if state.original is None else state.with_typed(state.original)
     largest, sure = float(np.max(built.output)), state.network.output.layer.probabilities
-    return f"{AT_FIRST}{built.prediction} · " + (f"{100 * largest:.1f} %" if sure else f"{largest:.2f}")
+    share = "" if state.several else f" · {100 * largest:.1f} %" if sure else f" · {largest:.2f}"
+    return f"{AT_FIRST}{built.prediction}{share}"
 
 
 def strip(sheet: Page, state: WorkbookState, columns: Sequence[tuple[int, int]], row: int = 1) -> None:
@@ -131,7 +171,10 @@ def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bo
     """
     columns = list(_columns(layout))
     blocks = state.layout.input.blocks
-    pixels = _pixels(sheet, blocks, state.image)
+    high, wide = blocks[0].shape
+    rows = min(COCKPIT_ROWS, COCKPIT_ROWS * high // wide)
+    across = max(1, round(rows * _ROW_SIDE / style.CELL_SIDE * wide / high))
+    pixels = _pixels(sheet, blocks, state.image, rows, across)
     shown = columns[1:] if beside_picture else columns
     paint(sheet, [_drawn(sheet, 1, column, pixels) for column in shown], len(blocks))
     if answers(state):
@@ -170,7 +213,9 @@ def small(sheet: Page, row: int, column: int, blocks: Sequence[Block], values: A
 
     `values` are those of the blocks, (channels, height, width). Colours come with `paint`.
     """
-    return _drawn(sheet, row, column, _pixels(sheet, blocks, values), owner)
+    high, wide = blocks[0].shape
+    side = -(-max(high, wide) // SHARP)
+    return _drawn(sheet, row, column, _pixels(sheet, blocks, values, -(-high // side), -(-wide // side)), owner)
 
 
 def _drawn(sheet: Page, row: int, column: int, pixels: Sequence[Sequence[Expr]], owner: str = "") -> Block:
@@ -179,23 +224,35 @@ def _drawn(sheet: Page, row: int, column: int, pixels: Sequence[Sequence[Expr]],
     return made
 
 
-def _pixels(sheet: Page, blocks: Sequence[Block], values: Array) -> list[list[Expr]]:
-    """What stands in the cells of a small picture, whatever their places on a sheet."""
+def _pixels(sheet: Page, blocks: Sequence[Block], values: Array, rows: int, columns: int) -> list[list[Expr]]:
+    """What stands in the cells of a small picture of so many rows and columns, whatever their places on a sheet.
+
+    Each is the average of a window; where the sizes do not divide, neighbours share pixels.
+    """
     height, width = blocks[0].shape
-    side = -(-max(height, width) // SHARP)
 
     def part(channel: int, y: int, x: int) -> Expr:
-        down, right = min(side, height - y * side), min(side, width - x * side)
-        window = blocks[channel].part(y * side, x * side, down, right)
-        one = values[channel, y * side : y * side + down, x * side : x * side + right]
-        return average(sheet.near(window, one)) if side > 1 else sheet.each(window, one.item())
+        (top, down), (left, right) = _window(y, height, rows), _window(x, width, columns)
+        window = blocks[channel].part(top, left, down, right)
+        one = values[channel, top : top + down, left : left + right]
+        return average(sheet.near(window, one)) if one.size > 1 else sheet.each(window, one.item())
 
     def pixel(y: int, x: int) -> Expr:
         if len(blocks) == len(style.LIGHTS):
             return mosaic.code(*(part(channel, y, x) for channel in range(len(blocks))))
         return part(0, y, x)
 
-    return [[pixel(y, x) for x in range(-(-width // side))] for y in range(-(-height // side))]
+    return [[pixel(y, x) for x in range(columns)] for y in range(rows)]
+
+
+def _window(number: int, size: int, parts: int) -> tuple[int, int]:
+    """Where the part with a number begins of so many parts of equal size, and how long it is.
+
+    >>> [_window(n, 28, 7) for n in (0, 6)], [_window(n, 8, 5) for n in range(5)]
+    ([(0, 4), (24, 4)], [(0, 2), (1, 3), (3, 2), (4, 3), (6, 2)])
+    """
+    first = number * size // parts
+    return first, -(-(number + 1) * size // parts) - first
 
 
 def paint(sheet: Page, pictures: Sequence[Block], channels: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,9 +37,12 @@ _FIRST_ROW, _LEFT = 8, 2
 _CHOICE_WIDTH = 12
 _FOLLOWS = "Every pixel of Network follows this picture."
 _TYPED_OVER = " pixels of Network were typed over, and stay as they are: lines mark them there. Reset brings them back."
-_SEEN = 74, 38
-"""Columns and rows of square cells that a screen shows at the usual zoom, below the head."""
-_LEAST_ZOOM = 25
+_SEEN = 74 * style.CELL_SIDE, 38 * style.CELL_SIDE
+"""Pixels across and down that a screen shows at the usual zoom, below the head."""
+_LEAST_SIDE = 9
+"""Pixels of a cell at least."""
+_PIXEL = replace(style.DOT, line=style.EDIT_LINE)
+"""A pixel that has no room for its number."""
 
 
 def labels(network: Network, lesson: Lesson) -> tuple[str, ...]:
@@ -112,13 +116,14 @@ def _top(shape: Sequence[int]) -> int:
 
 def _across(count: int, shape: Sequence[int]) -> int:
     """How many pictures stand in a row, so that all of them are as large as can be on a screen."""
-    return max(range(1, count + 1), key=lambda across: _share(count, across, shape))
+    return max(range(1, count + 1), key=lambda across: _side(count, across, shape))
 
 
-def _share(count: int, across: int, shape: Sequence[int]) -> float:
-    """How much of the usual size all pictures can have on a screen."""
-    down, right = _pitch(shape)
-    return min(_SEEN[0] / (across * right), _SEEN[1] / (-(-count // across) * down), 1.0)
+def _side(count: int, across: int, shape: Sequence[int]) -> float:
+    """Pixels of a cell with which all pictures are in sight, so many in a row."""
+    (down, right), texts, below = _pitch(shape), _heads(shape) + shape[0] - 1, -(-count // across)
+    room = _SEEN[1] / below - texts * style.CELL_SIDE
+    return min(_SEEN[0] / (across * right), room / (down - texts), style.CELL_SIDE)
 
 
 def input_formula(layout: Layout, lesson: Lesson) -> Formula:
@@ -169,21 +174,20 @@ def page(state: WorkbookState) -> Page:
     layout, shape = state.layout, state.network.input_shape
     pictures = gallery(layout, state.lesson)
     last = max(block.last_column for item in pictures.values() for block in item.placed.blocks)
-    zoom = _zoom(layout, state.lesson)
-    sheet = widgets.frame(IMAGES, max(last, 60), zoom)
+    side = max(_LEAST_SIDE, int(_side(len(pictures), _across(len(pictures), shape), shape)))
+    sheet = widgets.frame(IMAGES, max(last, 60), style.NETWORK_ZOOM, side)
     sheet.freeze = f"A{_FIRST_ROW}"
-    far = style.NETWORK_ZOOM / zoom
     choose, follows = "Choose in the box, or draw", "The sheet Network follows at once. The picture own is yours"
     hint = Words(
         f"{choose}: zoom in and type {widgets.light(shape[0])} into any picture. {follows}: "
         "conv-sheet build … --image FILE fills it.",
         browser=f"{choose} into any picture, with the mouse or a finger. {follows}.",
     )
-    columns = [(int(first * far), int(end * far)) for first, end in cockpit.COLUMNS]
+    columns = cockpit.columns(side)
     cockpit.head(sheet, state, "Images: which picture goes into the network?", [hint], columns)
-    sheet.heights |= {CHOICE.row: 24 * far} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
+    sheet.heights |= {CHOICE.row: 24} | dict.fromkeys((_ROW.row, _COLUMN.row, _LIST_ROW), 6)
     sheet.heights |= {
-        block.row - row: style.CELL_HEIGHT * far
+        block.row - row: style.CELL_HEIGHT
         for item in pictures.values()
         for block in item.placed.blocks
         for row in range(1, (_heads(shape) if block is item.at else 1) + 1)
@@ -192,16 +196,9 @@ def page(state: WorkbookState) -> Page:
     _followers(sheet, state, columns[0][0] - 2)
     for label, item in pictures.items():
         sheet.put(item.at.row - _heads(shape), item.at.column, label, style.CLASS)
-        sheet.input(item, state[item], style.PIXEL)
+        sheet.input(item, state[item], style.PIXEL if side == style.CELL_SIDE else _PIXEL)
         widgets.shades(sheet, item.placed.blocks)
     return sheet
-
-
-def _zoom(layout: Layout, lesson: Lesson) -> int:
-    """Per cent at which all pictures are in sight, if they can be."""
-    shape, count = layout.network.input_shape, len(labels(layout.network, lesson))
-    share = _share(count, _across(count, shape), shape)
-    return max(_LEAST_ZOOM, int(style.NETWORK_ZOOM * share) // 5 * 5)
 
 
 def _chooser(sheet: Page, state: WorkbookState) -> None:

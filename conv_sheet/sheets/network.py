@@ -12,13 +12,13 @@ import numpy as np
 from conv_sheet.cells import style, widgets
 from conv_sheet.cells.expr import largest, rounded, smallest, text
 from conv_sheet.cells.formula import MAX_BLOCKS, Formula
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Block, Placed, around, in_rows
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
 from conv_sheet.cells.words import Words
 from conv_sheet.layers import Border
-from conv_sheet.layers.base import PADDED
+from conv_sheet.layers.base import PADDED, Layer
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import (
     COCKPIT_ROWS,
@@ -193,6 +193,8 @@ _WIDE = 3
 """Columns of a kernel over which, or below which, there is room for whole words."""
 _NAMED = 24
 """Columns of a map over which its own name and what its border is for have room beside each other."""
+_CODE_IN_COLUMN = 2.4
+"""Characters of code that have room in a column."""
 _FEW = 100
 """Slices of kernels at most that each say what they read."""
 _EDIT = Words("type 0 … 1 into any pixel", browser="draw with the mouse or a finger, or type 0 … 1 into any pixel")
@@ -227,17 +229,21 @@ def _read(layout: Layout, stage: Stage) -> str:
 def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str], row: int = TITLE_ROW) -> None:
     """Put title, shapes, PyTorch and words over some columns, one below the other."""
     looks = style.STAGE_TITLE, style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS
+    most = (columns[1] - columns[0] + 1) * _CODE_IN_COLUMN
     for number, (line, look) in enumerate(zip(texts, looks, strict=True)):
-        sheet.span(row + number, *columns, line, look)
+        long = look.mono and max(map(len, line.split()), default=0) > most
+        sheet.span(row + number, *columns, line.replace("(", "(\n", 1) if long else line, look)
 
 
 def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:
     """Formula of each tensor of a stage that is computed, the folded layer around that of the output."""
     formulas = stage.layer.formulas(layout.site(stage))
-    if stage.activation is None:
-        return formulas
-    fold, inner = stage.activation.fold, formulas["out"]
-    return formulas | {"out": Formula(lambda plane, y, x: fold(inner(plane, y, x)), inner.shared, inner.across)}
+    return formulas | {"out": folded(stage.activation, formulas["out"])} if stage.activation else formulas
+
+
+def folded(activation: Layer, inner: Formula) -> Formula:
+    """The formula of an activation around that of the layer before it."""
+    return Formula(lambda plane, y, x: activation.fold(inner(plane, y, x)), inner.shared, inner.across)
 
 
 def compute(sheet: Page, owner: str, placed: Placed, values: Array, look: Style, formula: Formula) -> None:
@@ -276,7 +282,8 @@ def _label_parameter(sheet: Page, stage: Stage, name: str, placed: Placed, class
         for named, block in placed.names():
             sheet.put(block.row - 1, block.column, named, style.LABEL)
     elif placed.transposed:
-        sheet.put(first.row - 1, first.column, f"{label}, one column an output", style.LABEL)
+        own = label.removeprefix(f"{stage.name}.")
+        sheet.put(first.row - 1, first.column, f"{own}, one column an output", style.LABEL)
     else:
         each = len(placed.blocks) // placed.shape[0]
         for number, block in enumerate(placed.blocks[::each]):
@@ -327,8 +334,7 @@ def label_vector(sheet: Page, stage: Stage, classes: tuple[str, ...]) -> None:
     if len(stage.out.shape) != 1:
         return
     for short, placed in stage.computed():
-        block = placed.blocks[0]
-        sheet.put(block.row - 1, block.column, short, style.LABEL)
+        sheet.put(placed.blocks[0].row - 1, placed.blocks[0].column, short, style.LABEL)
     if len(classes) == stage.out.shape[0]:
         for y, named in enumerate(classes):
             sheet.put(stage.out.blocks[0].row + y, stage.label_column(), named, style.CLASS_BESIDE)
@@ -358,10 +364,14 @@ def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
 
 def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:
     """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
+    blocks, planes = placed.blocks, [*placed.planes(values)]
     if colours is None:
-        parts = list(zip(placed.blocks, placed.planes(values), strict=True))
-        colours = style.diverging(_largest(sheet, placed.name, parts).absolute)
-    sheet.scales.append((placed.blocks, colours))
+        if len(blocks) > MAX_BLOCKS and blocks[0].step == (1, 1):  # what is between is empty, and zero here
+            rows = [*in_rows(blocks)]
+            blocks = tuple(around(blocks[row]) for row in rows)
+            planes = [np.hstack([np.pad(plane, ((0, 0), (0, 1))) for plane in planes[row]])[:, :-1] for row in rows]
+        colours = style.diverging(_largest(sheet, placed.name, [*zip(blocks, planes, strict=True)]).absolute)
+    sheet.scales.append((blocks, colours))
 
 
 def _largest(sheet: Page, owner: str, parts: Sequence[tuple[Block, Array]]) -> Block:

@@ -115,7 +115,7 @@ def page(state: WorkbookState, number: int = 0) -> Page:
         for placed, _ in _tensors(state, stage):
             look = replace(value_style(stage, placed.on(stage.sheet)), italic=True)
             for block, plane in zip(placed.blocks, placed.planes(written(state, placed)), strict=True):
-                sheet.fill(block, plane, look)
+                sheet.results(block, plane, look)
             sheet.names |= {f"numpy_{name}": block for name, block in placed.names()}
         label_maps(sheet, stage)
         label_vector(sheet, stage, state.network.classes)
@@ -153,7 +153,7 @@ def _squares(sheet: Page, state: WorkbookState, stage: Stage) -> Expr:
         planes = zip(placed.planes(value), placed.planes(np.nan_to_num(written(state, placed))), strict=True)
         for block, (now, then) in zip(placed.blocks, planes, strict=True):
             apart = sheet.near(block.on(stage.sheet), now) - sheet.near(block, then)
-            squares.append(sumproduct(apart * apart))
+            squares.append(sumproduct(apart, apart))
     most = MAX_BLOCKS // 2  # each square names its block twice
     if len(squares) <= most:
         return sum(squares[1:], start=squares[0])

@@ -68,7 +68,7 @@ def _pictures(sheet: Page, state: WorkbookState, stage: Stage, row: int) -> None
     if stage.shows in state.network.non_negative:
         sheet.scales.append((tuple(block for block, _ in drawn), style.WARM_SCALE))
     else:
-        widgets.signed(sheet, drawn[0][0].part(1, -1, 1, 1), drawn)
+        widgets.signed(sheet, drawn[0][0].part(1, -1, 1, 1), drawn, framed=True)
 
 
 SHEET = Sheet(OVERVIEW, page)

@@ -21,12 +21,12 @@ _LINES = (
     Words(
         "The network is made of formulas and needs no Python. Python is the second account: it calculates "
         "the same network with NumPy, and its numbers stand on the sheet NumPy.",
-        browser="Every cell of this page is a formula. Python calculated the same network with NumPy, and its numbers "
-        "stand on the sheet NumPy.",
+        browser="Every cell of this page is a formula, and follows what you change. Python calculated the same network "
+        "with NumPy, and its numbers stay on the sheet NumPy: the button Reset brings back what they belong to.",
     ),
 )
 _AGREE = "Formulas and Python agree on every number."
-_AHEAD = "The formulas are ahead of Python: NumPy shows what it made before, until Recompute brings it up to date."
+_AHEAD = "The formulas are ahead of Python: NumPy shows what it made before."
 _BROKEN = "A formula is broken: some cell holds an error. The sheet NumPy says in which layer."
 
 
@@ -46,6 +46,7 @@ def page(state: WorkbookState) -> Page:
     _distance(sheet, state)
     _seed(sheet, state)
     buttons.add(sheet, _BUTTON_ROW, ((2, 2), (3, 3), (4, 4)))
+    sheet.span(_BUTTON_ROW + 1, 2, _RIGHT, buttons.WAY_OUT, style.NOTE)
     sheet.names |= {"status": STATUS, "distance": DISTANCE}
     return sheet
 

@@ -26,8 +26,8 @@ from conv_sheet.sheets.saliency import saliency
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
-_LESSONS = ("ascent", "batch", "channels", "dropout", "field", "filters", "guided", "im2col", "kernels", "labels",
-            "masks", "mixing", "norms", "patches", "pooling", "redrawn", "steps", "stride", "transposed",
+_LESSONS = ("activations", "ascent", "batch", "channels", "dropout", "field", "filters", "guided", "im2col", "kernels",
+            "labels", "masks", "mixing", "norms", "patches", "pooling", "redrawn", "steps", "stride", "transposed",
             "upsample")  # fmt: skip
 """Sheets that a spec can ask for, by name: each is a module of `lessons`, loaded when a workbook has it."""
 _GENERAL = {sheet.name: sheet for sheet in (images.SHEET, loupe.SHEET, saliency.SHEET, worksheet.SHEET)}
@@ -148,6 +148,8 @@ def _linked(made: list[Page]) -> list[Page]:
                         f"[[try]]: the workbook has no cells called {target!r}{did_you_mean(target, names)}"
                     )
                 page.links[at] = names[target].foreign
+        for at, targets in page.wheres.items():
+            page.replace(*at, value=start.places(targets, names))
         for at, target in page.reads.items():
             if target not in names:
                 raise SpecError(f"[[try]]: see = {target!r}: there is no such cell{did_you_mean(target, names)}")

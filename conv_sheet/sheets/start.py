@@ -1,6 +1,7 @@
 """The sheet `Start`: what this is, the network's answer, what to try, how to read it, the table of layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from conv_sheet.cells.drawn import Bars
 from conv_sheet.cells.expr import Expr, Operand, given, is_number, largest, rounded, text, where
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.inputs import Input, Limits
-from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.layers import Border
 from conv_sheet.network.graph import Network
@@ -21,7 +21,7 @@ from conv_sheet.sheets import cockpit, images, table
 from conv_sheet.sheets.addresses import START
 from conv_sheet.sheets.network import outputs
 from conv_sheet.sheets.sheet import Sheet
-from conv_sheet.sheets.table import CHANNELS, LEFT, RIGHT, SEES, SPANS, STEP, TORCH, WIDTH, WORK
+from conv_sheet.sheets.table import CHANNELS, LEFT, PARAMETERS, RIGHT, SEES, SPANS, TORCH, WIDTH, WORK
 from conv_sheet.state import WorkbookState
 
 _NARROW = range(LEFT, 28)
@@ -29,7 +29,7 @@ _NARROW = range(LEFT, 28)
 _WIDTHS = (
     {1: 2.0, 28: 2.0}
     | dict.fromkeys(_NARROW, style.SMALL_WIDTH)
-    | {29: 9.0, 30: 9.0, 31: 9.0, 32: 14.0, 33: 13.0, 34: 10.0, 35: 10.0, 36: 2.0, 37: 44.0}
+    | {29: 9.0, 30: 9.0, 31: 9.0, 32: 12.0, 33: 13.0, 34: 8.0, 35: 8.0, 36: 2.0, 37: 38.0}
 )
 SHOW = "show_answers"
 _SHOW_COLUMN = 33
@@ -42,6 +42,9 @@ _TO_DO, _DONE, _OTHERWISE, _FOLDED = "○", "✓ done", "done, otherwise", "…"
 for an answer that is not shown."""
 _FEW, _DIGITS = 6, 3
 """Numbers of a place that are all shown where a try reads it, and the decimals of each."""
+_PLACE = replace(style.NOTE, wrap=True, vertical="top")
+_LONG_PLACE = "AA11:AA11 "
+_SEE = replace(style.RIGHT, vertical="top")
 _QUOTED = 255
 """Characters of a text in a formula at most."""
 
@@ -85,15 +88,11 @@ LEGEND = {
 def page(state: WorkbookState) -> Page:
     """The sheet."""
     network = state.network
-    torch, classes = max(len(node.torch) for node in network.nodes), max(map(len, network.classes), default=0)
-    widths = {
-        cockpit.CLASS_COLUMN: max(_WIDTHS[cockpit.CLASS_COLUMN], classes + 1.0),
-        TORCH: max(_WIDTHS[TORCH], torch + 2.0),
-    }
-    sheet = Page(START, widths=_WIDTHS | widths)
+    classes = max(map(len, network.classes), default=0)
+    sheet = Page(START, widths=_WIDTHS | {cockpit.CLASS_COLUMN: max(_WIDTHS[cockpit.CLASS_COLUMN], classes + 1.0)})
     sheet.span(1, LEFT, RIGHT, state.lesson.title, style.TITLE)
-    sheet.span(2, LEFT, RIGHT, state.lesson.description, style.SUBTITLE)
-    sheet.heights |= {1: 34, 2: 22, 3: 8, 4: 20, 5: 18}
+    widgets.paragraph(sheet, 2, LEFT, RIGHT, state.lesson.description, style.SUBTITLE)
+    sheet.heights |= {1: 34, 3: 8, 4: 20, 5: 18}
     sheet.heights |= dict.fromkeys(range(cockpit.CLASSES_ROW, cockpit.CLASSES_ROW + cockpit.SHARP), style.SMALL_HEIGHT)
     _pictures(sheet, state)
     _answer(sheet, state)
@@ -131,7 +130,7 @@ def _pictures(sheet: Page, state: WorkbookState) -> None:
         elif _is_positive(state, stage):
             sheet.scales.append(((made,), style.WARM_SCALE))
         else:
-            widgets.signed(sheet, made.part(made.height, 0, 1, 1), [(made, sheet.fills[-1].values)])
+            widgets.signed(sheet, made.part(made.height, 0, 1, 1), [(made, sheet.fills[-1].values)], framed=True)
 
 
 def _is_positive(state: WorkbookState, stage: Stage) -> bool:
@@ -150,9 +149,8 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
         Block(START, row, column, count, 1)
         for column in (cockpit.CLASS_COLUMN, cockpit.OUTPUT_COLUMN, cockpit.PLACE_COLUMN)
     )
-    names, _, ranks = cockpit.lists(state)
     large = Block(START, row, CHANNELS, 3, 3)
-    sheet.merged(large, index(names, match(1.0, ranks)), style.ANSWER, owner=network.output.name)
+    sheet.merged(large, cockpit.answer(state), style.ANSWER, owner=network.output.name)
     sheet.names["prediction"] = large.part(0, 0, 1, 1)
     _said(sheet, state)
     sure = network.output.layer.probabilities
@@ -164,8 +162,12 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
     outputs(sheet, values, state, style.PERCENT if sure else style.DECIMAL)
     ordered = cockpit.places(state)
     sheet.fill_each(places, lambda y, _: ordered[y], style.NUMBER)
+    if state.several:
+        block, lines = cockpit.named(state)
+        sheet.fill_each(block, lambda y, _: lines[y], style.HIDDEN)
+        sheet.names[cockpit.NAMED] = block
     corner, height = f"{column_letters(SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
-    sheet.bars.append(Bars("How sure is it?", values, labels, corner, 10.5, height, sure))
+    sheet.bars.append(Bars("How sure is it?" if sure else "The scores", values, labels, corner, 8.8, height, sure))
 
 
 def _said(sheet: Page, state: WorkbookState) -> None:
@@ -228,23 +230,40 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
         sheet.judged.add((row, RIGHT))
         sheet.put(row, RIGHT, where(given(one.check, False), happened, _TO_DO), style.DONE)
         sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
+    row += 1
+    targets = tuple(one.do) or (one.at,)
+    widgets.paragraph(sheet, row, *SPANS["layer"], None, _PLACE, longest=_LONG_PLACE * (len(targets) + 2))
+    sheet.wheres[row, LEFT] = targets
     if one.ask or one.see:
-        row += 1
         choices = f"  {' · '.join(one.choices)}?" if one.choices else ""
-        sheet.span(row, first, WORK, f"Predict: {one.ask}{choices}" if one.ask else "", style.LINE)
+        widgets.paragraph(sheet, row, first, PARAMETERS, f"Predict: {one.ask}{choices}" if one.ask else "")
         if one.see:
-            sheet.span(row, STEP, SEES, f"{one.see} is", style.RIGHT)
+            sheet.span(row, WORK, SEES, f"{one.see} is", _SEE)
             sheet.put(row, TORCH, None, style.READ)
             sheet.reads[row, TORCH] = one.see
     if one.answer:
         row += 1
         pieces = [one.answer[at : at + _QUOTED] for at in range(0, len(one.answer), _QUOTED)]
-        sheet.span(row, first, RIGHT, where(shown, text(*pieces), _FOLDED), style.LINE)
+        widgets.paragraph(sheet, row, first, RIGHT, where(shown, text(*pieces), _FOLDED), longest=one.answer)
         if one.check:
             block = Block(START, row, first, 1, RIGHT - first + 1)
             shown_right = f'AND({shown.formula},{done.absolute}="{_DONE}")'
             sheet.marks.append(Mark(block, shown_right, style.GOOD, color=style.GOOD_TEXT))
     return row + 1
+
+
+def places(targets: Sequence[str], names: Mapping[str, Block]) -> str:
+    """Where cells are, by their names or addresses with sheets: the sheet, then the cells.
+
+    >>> places(("kernel", "Network!C9", "Images!H3"), {"kernel": Block("Network", 2, 2, 3, 3)})
+    'Network: B2:D4, C9; Images: H3'
+    """
+    cells: dict[str, list[str]] = {}
+    for target in targets:
+        title, _, address = target.rpartition("!")
+        block = names.get(target)
+        cells.setdefault(block.sheet if block else title, []).append(block.relative if block else address)
+    return "; ".join(f"{title}: {', '.join(every)}" for title, every in cells.items())
 
 
 def result(block: Block, values: NDArray[Any]) -> Expr:

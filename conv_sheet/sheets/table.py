@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from conv_sheet.cells import style
-from conv_sheet.cells.expr import Expr, largest, of, times, total
+from conv_sheet.cells import style, widgets
+from conv_sheet.cells.expr import Expr, largest, of, smallest, times, total
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
 from conv_sheet.layers import Field
@@ -40,7 +40,7 @@ class _Line:
 
     @property
     def sees(self) -> Expr:
-        return self._cell(SEES, self.item.field[0])
+        return self._cell(SEES, self.item.sees[0])
 
     def _cell(self, column: int, value: float) -> Expr:
         return self.sheet.near(Block(START, self.row, column, 1, 1), value)
@@ -61,8 +61,8 @@ def add(sheet: Page, network: Network, row: int) -> None:
     for item in rows:
         _table_row(sheet, lines, item, square)
     bottom = top + len(rows)
-    sheet.put(bottom, LEFT, "total", style.HEAD_LEFT)
-    for column in (*range(LEFT + 1, PARAMETERS), *range(STEP, RIGHT + 1)):
+    sheet.span(bottom, *SPANS["layer"], "total", style.HEAD_LEFT)
+    for column in (*range(SPANS["kind"][0], PARAMETERS), *range(STEP, RIGHT + 1)):
         sheet.put(bottom, column, None, style.HEAD)
     totals = (PARAMETERS, [r.parameters for r in rows]), (WORK, [r.multiply_adds for r in rows])
     for column, counts in totals:
@@ -70,7 +70,7 @@ def add(sheet: Page, network: Network, row: int) -> None:
         sheet.put(bottom, column, total(sheet.near(block, counts)), style.TOTAL)
     notes = (
         "parameters: numbers that training may change · multiply–adds: products of value and weight for one picture",
-        "sees: how many pixels of the input, along rows and columns, one value depends on"
+        "sees: how many pixels of the input, along rows and columns, one value depends on, all at most"
         " · step: how many pixels further its neighbour looks",
     )
     for number, note in enumerate(notes, 1):
@@ -98,29 +98,30 @@ def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool)
     fields = node.layer.fields(node.in_shape)
     if not square:
         sheet.put(row, STEP, "all" if item.sees_all else "×".join(map(str, item.step)), style.NUMBER)
-        sheet.put(row, SEES, "×".join(map(str, item.field)), style.NUMBER)
+        sheet.put(row, SEES, "×".join(map(str, item.sees)), style.NUMBER)
     elif fields is None or item.sees_all:
         sheet.put(row, STEP, "all", style.NUMBER)
         sheet.put(row, SEES, lines[INPUT].shape[1], style.NUMBER)
     else:
-        _field(sheet, item, fields[0], row, read)
-    sheet.put(row, TORCH, node.torch, style.CODE)
+        _field(sheet, item, fields[0], row, read, lines[INPUT].shape[1])
+    widgets.paragraph(sheet, row, TORCH, TORCH, node.torch, style.CODE_LINES)
 
 
-def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line]) -> None:
-    """What a layer sees of the input; behind a transposed convolution that is more than a formula of one row.
+def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line], most: Expr) -> None:
+    """What a layer sees of the input, which has `most` rows and columns.
 
+    Behind a transposed convolution that is more than a formula of one row.
     What joins several layers sees as much as the one of them that sees most, unless they see different places.
     """
     look = style.NUMBER if item.step[0].denominator == 1 else style.DECIMAL
     first = read[0]
     if len(read) > 1:
         step, widest = largest(*(line.step for line in read)), largest(*(line.sees for line in read))
-        follows = widest.value == item.field[0]
+        follows = widest.value == item.sees[0]
     else:
         step = first.step * window.stride
         step = step / window.spread if window.spread > 1 else step
-        widest = first.sees + (of(seen([window])) - 1) * first.step
+        widest = smallest(most, first.sees + (of(seen([window])) - 1) * first.step)
         follows = not item.upsampled
     sheet.put(row, STEP, step, look)
-    sheet.put(row, SEES, widest if follows else item.field[0], style.NUMBER)
+    sheet.put(row, SEES, widest if follows else item.sees[0], style.NUMBER)

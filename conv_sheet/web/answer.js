@@ -1,6 +1,8 @@
 "use strict";
 // What the network says now, and what it said before the last change: always in sight.
 
+/** @typedef {{values: number[], text: string}} Said numbers of an answer, and what the network names by them */
+
 /** So many classes are listed where there is little room. */
 const TOP = 3;
 
@@ -13,9 +15,9 @@ class Answer {
     this.sure = made("span");
     this.then = made("div", "", "then");
     this.data = page.data.answer ?? null;
-    /** @type {number[]} */
-    this.now = [];
-    /** @type {number[] | null} */
+    /** @type {Said} */
+    this.now = { values: [], text: "" };
+    /** @type {Said | null} */
     this.before = null;
     this.growing = false;
     this.list = made("div", "", "bars");
@@ -71,46 +73,71 @@ class Answer {
   update() {
     const { data, page } = this;
     if (!data) return;
-    const now = listOf(page.book, data.values).map((value) => (typeof value === "number" ? value : 0));
-    if (
-      now.length === this.now.length &&
-      now.every((value, k) => value === this.now[k]) &&
-      this.shownBefore === this.before
-    )
-      return;
+    const now = this.read(data);
+    const same =
+      now.text === this.now.text &&
+      now.values.length === this.now.values.length &&
+      now.values.every((value, k) => value === this.now.values[k]);
+    if (same && this.shownBefore === this.before) return;
     this.now = now;
     this.shownBefore = this.before;
     if (this.rows.length) this.showBars(data, now);
-    else this.showPictures(data, now);
+    else this.showPictures(data, now.values);
   }
 
-  /** @param {AnswerData} data @param {number[]} now */
-  showBars(data, now) {
-    const { before } = this;
-    const most = data.shares ? 1 : Math.max(1e-9, ...now, ...(before ?? []));
+  /** @param {AnswerData} data @returns {Said} */
+  read({ values, says }) {
+    const { book } = this.page;
+    const numbers = listOf(book, values).map((value) => (typeof value === "number" ? value : 0));
+    return { values: numbers, text: says ? listOf(book, says).map(toText).join() : "" };
+  }
+
+  /** @param {AnswerData} data @param {Said} now */
+  showBars(data, { values, text }) {
+    const before = this.before?.values;
+    const most = data.shares ? 1 : Math.max(1e-9, ...values, ...(before ?? []));
     const length = (/** @type {number | undefined} */ value) => Math.max(0, value ?? 0) / most;
-    const best = largest(now);
-    const top = now.map((_, k) => k).sort((a, b) => (now[b] ?? 0) - (now[a] ?? 0));
+    const named = this.named(text);
+    const top = values.map((_, k) => k).sort((a, b) => (values[b] ?? 0) - (values[a] ?? 0));
     this.rows.forEach(({ row, share }, k) => {
-      setLength(row, "--share", length(now[k]));
-      setLength(row, "--before", length(before?.[k] ?? now[k]));
-      row.classList.toggle("best", k === best);
+      setLength(row, "--share", length(values[k]));
+      setLength(row, "--before", length(before?.[k] ?? values[k]));
+      row.classList.toggle("best", named.includes(k));
       row.classList.toggle("top", top.indexOf(k) < TOP);
-      row.classList.toggle("moved", Math.abs((before?.[k] ?? now[k] ?? 0) - (now[k] ?? 0)) / most > 0.004);
-      write(share, this.text(data, now[k] ?? 0));
+      row.classList.toggle("moved", Math.abs((before?.[k] ?? values[k] ?? 0) - (values[k] ?? 0)) / most > 0.004);
+      write(share, format(values[k] ?? 0, data.shares ? "0.0%" : "0.00"));
     });
-    write(this.best, this.labels[best] ?? "");
-    write(this.sure, this.text(data, now[best] ?? 0));
-    const then = before ? largest(before) : -1;
-    write(this.then, before ? `before: ${this.labels[then]}, ${this.text(data, before[then] ?? 0)}` : "");
-    this.then.classList.toggle("moved", then >= 0 && then !== best);
+    write(this.best, text);
+    write(this.sure, this.share(data, this.now));
+    write(this.then, this.before ? `before: ${this.whole(data, this.before)}` : "");
+    this.then.classList.toggle("moved", this.before !== null && this.before.text !== text);
+  }
+
+  /** Places of the labels that a text names. @param {string} text */
+  named(text) {
+    const alone = this.labels.indexOf(text);
+    if (alone >= 0) return [alone];
+    const parts = text.split(", ");
+    return this.labels.flatMap((label, k) => (parts.includes(label) ? [k] : []));
+  }
+
+  /** How sure the network is of the one label that it names. @param {AnswerData} data @param {Said} said */
+  share(data, { values, text }) {
+    const [one, more] = this.named(text);
+    if (one === undefined || more !== undefined) return "";
+    return format(values[one] ?? 0, data.shares ? "0.0%" : "0.00");
+  }
+
+  /** @param {AnswerData} data @param {Said} said */
+  whole(data, said) {
+    return [said.text, this.share(data, said)].filter(Boolean).join(", ");
   }
 
   /** @param {AnswerData} data @param {number[]} now */
   showPictures(data, now) {
     const { height, width } = spread(data.values.slice(1).map(Number));
     const list = [this.figure("now", now, height, width)];
-    if (this.before) list.push(this.figure("before", this.before, height, width));
+    if (this.before) list.push(this.figure("before", this.before.values, height, width));
     this.list.replaceChildren(...list);
     this.list.classList.add("figures");
   }
@@ -128,18 +155,11 @@ class Answer {
     const { data, now, before } = this;
     if (!data) return "";
     if (!data.labels) {
-      const count = before ? now.filter((value, k) => value !== before[k]).length : 0;
-      return before ? `${count} of ${now.length} numbers of ${data.name} changed.` : "";
+      const count = before ? now.values.filter((value, k) => value !== before.values[k]).length : 0;
+      return before ? `${count} of ${now.values.length} numbers of ${data.name} changed.` : "";
     }
-    const best = largest(now);
-    const old = before ? largest(before) : best;
-    const says = `${data.title} ${this.labels[best]}, ${this.text(data, now[best] ?? 0)}`;
-    return before ? `${says}; before: ${this.labels[old]}, ${this.text(data, before[old] ?? 0)}.` : `${says}.`;
-  }
-
-  /** @param {AnswerData} data @param {number} value */
-  text(data, value) {
-    return format(value, data.shares ? "0.0%" : "0.00");
+    const says = `${data.title} ${this.whole(data, now)}`;
+    return before ? `${says}; before: ${this.whole(data, before)}.` : `${says}.`;
   }
 }
 
@@ -147,9 +167,4 @@ class Answer {
 function setLength(row, property, share) {
   const text = share.toFixed(3);
   if (row.style.getPropertyValue(property) !== text) row.style.setProperty(property, text);
-}
-
-/** Place of the largest of some numbers. @param {number[]} values */
-function largest(values) {
-  return values.reduce((best, value, k) => (value > (values[best] ?? -Infinity) ? k : best), 0);
 }

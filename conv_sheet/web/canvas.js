@@ -8,6 +8,8 @@ const FONTS = {
 /** Texts smaller than this are not drawn, nor lines around cells up to this zoom: the cells are a picture then. */
 const LEAST_TEXT = 5.5;
 const NO_LINES = 0.3;
+/** Pixels beyond every screen. */
+const FAR = 1e5;
 /** @typedef {{row: number, column: number, value: Value, look: Look, texts: boolean}} Drawn what was drawn in a cell */
 
 class View extends Sight {
@@ -192,16 +194,10 @@ class View extends Sight {
     if (this.rules.of({ sheet: this.sheet, row, column })?.choices) this.drawArrow(box);
     if (value === null || value === "") return;
     const style = this.sheet.style(row, column) ?? USUAL;
-    if ((style.size * 4 * this.zoom) / 3 < LEAST_TEXT) return;
-    const reach = typeof value === "string" && !style.wrap ? this.reach(row, column, box) : box.right;
-    this.writer.write(
-      value,
-      style,
-      box,
-      reach,
-      this.zoom,
-      this.colours.over(look.color || this.colours.of(style.color), look.fill),
-    );
+    if (fontPixels(style.size, this.zoom) < LEAST_TEXT) return;
+    const free = typeof value === "string" && !style.wrap ? this.free(row, column, box) : box;
+    const colour = this.colours.over(look.color || this.colours.of(style.color), look.fill);
+    this.writer.write(value, style, box, free, this.zoom, colour);
   }
 
   /** The sign of a cell that is a choice. @param {Box} box */
@@ -217,15 +213,21 @@ class View extends Sight {
     pen.fill();
   }
 
-  /** Up to where a text may reach over empty cells. @param {number} row @param {number} column @param {Box} box */
-  reach(row, column, box) {
-    if (this.geometry.merged.has(this.sheet.key(row, column))) return box.right;
-    for (let next = column + 1; next <= this.sheet.columns; next++) {
-      const key = this.sheet.key(row, next);
-      const taken = this.sheet.stored(key) !== null || this.geometry.covered.has(key) || this.geometry.merged.has(key);
-      if (taken) return this.box(row, next, row, next).left;
-    }
-    return Infinity;
+  /** From where to where a text may reach over empty cells. @param {number} row @param {number} column
+   * @param {Box} box */
+  free(row, column, box) {
+    const { merged, covered } = this.geometry;
+    const end = (/** @type {number} */ step) => {
+      for (let next = column + step; next >= 1 && next <= this.sheet.columns; next += step) {
+        const key = this.sheet.key(row, next);
+        if (this.sheet.stored(key) !== null || covered.has(key) || merged.has(key)) return next;
+      }
+      return 0;
+    };
+    if (merged.has(this.sheet.key(row, column))) return box;
+    const [before, after] = [end(-1), end(1)];
+    const left = before ? this.box(row, before, row, before).right : -FAR;
+    return { ...box, left, right: after ? this.box(row, after, row, after).left : FAR };
   }
 
   /** Paint the cells whose number or colour has changed since they were drawn; false where more has changed. */

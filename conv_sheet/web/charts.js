@@ -70,16 +70,16 @@ function pointsOf(book, { values, labels }) {
 
 /** Where numbers and values stand in a box, and what of them its edges are.
  * @param {ChartData} chart @param {{x: number, y: number}[]} points @param {Box} box */
-function scaleOf({ decades, top }, points, box) {
+function scaleOf({ decades, top, low = 0 }, points, box) {
   const xs = points.map((point) => point.x);
   const [first, last] = decades ? [10 ** decades[0], 10 ** decades[1]] : [Math.min(...xs), Math.max(...xs)];
   const high = top ?? (Math.max(0, ...points.map((point) => point.y)) || 1);
   const along = (/** @type {number} */ x) =>
     decades ? Math.log(x / first) / Math.log(last / first) : (x - first) / (last - first || 1);
   return {
-    edges: { first, last, high },
+    edges: { first, last, high, low },
     xOf: (/** @type {number} */ x) => box.left + along(x) * (box.right - box.left),
-    yOf: (/** @type {number} */ y) => box.bottom - (y / high) * (box.bottom - box.top),
+    yOf: (/** @type {number} */ y) => box.bottom - ((y - low) / (high - low)) * (box.bottom - box.top),
   };
 }
 
@@ -106,12 +106,12 @@ function drawLine(view, chart, outer) {
 }
 
 /** What the edges of a box are. @param {View} view @param {string} title
- * @param {{first: number, last: number, high: number}} edges @param {Box} box */
-function drawEdges({ pen, colours, zoom }, title, { first, last, high }, { left, right, top, bottom }) {
+ * @param {{first: number, last: number, high: number, low: number}} edges @param {Box} box */
+function drawEdges({ pen, colours, zoom }, title, { first, last, high, low }, { left, right, top, bottom }) {
   pen.fillStyle = colours.of(SHEET.grey);
   pen.textAlign = "right";
   pen.fillText(format(high, "0.0##"), left - 4 * zoom, top + 6 * zoom);
-  pen.fillText("0", left - 4 * zoom, bottom - 4 * zoom);
+  pen.fillText(toText(low), left - 4 * zoom, bottom - 4 * zoom);
   pen.textAlign = "center";
   pen.fillText(toText(first), left, bottom + 10 * zoom);
   pen.fillText(title, (left + right) / 2, bottom + 10 * zoom);

@@ -123,6 +123,7 @@
  * @property {string} [title] over bars, below the numbers of lines
  * @property {SeriesData[]} series
  * @property {number | null} [top] values above are not drawn
+ * @property {number} [low] the smallest value that is drawn, 0 where it is missing
  * @property {[number, number] | null} [decades] powers of ten between which equal factors are equally far apart
  * @property {[number, number]} at row and column of its top left corner
  * @property {number} width in centimetres
@@ -135,6 +136,7 @@
  * @property {string} [name] of the values, where they have no labels: they are shown as a picture then
  * @property {[string, ...number[]]} values numbers
  * @property {[string, ...number[]]} [labels]
+ * @property {[string, ...number[]]} [says] the cell with the label that the network names, or several with commas
  * @property {boolean} [shares] whether the values are shares of 1
  */
 

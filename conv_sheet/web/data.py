@@ -193,7 +193,7 @@ def _bars(page: Page) -> list[Json]:
 def _lines(page: Page) -> list[Json]:
     return [
         _chart("line", line.anchor, [*map(_points, line.points)], (line.width, line.height))
-        | {"title": line.title, "top": line.top, "decades": line.decades and list(line.decades)}
+        | {"title": line.title, "top": line.top, "decades": line.decades and list(line.decades), "low": line.low[1]}
         for line in page.lines
     ]
 

@@ -5,6 +5,7 @@
  * ranges are not framed. */
 const MOST = { cells: 6, products: 4, used: 8, framed: 4000 };
 const DRAW = "Draw into this picture. Then point at a number of a map: here you see what makes it.";
+const POINT = "Point at a number, or select it: here you see what makes it.";
 
 class Explanation {
   /** @param {Page} page @param {Overlay} overlay */
@@ -46,7 +47,7 @@ class Explanation {
     const { page } = this;
     const spot = page.explained;
     const rule = page.rules.of(spot);
-    if (!rule && typeof value !== "number") return [];
+    if (!rule && typeof value !== "number") return [made("p", POINT, "quiet")];
     const said = rule?.draw ? DRAW : rule ? `Yours to change. ${rule.hint}` : "";
     return [made("p", said, "quiet"), made("div", value === null ? "" : format(value, "General"), "result")];
   }

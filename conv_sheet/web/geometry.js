@@ -32,13 +32,14 @@ class Geometry {
     }
   }
 
-  /** The room of cells with all that is left of them, what is frozen, and what is above them: all of it, or the label.
-   * @param {Place} place @param {boolean} all */
+  /** The room of cells with all that is left of them, what is frozen, and what is above them, all of it or the label;
+   * and how wide they are themselves. @param {Place} place @param {boolean} all */
   sizeWith(place, all) {
     const { x, y, frozenRows } = this;
-    const { row, bottom, right } = spread(place);
+    const { row, column, bottom, right } = spread(place);
     const above = all ? 0 : (y[frozenRows] ?? 0) - (y[Math.max(frozenRows, row - 2)] ?? 0);
-    return { width: x[right + 1] ?? 0, height: above + (y[bottom] ?? 0) + 8 };
+    const width = x[right + 1] ?? 0;
+    return { width, own: width - (x[column - 1] ?? 0), height: above + (y[bottom] ?? 0) + 8 };
   }
 
   /** The whole merged cell that a cell is part of, or the cell. @param {number} row @param {number} column

@@ -43,7 +43,8 @@ def _answer(state: WorkbookState, pages: Sequence[Page], names: Names) -> Json:
     if bars is not None:
         values = [bars.values.sheet, *place(bars.values)]
         labels = [bars.labels.sheet, *place(bars.labels)]
-        return {"title": "The network says", "values": values, "labels": labels, "shares": bars.shares}
+        says = [names["prediction"].sheet, *place(names["prediction"])]
+        return {"title": "The network says", "says": says, "values": values, "labels": labels, "shares": bars.shares}
     name, block = state.lesson.answer, state.layout.stages[-1].out.blocks[0]
     if name:
         block = _name(names, name)

@@ -4,9 +4,6 @@
 
 /** @typedef {Spot & {input: Plain}} Edit something typed into a cell */
 
-/** On small screens: the zoom of a picture, the part of the usual one that texts need, and so many columns are seen. */
-const LEAST = { picture: 0.3, texts: 0.75, columns: 30 };
-
 /** An element of the page. @param {string} id @returns {HTMLElement} */
 function element(id) {
   const found = document.getElementById(id);
@@ -39,11 +36,6 @@ function button(text, title, act) {
   return created;
 }
 
-/** The picture that is typed on this sheet, not one that only shows it. @param {Sheet} sheet */
-function ownPicture(sheet) {
-  return (sheet.data.validations ?? []).find((rule) => rule.draw)?.blocks[0];
-}
-
 class Page extends EventTarget {
   /** @param {Data} data */
   constructor(data) {
@@ -54,6 +46,7 @@ class Page extends EventTarget {
     this.history = new EditHistory(this.book, this.rules);
     this.frame = element("view");
     this.view = new View(this.frame, /** @type {HTMLCanvasElement} */ (element("cells")), this.book, this.rules);
+    this.opening = new Opening(this.frame, this.view, this.rules);
     /** Sheets that were seen, as they were left. @type {Map<Sheet, {zoom: number, left: number, top: number, selected:
      *   Area}>} */
     this.left = new Map();
@@ -117,42 +110,13 @@ class Page extends EventTarget {
       const before = this.left.get(sheet);
       this.sheet = this.shown = sheet;
       this.pointed = null;
-      view.show(sheet, before?.zoom ?? this.firstZoom(sheet));
+      view.show(sheet, before?.zoom ?? this.opening.zoom(sheet));
       this.fit();
-      frame.scrollTo(before?.left ?? 0, before?.top ?? this.firstTop());
+      frame.scrollTo(before?.left ?? 0, before?.top ?? this.opening.top(sheet));
       this.tell("sheet");
       this.select(before?.selected ?? view.geometry.whole(view.geometry.firstRow, 1));
     }
     this.request();
-  }
-
-  /** So far down that the sheet's own picture is in sight, as much of it as has room. */
-  firstTop() {
-    const { view, frame } = this;
-    const picture = ownPicture(this.sheet);
-    if (!picture) return 0;
-    const { y, frozenRows } = view.geometry;
-    const { row, bottom } = spread(picture);
-    const below = ((y[bottom] ?? 0) + 20) * view.zoom - (frame.clientHeight - HEAD.height);
-    const above = ((y[row - 1] ?? 0) - (y[frozenRows] ?? 0) - 24) * view.zoom;
-    return Math.max(0, Math.min(below, above));
-  }
-
-  /** The zoom of the data; a little smaller where the whole sheet fits then, and on a small screen so small that the
-   * picture to draw into is seen whole, or as small as texts can be read. @param {Sheet} sheet */
-  firstZoom(sheet) {
-    const usual = (sheet.data.zoom ?? 100) / 100;
-    const geometry = this.view.geometryOf(sheet);
-    const [across, down] = [this.frame.clientWidth - HEAD.width, this.frame.clientHeight - HEAD.height];
-    const widthOf = (/** @type {number} */ columns) => geometry.x[Math.min(columns, sheet.filledColumns)] ?? 1;
-    const fits = across / widthOf(sheet.filledColumns);
-    const own = ownPicture(sheet);
-    const picture = own ?? this.rules.pictures(sheet)[0]?.[0];
-    const size = picture && geometry.sizeWith(picture, !own);
-    const small = size
-      ? Math.max(LEAST.picture, Math.min(across / size.width, down / size.height))
-      : Math.max(LEAST.texts * usual, across / widthOf(LEAST.columns));
-    return Math.min(usual, small, fits > 0.8 * usual ? fits : usual);
   }
 
   /** @param {number} zoom @param {{x: number, y: number}} [around] the point of the canvas that stays */
@@ -201,8 +165,16 @@ class Page extends EventTarget {
     const area = this.book.find(text.replace(/^[#=]/, ""), this.sheet);
     if (!area || area.sheet.data.hidden) return false;
     this.select(area);
-    this.reveal(area.top, area.left, 3);
+    this.near(area);
     return true;
+  }
+
+  /** Bring cells into sight, as near as they can be read: all of them, or else the first. @param {Area} area */
+  near(area) {
+    const zoom = this.opening.closer(area);
+    if (zoom !== this.view.zoom) this.zoomTo(zoom);
+    this.reveal(area.bottom, area.right);
+    this.reveal(area.top, area.left, 3);
   }
 
   /** Scroll so far that a cell is in sight, with some cells around it. @param {number} row @param {number} column

@@ -2,21 +2,17 @@
 
 import html
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
-
-import numpy as np
 
 from conv_sheet import builder, lessons
 from conv_sheet.errors import DataError
 from conv_sheet.files import atomic_write, check_free
-from conv_sheet.ops import Array
+from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
-from conv_sheet.web import page
+from conv_sheet.web import page, preview
 
 INDEX = "index.html"
 TITLE = "How a convolutional network works, cell by cell"
-_PAPER = "#ffffff"
 
 
 def write(folder: Path, workbooks: bool = False, force: bool = False) -> Iterator[Path]:
@@ -58,36 +54,10 @@ def _state(name: str) -> WorkbookState:
 
 
 def item(name: str, state: WorkbookState) -> str:
-    """A lesson on the first page: its picture, its title, and what it asks."""
+    """A lesson on the first page: its own sheet as a picture, its title, and what it asks."""
+    _, own, *_ = registry.pages(state)
     asks = state.lesson.question or state.lesson.description
     said = html.escape(asks[:1].upper() + asks[1:], quote=False)
     title = html.escape(state.lesson.title, quote=False)
-    return (
-        f'<li><a class="lesson" href="{name}{page.SUFFIX}">{drawing(state.image)}<h2>{title}</h2><p>{said}</p></a></li>'
-    )
-
-
-def drawing(image: Array) -> str:
-    """A picture (C, H, W) as SVG: ink on paper, or red, green and blue where it has three channels.
-
-    >>> drawing(np.array([[[0.0, 1.0]]])).count("<path")
-    1
-    """
-    height, width = image.shape[1:]
-    rows: dict[str, list[str]] = {}
-    for y, line in enumerate(_colours(image)):
-        x = 0
-        for colour, run in groupby(line):
-            length = len(list(run))
-            if colour != _PAPER:
-                rows.setdefault(colour, []).append(f"M{x} {y}h{length}v1h-{length}z")
-            x += length
-    paths = "".join(f'<path fill="{colour}" d="{"".join(parts)}"/>' for colour, parts in sorted(rows.items()))
-    return f'<svg viewBox="0 0 {width} {height}" shape-rendering="crispEdges" aria-hidden="true">{paths}</svg>'
-
-
-def _colours(image: Array) -> list[list[str]]:
-    """The colour of each pixel, in sixteen shades a channel."""
-    light = np.clip(image, 0, 1) if len(image) == 3 else 1 - np.clip(image[:1], 0, 1).repeat(3, axis=0)
-    shades = np.round(light * 15).astype(int) * 17
-    return [["#" + "".join(f"{value:02x}" for value in pixel) for pixel in line] for line in shades.transpose(1, 2, 0)]
+    picture = f'<img src="{preview.source(preview.preview(own))}" alt="">'
+    return f'<li><a class="lesson" href="{name}{page.SUFFIX}">{picture}<h2>{title}</h2><p>{said}</p></a></li>'

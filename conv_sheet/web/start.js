@@ -72,11 +72,12 @@ function narrate(page, answer) {
 
 /** What is seen first: the picture to draw into, or else where the first try is. @param {Page} page */
 function welcome(page) {
-  const picture = ownPicture(page.sheet);
-  const [row = 1, column = 1] = picture ?? [];
-  const first = page.data.tries?.[0]?.at;
-  if (picture || !(first && page.go(first))) page.select(page.view.geometry.whole(row, column));
-  page.frame.scrollTo(0, page.firstTop());
+  const picture = page.opening.picture(page.sheet);
+  const [row = 1, column = 1] = (picture?.own && picture.place) || [];
+  const first = picture?.own ? null : page.book.find(page.data.tries?.[0]?.at ?? "", page.sheet);
+  page.select(first ?? page.view.geometry.whole(row, column));
+  page.frame.scrollTo(0, page.opening.top(page.sheet));
+  if (first) page.reveal(first.top, 1); // the sheet is seen from its left edge
 }
 
 /** @param {Data} data */

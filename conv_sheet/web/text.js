@@ -2,6 +2,8 @@
 // Texts and numbers inside their cells.
 
 const NO_BREAK = /(?<=[\s-])/;
+/** A text that has no room is written so much smaller before it is cut. */
+const SMALLEST = 0.25;
 
 class Writer {
   /** @param {CanvasRenderingContext2D} pen */
@@ -36,28 +38,29 @@ class Writer {
   }
 
   /** @param {Value} value @param {CellStyle} style @param {Box} box of the cell
-   * @param {number} reach up to where the text may go @param {number} zoom @param {string} colour */
-  write(value, style, box, reach, zoom, colour) {
+   * @param {Box} free how far the text may go on both sides @param {number} zoom @param {string} colour */
+  write(value, style, box, free, zoom, colour) {
     const text = format(value, style.format);
     if (!text) return;
-    const size = (style.size * 4 * zoom) / 3;
+    const size = fontPixels(style.size, zoom);
     this.pen.fillStyle = colour;
     this.pen.textBaseline = "middle";
     if (style.wrap) this.paragraph(text, style, box, size, zoom);
-    else this.line(text, value, style, box, reach, size, zoom);
+    else this.line(text, value, style, box, free, size, zoom);
   }
 
-  /** @param {string} text @param {Value} value @param {CellStyle} style @param {Box} box @param {number} reach
+  /** @param {string} text @param {Value} value @param {CellStyle} style @param {Box} box @param {Box} free
    * @param {number} size @param {number} zoom */
-  line(text, value, style, box, reach, size, zoom) {
+  line(text, value, style, box, free, size, zoom) {
     const number = typeof value === "number";
     const align = style.horizontal || (number ? "right" : typeof value === "string" ? "left" : "center");
-    const [gap, room] = [3 * zoom, box.right - box.left - 2];
+    const whole = number || style.shrink;
+    const room = whole ? box.right - box.left - 2 : roomOf(align, style, box, free, zoom);
     this.use(style, size);
     const width = this.width(text);
-    if ((style.shrink || number) && width > room) this.use(style, (size * room) / width);
-    const cut = !number && !style.shrink && width > room && align === "left" && reach < box.left + gap + width;
-    if (cut) this.clip({ ...box, right: Math.max(reach, box.right) });
+    const cut = !whole && width * SMALLEST > room;
+    if (width > room) this.use(style, size * (cut ? SMALLEST : room / width));
+    if (cut) this.clip({ ...box, left: free.left, right: free.right });
     this.put(text, style, align, box, lineHeight(box, style, size, 1), size, zoom);
     if (cut) this.pen.restore();
   }
@@ -66,16 +69,20 @@ class Writer {
    * @param {Box} box @param {number} size @param {number} zoom */
   paragraph(text, style, box, size, zoom) {
     const room = box.right - box.left - 6 * zoom;
+    const least = size * SMALLEST;
     let lines = this.lines(text, style, size, room);
-    for (let tries = 0; tries < 4 && lines.length * size * 1.2 > box.bottom - box.top + 1; tries++) {
-      lines = this.lines(text, style, (size *= 0.92), room);
-    }
+    while (size > least && !this.fits(lines, room, size, box)) lines = this.lines(text, style, (size *= 0.92), room);
     this.clip(box);
     const first = lineHeight(box, style, size, lines.length);
     lines.forEach((line, k) => {
       this.put(line, style, style.horizontal || "left", box, first + k * size * 1.2, size, zoom);
     });
     this.pen.restore();
+  }
+
+  /** @param {string[]} lines @param {number} room @param {number} size @param {Box} box */
+  fits(lines, room, size, { top, bottom }) {
+    return lines.length * size * 1.2 <= bottom - top + 1 && lines.every((line) => this.width(line.trimEnd()) <= room);
   }
 
   /** @param {string} text @param {CellStyle} style @param {number} size @param {number} room */
@@ -112,6 +119,20 @@ class Writer {
     const width = this.width(text);
     pen.fillRect(align === "left" ? x : align === "center" ? x - width / 2 : x - width, y + size * 0.48, width, 1);
   }
+}
+
+/** How wide a text may be between its neighbours. @param {"left" | "center" | "right"} align @param {CellStyle} style
+ * @param {Box} box of its cell @param {Box} free @param {number} zoom */
+function roomOf(align, style, box, free, zoom) {
+  const [left, right] = [Math.min(box.left, free.left), Math.max(box.right, free.right)];
+  const middle = (box.left + box.right) / 2;
+  if (align === "center") return 2 * Math.min(middle - left, right - middle);
+  return align === "left" ? right - box.left - (3 + style.indent * 8) * zoom : box.right - 3 * zoom - left;
+}
+
+/** The height of letters in pixels. @param {number} points @param {number} zoom */
+function fontPixels(points, zoom) {
+  return (points * 4 * zoom) / 3;
 }
 
 /** The middle of the first of some lines. @param {Box} box @param {CellStyle} style @param {number} size

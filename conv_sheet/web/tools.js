@@ -6,6 +6,7 @@ class Tools {
   constructor(page) {
     this.page = page;
     this.brush = new Brush(page);
+    new Pinch(page, this.brush);
     this.tool = "draw";
     /** Where a selection by dragging began. @type {Spot | null} */
     this.anchor = null;
@@ -62,8 +63,8 @@ class Tools {
 
   /** @param {PointerEvent} event */
   down(event) {
-    if (event.button > 0 || (event.target instanceof HTMLElement && event.target.closest("input, select, button")))
-      return;
+    const elsewhere = event.target instanceof HTMLElement && event.target.closest("input, select, button");
+    if (event.button > 0 || !event.isPrimary || elsewhere) return;
     const point = this.at(event);
     if (!point) return;
     const spot = { sheet: this.page.sheet, row: point.row, column: point.column };

@@ -114,7 +114,7 @@ class Tries {
     if (!current.check || !this.check) return;
     if (this.holds(current.check) && page.history.done.length) this.reached.add(this.number);
     const reached = this.reached.has(this.number);
-    write(this.check, reached ? "✓ It has happened." : "Not yet.");
+    write(this.check, reached ? "✓ Done." : "Not done yet.");
     this.check.classList.toggle("reached", reached);
   }
 

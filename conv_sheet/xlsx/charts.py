@@ -63,7 +63,8 @@ def line_chart(pages: Pages, line: Line) -> ScatterChart:
     if line.title:
         chart.x_axis.title = line.title
         chart.x_axis.title.overlay = False
-    chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
+    chart.x_axis.scaling.min, chart.y_axis.scaling.min = line.low
+    chart.x_axis.tickLblPos = chart.y_axis.tickLblPos = "low"  # not along axes that cross in the middle
     chart.y_axis.scaling.max, chart.y_axis.number_format = line.top, "General"
     chart.x_axis.number_format, chart.x_axis.majorGridlines = "0", None
     if line.decades:

@@ -110,6 +110,15 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
     return [said[:-2] if said.endswith(".0") else said for said in map(repr, values.tolist())]
 
 
+def results(values: NDArray[np.float64]) -> list[str]:
+    """Finite numbers that something computed, after `held`, with as many digits as a spreadsheet program shows.
+
+    >>> results(held(np.array([2.0, 0.1 + 0.2, 1e-320])))
+    ['2', '0.3', '0']
+    """
+    return list(map("%.15g".__mod__, values.tolist()))
+
+
 def no_cell(value: float, where: str) -> WorkbookError:
     """What to say of a number that is infinite, too large, or none."""
     return WorkbookError(f"{where}: a cell cannot hold the number {value:g}: use smaller numbers before it")

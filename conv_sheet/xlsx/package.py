@@ -7,7 +7,6 @@ or strict. Whatever is wrong with a file is one line that names the file and the
 
 import copy
 import posixpath
-import stat
 import struct
 import zipfile
 import zlib
@@ -20,7 +19,9 @@ from typing import IO, Self
 from xml.etree import ElementTree
 
 from conv_sheet.errors import WorkbookError
-from conv_sheet.files import atomic_write
+from conv_sheet.files import atomic_write, require_regular
+from conv_sheet.xlsx import packing
+from conv_sheet.zips import Zip
 
 MAX_ENTRIES = 10_000
 """Parts of one file: the largest lesson has about forty, and a workbook with a picture in each row some thousands."""
@@ -35,7 +36,6 @@ _DAMAGE = (
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),
 )
 """What `zipfile` meets damage with."""
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,11 @@ class Package:
         with atomic_write(dst) as temporary, _opened(self.path) as source, zipfile.ZipFile(temporary, "w") as result:
             result.comment = source.comment
             for entry in source.infolist():
-                data = missing.pop(entry.filename) if entry.filename in missing else self.read(entry.filename)
-                if data is not None:
-                    written = copy.copy(entry)
-                    result.writestr(written, data)
-                    written.external_attr = entry.external_attr
+                if entry.filename not in missing:
+                    self.read(entry.filename)  # a damaged part is told as one
+                    packing.carry(source, entry, result)
+                elif (data := missing.pop(entry.filename)) is not None:
+                    packing.write(result, copy.copy(entry), data)
             for name, data in missing.items():
                 if data is not None:
                     result.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
@@ -192,23 +192,11 @@ class _Builder(ElementTree.TreeBuilder):
         raise ValueError("it has a DOCTYPE, which no workbook may have")
 
 
-def require_file(path: Path) -> None:
-    """Raise `WorkbookError` where ``path`` is no regular file, before anything opens it."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError as error:
-        raise WorkbookError(f"{path} does not exist") from error
-    except (OSError, ValueError) as error:
-        raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
-    if not stat.S_ISREG(mode):
-        raise WorkbookError(f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no file')}, not a workbook")
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    require_file(path)
+    require_regular(path)
     try:
-        archive = zipfile.ZipFile(path)
+        archive = Zip(path)
     except OSError as error:
         raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
     except _DAMAGE as error:

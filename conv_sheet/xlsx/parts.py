@@ -27,14 +27,12 @@ from conv_sheet.cells.drawn import Bars, Line, Spinner
 from conv_sheet.cells.grid import Block, column_letters
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Style
-from conv_sheet.xlsx import encode, vml
+from conv_sheet.xlsx import encode, packing, vml
 from conv_sheet.xlsx.rows import Strings, cells, rows
 
 EPOCH = datetime(2020, 1, 1)
 """Creation date of every workbook, so that the same state gives the same bytes."""
 
-_SMALL = 8
-"""Level of compression of a large sheet: a twentieth smaller than usual, for a second of ResNet-20."""
 _STRINGS = "xl/sharedStrings.xml"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _BEFORE_DRAWING = re.compile(r"(?=<(?:drawing|legacyDrawing|tableParts|extLst)\b|</worksheet>)")
@@ -86,12 +84,10 @@ class _Archive(zipfile.ZipFile):
         super().writestr(_entry(name), text)
 
 
-def _entry(name: str, large: bool = False) -> zipfile.ZipInfo:
+def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, date_time=EPOCH.timetuple()[:6])
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
-    if large:
-        entry._compresslevel = _SMALL  # type: ignore[attr-defined]
     return entry
 
 
@@ -143,7 +139,7 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         xml = re.sub(r'<dimension ref="[^"]*"', f'<dimension ref="{last.relative}"', xml, count=1)
         xml = _BEFORE_DRAWING.sub(_ignored(self.pages[sheet.title]), xml, count=1)
         head, tail = re.split(r"<sheetData\s*/>|<sheetData>.*?</sheetData>", xml, maxsplit=1, flags=re.DOTALL)
-        with self._archive.open(_entry(sheet.path[1:], self.large), "w") as part:
+        with packing.begin(self._archive, _entry(sheet.path[1:]), self.large) as part:
             part.write(f"{head}<sheetData>".encode())
             for number, row in enumerate(rows(page, self.styles.__getitem__, self.strings)):
                 part.write(row.encode())
@@ -161,7 +157,8 @@ class _Writer(ExcelWriter):  # type: ignore[misc]
         super()._write_charts()
         items = "".join(f'<si><t xml:space="preserve">{encode.text(text)}</t></si>' for text in self.strings.numbers)
         count = len(self.strings.numbers)
-        self._archive.writestr(_STRINGS, f'<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{count}">{items}</sst>')
+        with packing.begin(self._archive, _entry(_STRINGS), self.large) as part:
+            part.write(f'<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{count}">{items}</sst>'.encode())
 
 
 class _Drawing(SpreadsheetDrawing):  # type: ignore[misc]

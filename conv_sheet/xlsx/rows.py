@@ -147,6 +147,7 @@ class _Run:
         self.last = fill.block.last_row
         self.numeric = fill.values.dtype.kind in "fiu"
         self.values = encode.held(fill.values) if self.numeric else fill.values
+        self.texts = encode.results if fill.result else encode.numbers
         self.style = maker.style_id(fill.style)
         self.formulas = maker.formulas(fill)
         self.letters = _letters(fill.block.column, fill.block.width, fill.block.step[1])
@@ -166,7 +167,7 @@ class _Run:
         if not self.numeric:
             formulas = self.formulas(y) if self.formulas else [""] * len(self.letters)
             return [self._cell(y, x, formula) for x, formula in enumerate(formulas)]
-        style, values = self.style, encode.numbers(self.values[y])
+        style, values = self.style, self.texts(self.values[y])
         if self.formulas is None:
             plain = zip(self.letters, values, strict=True)
             return [f'<c r="{c}{row}" s="{style}"><v>{v}</v></c>' for c, v in plain]

@@ -5,7 +5,8 @@ A button runs a macro. A spinner counts the number in a cell up and down, and ne
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
+from typing import ClassVar
 
 _NAMESPACES = (
     b' xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"'
@@ -19,8 +20,8 @@ _TYPE = (
     b'<v:path shadowok="f" o:extrusionok="f" strokeok="f" fillok="f" o:connecttype="rect"/>'
     b'<o:lock v:ext="edit" shapetype="t"/></v:shapetype>'
 )
-_SHAPE = '<v:shape id="_x0000_s{id}" type="#_x0000_t201" alt={alt} style="position:absolute;{place};z-index:{order}" '
-_ANCHOR = "<x:Anchor>{left}, 0, {top}, 0, {right}, 0, {bottom}, 0</x:Anchor><x:PrintObject>False</x:PrintObject>"
+_SHAPE = '<v:shape id="_x0000_s{id}" type="#_x0000_t201" alt="{alt}" style="position:absolute;{place};z-index:{order}" '
+_ANCHOR = "<x:Anchor>{left}, {inset}, {top}, 0, {right}, 0, {bottom}, 0</x:Anchor><x:PrintObject>False</x:PrintObject>"
 _BUTTON = (
     'o:button="t" fillcolor="buttonFace [67]" strokecolor="windowText [64]" o:insetmode="auto">'
     '<v:fill color2="buttonFace [67]" o:detectmouseclick="t"/><o:lock v:ext="edit" rotation="t"/>'
@@ -48,6 +49,7 @@ class Button:
     macro: str
     caption: str
     anchor: tuple[int, int, int, int]
+    inset: ClassVar[int] = 0
 
     @property
     def alt(self) -> str:
@@ -72,6 +74,8 @@ class Spinner:
     low: int
     high: int
     anchor: tuple[int, int, int, int]
+    inset: ClassVar[int] = 8
+    """Pixels by which it is narrower than its cells: LibreOffice puts the arrows of a wide one side by side."""
 
     @property
     def alt(self) -> str:
@@ -94,8 +98,8 @@ def _shape(control: Button | Spinner, order: int) -> str:
     place = f"margin-left:{48 * left}pt;margin-top:{15 * top}pt"
     size = f"width:{48 * (right - left)}pt;height:{15 * (bottom - top)}pt"
     number = _FIRST[type(control).__name__] + order
-    start = _SHAPE.format(id=number, order=order, alt=quoteattr(control.alt), place=f"{place};{size}")
-    return start + control.body(_ANCHOR.format(left=left, top=top, right=right, bottom=bottom))
+    start = _SHAPE.format(id=number, order=order, alt=escape(control.alt), place=f"{place};{size}")
+    return start + control.body(_ANCHOR.format(left=left, inset=control.inset, top=top, right=right, bottom=bottom))
 
 
 def with_shapes(drawing: bytes, added: bytes) -> bytes:

@@ -1,16 +1,13 @@
 """What can be read: contrast as WCAG 2.2 counts it, on every colour that a cell may have, and the size of letters."""
 
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 
 from conv_sheet import lessons
 from conv_sheet.cells import style
-from conv_sheet.cells.page import Page
 from conv_sheet.cells.style import Scale, Style
-from conv_sheet.sheets import registry
-from tests.lessons import state_of
+from tests.lessons import pages_of
 
 LEAST = 4.5
 """Contrast of text for AA."""
@@ -38,11 +35,6 @@ def mixed(colour: str, share: float) -> str:
     """From white to a colour."""
     parts = (255 + (int(colour[at : at + 2], 16) - 255) * share for at in (0, 2, 4))
     return "".join(f"{round(part):02X}" for part in parts)
-
-
-@cache
-def pages(name: str) -> list[Page]:
-    return [page for page in registry.pages(state_of(name)) if not page.hidden]
 
 
 def looks() -> Iterator[tuple[str, Style]]:
@@ -74,7 +66,7 @@ def figures(scale: Scale, look: Style) -> Iterator[float]:
 @pytest.mark.parametrize("name", lessons.names())
 def test_figures_can_be_read_on_every_step_of_their_scale(name: str) -> None:
     wrong = []
-    for page in pages(name):
+    for page in pages_of(name):
         owner = {block: fill.style for fill in page.fills for block in (fill.block,)}
         for blocks, scale in page.scales:
             for block in blocks:
@@ -93,12 +85,36 @@ def test_signs_are_told_apart_in_grey() -> None:
 def test_texts_have_nine_points_where_their_sheet_opens(name: str) -> None:
     small = [
         (page.title, at, cell.value)
-        for page in pages(name)
+        for page in pages_of(name)
         for at, cell in page.cells()
         if isinstance(cell.value, str) and cell.value and cell.style.color != style.WHITE
         if cell.style.size * page.zoom / 100 < style.LEGIBLE - 1e-9
     ]
     assert small == []
+
+
+def test_figures_can_be_read_on_steps_of_ink() -> None:
+    assert min(contrast(color or style.BLACK, fill) for _, fill, color in style.INKS) >= LEAST
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_signs_are_told_without_colour_where_no_figures_tell_them(name: str) -> None:
+    for page in pages_of(name):
+        silent = {fill.block for fill in page.fills if fill.style.format == style.DOT.format}
+        framed = {block for mark in page.marks if mark.line for block in mark.blocks}
+        signed = {block for blocks, scale in page.scales if scale.low == style.BLUE for block in blocks}
+        assert not silent & signed - framed, page.title
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_every_sheet_opens_at_a_zoom_at_which_its_texts_are_of_the_usual_size(name: str) -> None:
+    assert {page.title: page.zoom for page in pages_of(name) if not 60 <= page.zoom <= 110} == {}
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_what_starts_is_seen_whole_on_a_screen_of_1600_pixels(name: str) -> None:
+    start = pages_of(name)[0]
+    assert sum(start.widths.values()) * 7 < 1400
 
 
 def test_a_picture_is_seen_before_its_numbers() -> None:

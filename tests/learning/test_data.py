@@ -288,7 +288,9 @@ def test_an_unreadable_folder_is_one_line() -> None:
             command = [sys.executable, "-c", program, str(path)]
             said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
             closed.chmod(0o755)
-            assert said.splitlines()[-1].endswith("cannot be read: Permission denied"), said
+            assert said.splitlines()[-1].endswith("permission denied; have its owner allow it, or name another file"), (
+                said
+            )
             assert "DataError: " + str(shut) in said.splitlines()[-1]
 
 

@@ -62,11 +62,13 @@ def test_the_field_is_what_a_gradient_reaches(name: str) -> None:
     assert (right.min(), right.max()) == (left, left + columns.size - 1)
 
 
-def test_a_patch_at_a_padded_edge_is_what_the_map_saw() -> None:
+def test_only_what_lies_in_the_picture_counts_where_a_map_is_padded() -> None:
     layer = {"name": "a", "kind": "Conv2d", "out_channels": 2, "kernel_size": 3, "padding": 1, "stride": 2}
-    state = state_of(Network.from_spec({"input": [1, 7, 7], "layers": [layer]}))
+    state = state_of(Network.from_spec({"input": [1, 9, 7], "layers": [layer]}))
     found = patches.strongest(state.network, state.image[np.newaxis], state.tensors, "a", 1, 3)
     for channel, (one,) in enumerate(found):
         answer = (one.pixels * state.tensors["a.weight"][channel]).sum() + state.tensors["a.bias"][channel]
         np.testing.assert_allclose(one.value, answer, rtol=0, atol=1e-12)
-        assert one.value == state.activations["a"][0, channel].max()
+        inner = state.activations["a"][0, channel, 1:4, 1:3]
+        assert one.value == inner.max()
+        np.testing.assert_array_equal(one.pixels[0], state.image[0, 2 * one.row - 1 :, 2 * one.column - 1 :][:3, :3])

@@ -37,16 +37,18 @@ def torch_gradient(state: WorkbookState, number: int) -> Array:
 
 
 def torch_occlusion(state: WorkbookState, number: int, side: int) -> Array:
-    """Pixel by pixel, the probability of the picture less that of the picture with zeros around the pixel."""
+    """Pixel by pixel, the answer to the picture less that to the picture with zeros around the pixel."""
+    softmax = state.network.output.layer.kind == "Softmax"
 
-    def probability(image: Array) -> float:
-        return float(scores(state, torch.from_numpy(image[None])).softmax(dim=1)[0, number])
+    def answer(image: Array) -> float:
+        given = scores(state, torch.from_numpy(image[None]))
+        return float((given.softmax(dim=1) if softmax else given)[0, number])
 
     falls = np.empty(state.image.shape[1:])
     for y, x in np.ndindex(*falls.shape):
         covered = state.image.copy()
         covered[:, max(0, y - side // 2) : y + side // 2 + 1, max(0, x - side // 2) : x + side // 2 + 1] = 0
-        falls[y, x] = probability(state.image) - probability(covered)
+        falls[y, x] = answer(state.image) - answer(covered)
     return falls
 
 

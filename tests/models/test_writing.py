@@ -175,10 +175,10 @@ def test_what_was_edited_is_in_the_model_and_in_the_spec(edited: Edited, tmp_pat
 @pytest.mark.parametrize("edited", ["resnet8_w4"], indirect=True)
 def test_what_is_there_stays_and_names_decide(edited: Edited, tmp_path: Path) -> None:
     _, path, _ = edited
-    (tmp_path / "net.npz").write_bytes(b"mine")
+    (tmp_path / "net.weights.npz").write_bytes(b"mine")
     answer = run("export", path, "-o", tmp_path / "net.py")
-    assert answer.exit_code == 1 and f"{tmp_path / 'net.npz'}" in answer.output
-    assert [*tmp_path.iterdir()] == [tmp_path / "net.npz"]
+    assert answer.exit_code == 1 and f"{tmp_path / 'net.weights.npz'}" in answer.output
+    assert [*tmp_path.iterdir()] == [tmp_path / "net.weights.npz"]
     answer = run("export", path, "-o", tmp_path / "net.h5")
     assert answer.exit_code == 1
     assert "the name of an export ends in one of '.onnx', '.npz', '.safetensors', '.toml', '.py'" in answer.output

@@ -106,4 +106,7 @@ def test_a_deep_network_of_many_paths_is_summed_up_at_once() -> None:
         before = layers[-1]["name"] if layers else "input"
         layers.append(conv(f"conv{number}", before, out_channels=1, kernel_size=3, padding=1))
         layers.append(layer("Add", before, f"conv{number}", name=f"add{number}"))
-    assert summary(graph((1, 8, 8), *layers))[-1].field == (241, 241)
+    network = graph((1, 8, 8), *layers)
+    last = summary(network)[-1]
+    assert (last.field, last.sees) == ((241, 241), (8, 8))
+    assert [*as_text(network)][-3].endswith("all 8×8")

@@ -442,7 +442,8 @@ def one_line(path: Path, shape: tuple[int, int, int] = (1, 28, 28)) -> str:
 
 @pytest.mark.parametrize("name", ["missing.png", "missing.npy"])
 def test_missing_file(tmp_path: Path, name: str) -> None:
-    assert one_line(tmp_path / name) == "No such file or directory"
+    with pytest.raises(DataError, match=rf"{name} does not exist: check its name and its folder$"):
+        load_image(tmp_path / name, (1, 28, 28))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"just some text\n" * 9])

@@ -60,7 +60,7 @@ def differences(path: Path, state: WorkbookState, title: str) -> list[str]:
     """Cells of a recalculated sheet that do not show what the page of a state says: each with both."""
     shown, made = cells.values(path, title), page(state, title)
     expected = {f"{column_letters(column)}{row}": cell.value for (row, column), cell in made.cells()}
-    judged = {f"{column_letters(column)}{row}" for row, column in made.judged}
+    judged = {f"{column_letters(column)}{row}" for row, column in (*made.judged, *made.wheres)}
     return [
         f"{title}!{at} shows {shown.get(at)!r}, not {expected.get(at)!r}"
         for at in (shown.keys() | expected.keys()) - judged

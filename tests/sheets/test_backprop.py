@@ -21,6 +21,7 @@ from conv_sheet.checks import check
 from conv_sheet.cli import main
 from conv_sheet.errors import SpecError, WorkbookError
 from conv_sheet.layers import Array
+from conv_sheet.lessons import first_state
 from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.network.spec import from_tables, parse
@@ -35,6 +36,7 @@ from conv_sheet.sheets.backprop.layout import (
     CHECK,
     CURVE_ROWS,
     DESCENT,
+    LOSS,
     RATES,
     UPDATED,
     BackpropLayout,
@@ -96,22 +98,21 @@ class Torch:
         shaped = {short: value for short, value in own.items() if value.shape}
         return torch.func.functional_call(module.double().eval(), shaped, (x,))  # type: ignore[no-any-return]
 
-    def loss(self, image: Tensor, target: int) -> Tensor:
-        return self.loss_of(self.forward(image), target)
+    def loss(self, image: Tensor, goal: Array) -> Any:
+        return self.loss_of(self.forward(image), goal)
 
-    def loss_of(self, values: dict[str, Tensor], target: int) -> Tensor:
+    def loss_of(self, values: dict[str, Tensor], goal: Array) -> Any:
         """The loss as PyTorch has it, of what each layer gives."""
         output = self.network.output
         kind = output.layer.kind
         before = kind == "Softmax" or (kind == "Sigmoid" and self.name == "bce")
         scores = values[output.inputs[0] if before else output.name]
-        number, count = torch.tensor([target]), scores.shape[1]
-        one_hot = F.one_hot(number, count).double()
+        number, count, target = torch.tensor([int(goal.argmax())]), scores.shape[1], torch.tensor(goal)[None]
         return {
             "cross-entropy": lambda: F.cross_entropy(scores, number),
             "hinge": lambda: count * F.multi_margin_loss(scores, number),
-            "mse": lambda: F.mse_loss(scores, one_hot),
-            "bce": lambda: F.binary_cross_entropy_with_logits(scores, one_hot),
+            "mse": lambda: F.mse_loss(scores, target),
+            "bce": lambda: F.binary_cross_entropy_with_logits(scores, target),
         }[self.name]()
 
 
@@ -121,7 +122,7 @@ def autograd(state: WorkbookState) -> tuple[float, dict[str, Array]]:
     values = model.forward(image)
     for value in values.values():
         value.retain_grad()
-    loss = model.loss_of(values, settings(state).target)
+    loss = model.loss_of(values, settings(state).goal)
     torch.autograd.backward(loss)
     grads = {name: value.grad[0].numpy() for name, value in values.items() if value.grad is not None}
     return loss.item(), grads | {n: t.grad.numpy() for n, t in model.tensors.items() if t.grad is not None}
@@ -134,26 +135,33 @@ def trained(state: WorkbookState, steps: int) -> tuple[dict[str, Array], list[fl
     losses = []
     for _ in range(steps):
         optimizer.zero_grad()
-        loss = model.loss(image, chosen.target)
+        loss = model.loss(image, chosen.goal)
         losses.append(loss.item())
         torch.autograd.backward(loss)
         optimizer.step()
-    losses.append(model.loss(image, chosen.target).item())
+    losses.append(model.loss(image, chosen.goal).item())
     return {name: tensor.detach().numpy() for name, tensor in model.tensors.items()}, losses
 
 
-def examples(state: WorkbookState) -> list[tuple[Tensor, int]]:
+def examples(state: WorkbookState) -> list[tuple[Tensor, Array]]:
     """What is learned together: the pictures that classes are named after, or the one on `Network`."""
-    together = [(state.image, settings(state).target)]
+    together = [(state.image, settings(state).goal)]
     if "images" in state.lesson.sheets:
-        names, shape = state.network.classes, state.network.input_shape
-        pictures = (np.asarray(state.typed.get(f"image_{name}", draw(name, shape)), dtype=float) for name in names)
-        together = [(picture, number) for number, picture in enumerate(pictures)]
+        classes, shape = state.network.classes, state.network.input_shape
+        labels = [*classes, "circle+square"] if state.lesson.loss == "bce" else classes
+        inputs = {label: f"image_{label.replace('+', '_')}" for label in labels}
+        together = [
+            (
+                np.asarray(state.typed.get(inputs[label], draw(label, shape)), dtype=float),
+                np.array([float(name in label.split("+")) for name in classes]),
+            )
+            for label in labels
+        ]
     return [(torch.tensor(image), target) for image, target in together]
 
 
 def descended(
-    state: WorkbookState, some: list[tuple[Tensor, int]], lr: float, momentum: float, steps: int
+    state: WorkbookState, some: list[tuple[Tensor, Array]], lr: float, momentum: float, steps: int
 ) -> list[float]:
     """Mean losses of some pictures before each step of PyTorch's SGD, and after the last."""
     model, losses = Torch.of(state), []
@@ -261,6 +269,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "loss": "bce",
         "backprop": True,
     },
+    "several": {
+        "input": [1, 6, 6],
+        "classes": ["circle", "square"],
+        "layers": [layer("Flatten"), {"kind": "Linear", "name": "fc", "out_features": 2}],
+        "loss": "bce",
+        "picture": "circle+square",
+        "sheets": ["images"],
+        "backprop": True,
+    },
     "wide": spec([1, 6, 6], conv(out_channels=9), layer("Dropout", p=0.3), layer("MaxPool2d", kernel_size=2)),
 }
 
@@ -269,6 +286,8 @@ def network_state(name: str, seed: int = 1) -> WorkbookState:
     if name == "lesson":
         return lessons.state_of("backprop")
     made = from_tables(NETWORKS[name])
+    if made.lesson.sheets:
+        return first_state(made.network, made.lesson, made.network.initial(seed))
     return state_of(made.network, seed, made.lesson)
 
 
@@ -279,11 +298,16 @@ def edited(state: WorkbookState, target: int, rate: float) -> tuple[WorkbookStat
     dropout = {"active": 1.0, "p": 0.25}
     changes: dict[str, InputValue] = {
         **{n: dropout[n.rpartition(".")[2]] for n in state.network.parameters if n.rpartition(".")[2] in dropout},
-        **{TARGET: made.labels[target], RATE: rate, BLOCK: one.name},
+        **{RATE: rate, BLOCK: one.name},
         **{ROW: float(one.block.height), COLUMN: float(one.block.width), H: 1e-4},
     }
+    if made.objective.asks_each:
+        changes[TARGET] = np.array([[float(number != target)] for number in range(len(made.labels))])
+    else:
+        changes[TARGET] = made.labels[target]
     if "images" in state.lesson.sheets:
-        changes["image_horizontal"] = np.random.default_rng(3).random(state.network.input_shape).round(2)
+        last = state.network.classes[1]
+        changes[f"image_{last}"] = np.random.default_rng(3).random(state.network.input_shape).round(2)
     return other.with_typed(changes), {**pixels, **agreement.typed(state, changes)}
 
 
@@ -392,7 +416,7 @@ def test_the_numerical_gradient_agrees_and_is_a_central_difference(shown: dict[s
         planes = placed.planes(state.tensors[one.tensor]).copy()
         planes[one.index, chosen.row - 1, chosen.column - 1] += sign * chosen.h
         model = Torch.of(state.with_typed({one.tensor: placed.tensor(planes)}))
-        losses.append(model.loss(torch.tensor(state.image), chosen.target).item())
+        losses.append(model.loss(torch.tensor(state.image), chosen.goal).item())
     high, low, numerical, formula = (answer.value(made.value(CHECK, line)) for line in (4, 5, 6, 7))
     np.testing.assert_allclose([high, low], losses, rtol=0, atol=1e-10)
     assert numerical == pytest.approx((losses[0] - losses[1]) / (2 * chosen.h), abs=1e-8)
@@ -403,7 +427,7 @@ def test_the_numerical_gradient_agrees_and_is_a_central_difference(shown: dict[s
     assert "the two agree" in answer.text
 
 
-SMALL_ONES = ["lesson", "replicated", "hinge joined", "bce joined", "hinge", "mse", "bce"]
+SMALL_ONES = ["lesson", "replicated", "hinge joined", "bce joined", "hinge", "mse", "bce", "several"]
 """Those of which there are many steps at once."""
 
 
@@ -418,8 +442,9 @@ def test_losses_after_a_step_at_twelve_learning_rates_are_pytorchs(shown: dict[s
     state, made = answer.state, layout_of(answer.state)
     rates = answer.values(made.ahead("rate"))
     assert len(rates) == len(set(rates)) == 12
-    own = torch.tensor(state.image), settings(state).target
-    runs = {"all pictures": examples(state)} | ({"this picture": [own]} if name == "lesson" else {})
+    own = torch.tensor(state.image), settings(state).goal
+    alone = {"this picture": [own]} if "images" in state.lesson.sheets else {}
+    runs = {"all pictures": examples(state)} | alone
     for what, some in runs.items():
         expected = [descended(state, some, rate, 0.0, 1)[-1] for rate in rates]
         np.testing.assert_allclose(answer.values(made.ahead(what)), expected, rtol=1e-9, atol=1e-9)
@@ -452,7 +477,7 @@ def test_check_is_green_after_all_these_changes(shown: dict[str, Shown], name: s
 
 def test_gradients_are_the_slopes_of_the_loss(shown: dict[str, Shown]) -> None:
     answer, h = shown["lesson"], 1e-5
-    state, target = answer.state, settings(answer.state).target
+    state, target = answer.state, settings(answer.state).goal
     for tensor in state.network.trainable():
         slopes = np.zeros_like(state.tensors[tensor])
         for at in np.ndindex(*slopes.shape):
@@ -468,8 +493,23 @@ def test_gradients_are_the_slopes_of_the_loss(shown: dict[str, Shown]) -> None:
 
 
 def test_gnumeric_agrees(shown: dict[str, Shown], tmp_path: Path) -> None:
-    for name in ("lesson", "strided", "transposed", "hinge", "mse", "bce"):
+    for name in ("lesson", "strided", "transposed", "hinge", "mse", "bce", "several"):
         assert_right(gnumeric.recalculate(shown[name].path, tmp_path / f"{name}.xlsx"))
+
+
+def test_a_picture_of_several_classes_has_them_all_as_its_target(shown: dict[str, Shown], tmp_path: Path) -> None:
+    """What the picture is called is the target at first; a step goes down the loss of what is typed."""
+    state = network_state("several")
+    assert settings(state).goal.tolist() == [1, 1]
+    assert [goal.tolist() for _, goal in examples(state)] == [[1, 0], [0, 1], [1, 1]]
+    answer = shown["bce joined"]
+    assert settings(answer.state).goal.sum() == 4
+    right = ((answer.state.output > 0) == settings(answer.state).goal).sum()
+    assert answer.value(layout_of(answer.state).value(LOSS, 1)) == right
+    path = Path(shutil.copy(answer.path, tmp_path / "several.xlsx"))
+    press_closed(path, actions.train_step)
+    press_closed(path, actions.train_step)
+    assert_trained(path, trained(answer.state, 2))
 
 
 # Graphs
@@ -607,7 +647,7 @@ def test_a_loss_beyond_what_a_probability_can_say(special: dict[str, Shown]) -> 
     answer = special["extreme"]
     loss, grads = autograd(answer.state)
     assert loss > 800
-    assert answer.state.output[settings(answer.state).target] == 0.0
+    assert answer.state.output[settings(answer.state).goal.argmax()] == 0.0
     assert answer.value(layout_of(answer.state).loss) == pytest.approx(loss, rel=1e-12)
     np.testing.assert_allclose(answer.tensor(layout_of(answer.state).gradients["fc"]), grads["fc"], rtol=0, atol=1e-8)
 
@@ -640,7 +680,7 @@ def test_at_a_kink_the_gradient_is_the_slope_to_one_side_and_what_is_measured_th
     for change in (-h, 0.0, h):
         bias = np.array([change, 0.0])
         model = Torch.of(state.with_typed({"conv.bias": bias}))
-        losses.append(model.loss(torch.tensor(state.image), settings(state).target).item())
+        losses.append(model.loss(torch.tensor(state.image), settings(state).goal).item())
     below, above = (losses[1] - losses[0]) / h, (losses[2] - losses[1]) / h
     assert abs(above - below) > 0.1
     assert formula == pytest.approx(below, abs=1e-5)
@@ -871,9 +911,8 @@ def test_what_cannot_be_typed_is_told_by_cell(
 
 
 def test_the_validators_find_nothing(built: dict[str, Path], tmp_path: Path) -> None:
-    for name in ("lesson", "strided"):
-        assert validator.findings(built[name]) == []
-        assert validator.findings(written(tmp_path, network_state(name), f"{name}.xlsm")) == []
+    assert validator.findings(built["lesson"]) == []
+    assert validator.findings(written(tmp_path, network_state("strided"), "strided.xlsm")) == []
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -89,8 +89,29 @@ def test_every_picture_is_in_sight_where_the_sheet_opens(name: str) -> None:
     (page,) = (page for page in registry.pages(state_of(name)) if page.title == IMAGES)
     last = [item.placed.blocks[-1] for item in page.inputs if item.name.startswith("image_")]
     heights = [page.heights.get(row, page.default_height or 0.0) for row in range(1, page.last[0] + 1)]
-    assert max(block.last_column for block in last) * page.zoom <= 75 * 70
+    widths = [page.widths.get(column, 0.0) for column in range(1, max(block.last_column for block in last) + 1)]
+    assert sum(widths) * page.zoom <= 75 * style.CELL_WIDTH * 70
     assert sum(heights[: max(block.last_row for block in last)]) * page.zoom <= 45 * 19.5 * 70
+
+
+@pytest.mark.parametrize("name", ["fastai", "multi-label", "cs231n", "backprop"])
+def test_small_pictures_have_the_proportions_of_the_picture(name: str) -> None:
+    state = state_of(name)
+    (page,) = (page for page in registry.pages(state) if page.title == NETWORK)
+    boards = [fill.block for fill in page.fills if fill.style == style.DOT and fill.block.row == 1]
+    height, width = state.network.input_shape[1:]
+    assert boards
+    for block in boards:
+        points = sum(page.heights[row] for row in range(1, block.last_row + 1))
+        across = sum(page.widths[column] for column in range(block.column, block.last_column + 1)) * 7 * 0.75
+        assert across / points == pytest.approx(width / height, rel=0.05)
+        assert block.height <= 8
+
+
+def test_the_way_out_is_said_where_something_may_be_out_of_date() -> None:
+    pages = {page.title: [text for _, text in page.texts()] for page in registry.pages(state_of("what-it-sees"))}
+    for title in (PYTHON, "Saliency", "Ascent"):
+        assert any("Recompute" in text and "conv-sheet recompute FILE" in text for text in pages[title]), title
 
 
 def test_a_border_says_who_reads_it() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import openpyxl
 import pytest
 import torch
+from openpyxl.formula.tokenizer import Token, Tokenizer
+from openpyxl.utils.cell import range_boundaries
 from PIL import Image, ImageChops
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -319,12 +321,13 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Sho
     return {key: Shown(book, answer) for (key, book), answer in zip(books.items(), answers, strict=True)}
 
 
-def rules(path: Path) -> set[str]:
-    """Formulas by which the loupe frames cells of `Network`, without those of other sheets."""
-    formats = openpyxl.load_workbook(path)[NETWORK].conditional_formatting
-    return {
-        f for one in formats for rule in one.rules if rule.type == "expression" for f in rule.formula if "loupe" in f
-    }
+def rules(path: Path) -> dict[str, set[tuple[int, int]]]:
+    """Formulas by which the loupe frames cells of `Network`, and the cells that each is for."""
+    found: dict[str, set[tuple[int, int]]] = {}
+    for one in openpyxl.load_workbook(path)[NETWORK].conditional_formatting:
+        for formula in (f for rule in one.rules if rule.type == "expression" for f in rule.formula if "loupe" in f):
+            found.setdefault(formula, set()).update(at for area in one.cells.ranges for at in area.cells)
+    return found
 
 
 def area(layout: Layout) -> Block:
@@ -333,12 +336,16 @@ def area(layout: Layout) -> Block:
     return Block(NETWORK, 1, 1, layout.last_row + below, layout.last_column)
 
 
+def cell_and_window(path: Path) -> tuple[str, str]:
+    """The two of these formulas that say whether a cell is the chosen one, and whether that sees it."""
+    found = rules(path)
+    cell, window = (next(one for one in found if one.startswith(start)) for start in ("AND(ROW()=", "SUMPRODUCT("))
+    return cell, window
+
+
 def probe(path: Path, layout: Layout) -> dict[str, str]:
     """Cells of a sheet of their own that compute, place for place, whether that of `Network` is framed, and how."""
-    cell, window = (
-        next(one for one in rules(path) if one.startswith(start)) for start in ("AND(ROW()=", "SUMPRODUCT(")
-    )
-    whole = area(layout)
+    (cell, window), whole = cell_and_window(path), area(layout)
     return {whole.cell(y, x): f"=IF({cell},2,0)+IF({window},1,0)" for y, x in np.ndindex(whole.shape)}
 
 
@@ -418,6 +425,7 @@ def test_the_small_picture_is_that_of_the_map_which_is_read(
     side = max(whole.shape)
     rows, columns = (np.minimum(np.arange(24) * side // 24, size - 1) for size in whole.shape)
     averages = whole[np.ix_(rows, columns)].reshape(8, 3, 8, 3).mean(axis=(1, 3))
+    averages = -averages if name.startswith("input") else np.maximum(averages, 0)
     high, wide = (-(-8 * size // side) for size in whole.shape)
     np.testing.assert_allclose([row[:wide] for row in drawn[:high]], averages[:high, :wide], rtol=0, atol=1e-9)
     assert {value for row in drawn[high:] for value in row} | {v for row in drawn for v in row[wide:]} <= {"·"}
@@ -472,6 +480,8 @@ def test_the_cell_and_all_that_it_sees_are_framed_on_network(
         output.position(*page.book.at[1:]) if len(page.book.at) == 3 else output.position(page.book.at[0], 0)
     }
     assert framed[1] == {source.blocks[at[0]].position(at[1], at[2]) for at, *_ in page.taps}
+    (cell, window), found = cell_and_window(page.book.path), rules(page.book.path)
+    assert framed[2] <= found[cell] and framed[1] <= found[window]
 
 
 @pytest.mark.parametrize("number", range(len(NOWHERE)), ids=lambda n: str(NOWHERE[n]))
@@ -538,6 +548,24 @@ def test_frames_and_colours_are_drawn_together(tmp_path: Path) -> None:
     colours = [colour for _, colour in pictures[0].crop(box).getcolors(1 << 24) or []]
     for colour in (style.FRAME, style.AMBER, style.INK):
         assert tuple(bytes.fromhex(colour)) in colours
+
+
+def test_few_formulas_name_a_value_of_the_network() -> None:
+    """A program calculates every formula anew that names a changed cell, whichever of its cells the formula takes."""
+    state = fastai()
+    (page,) = (page for page in registry.pages(state) if page.title == LOUPE)
+    formulas = [cell.formula for _, cell in page.cells() if cell.formula is not None]
+    named = [
+        range_boundaries(token.value.removeprefix(f"{NETWORK}!").replace("$", ""))
+        for formula in formulas
+        for token in {token.value: token for token in Tokenizer(f"={formula}").items}.values()
+        if token.subtype == Token.RANGE and token.value.startswith(f"{NETWORK}!")
+    ]
+    assert len(formulas) > 1000 and len(named) > 600
+    for stage in state.layout.stages:
+        row, column = stage.out.blocks[0].position(5, 0)
+        naming = [at for at in named if at[0] <= column <= at[2] and at[1] <= row <= at[3]]
+        assert 0 < len(naming) < 120
 
 
 def test_formulas_use_only_functions_that_every_program_has(tmp_path: Path) -> None:

@@ -141,6 +141,18 @@ def test_several_channels_have_their_steepest_and_the_file_is_valid(tmp_path: Pa
     np.testing.assert_allclose(maps(answer, steepest), slopes, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("last", "said", "never"),
+    [("Softmax", "probability", "score falls"), ("Sigmoid", "probability", "softmax"), ("", "score", "probab")],
+)
+def test_it_speaks_of_what_the_network_gives(last: str, said: str, never: str) -> None:
+    layers = [*DIGITS["layers"], *([{"kind": last}] if last else [])]
+    state = registry.settled(state_of(Network.from_spec(DIGITS | {"layers": layers})))
+    texts = [text for _, text in sheet.page(state).texts()]
+    assert f"how far the {said} falls when 3×3 zeros cover a place. Red: the class needs it" in texts
+    assert not [text for text in texts if never in text]
+
+
 def test_a_map_without_a_value_that_is_shown_says_so(tmp_path: Path) -> None:
     before = state_of(small())
     flat = before.with_typed({name: np.zeros_like(value) for name, value in before.tensors.items()})

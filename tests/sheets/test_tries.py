@@ -13,7 +13,7 @@ from conv_sheet.cells.formula import FUNCTIONS, functions_in
 from conv_sheet.sheets import registry
 from conv_sheet.sheets.addresses import START
 from conv_sheet.sheets.start import SHOW
-from conv_sheet.sheets.table import TORCH
+from conv_sheet.sheets.table import SPANS, TORCH
 from tests.conftest import Once
 from tests.lessons import built, put, state_of
 from tests.oracles import libreoffice
@@ -81,6 +81,22 @@ def test_what_says_that_it_has_happened_can_be_calculated_everywhere(name: str) 
         assert bool(one.then) <= bool(one.check), one.text
         assert bool(one.answer and one.check) <= bool(one.then), one.text
         assert not one.choices or one.ask, one.text
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_a_try_says_in_words_on_which_sheet_and_in_which_cells_it_is_done(name: str) -> None:
+    pages = registry.pages(state_of(name))
+    names = {name: block for page in pages for name, block in page.names.items()}
+    (start,) = (page for page in pages if page.title == START)
+    texts = dict(start.texts())
+    for one in state_of(name).lesson.tries:
+        ((row, column),) = (at for at, text in texts.items() if text.endswith(f"  {one.at}") and
+                            texts.get((at[0], SPANS["kind"][0])) == one.text)  # fmt: skip
+        said = texts[row + 1, column]
+        for where in one.do or [one.at]:
+            title, _, cell = where.rpartition("!")
+            assert (title or names[where].sheet) in said
+            assert (cell if title else names[where].relative) in said
 
 
 def test_what_is_read_is_shown_as_where_it_stands() -> None:

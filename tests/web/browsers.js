@@ -18,11 +18,12 @@ const PROGRAMS = {
 };
 
 /** Run something with a browser, which is closed whatever happens.
- * @param {"chrome" | "firefox"} name @param {(browser: any) => Promise<unknown>} use */
-async function withBrowser(name, use) {
+ * @param {"chrome" | "firefox"} name @param {(browser: any) => Promise<unknown>} use @param {object} [environment] */
+async function withBrowser(name, use, environment = {}) {
   const { program, args } = PROGRAMS[name];
   const executablePath = execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
-  const browser = await puppeteer.launch({ browser: name, executablePath, args });
+  const env = { ...process.env, ...environment };
+  const browser = await puppeteer.launch({ browser: name, executablePath, args, env });
   try {
     return await use(browser);
   } finally {

@@ -89,3 +89,11 @@ test("a line without a top is seen whole", () => {
   const [[, top]] = rect ?? [[]];
   assert.ok(lineTo?.every(([, y]) => y > top));
 });
+
+test("a chart begins at its lowest value, and says which that is", () => {
+  const { lineTo, rect, fillText } = drawn(book({ low: -9, top: 9 }));
+  const [[, top, , height]] = rect ?? [[]];
+  const middle = top + height / 2;
+  assert.ok(lineTo?.every(([, y]) => y < middle + 1e-9));
+  assert.ok(fillText?.some(([text]) => text === "-9"));
+});

@@ -22,6 +22,6 @@ test("rows of the board have no height where they are folded", () => {
 test("cells need room for themselves, what is frozen, the label above and all on their left", () => {
   const geometry = new Geometry(sheet());
   const [label, all] = [geometry.sizeWith([8, 2, 3, 4], false), geometry.sizeWith([8, 2, 3, 4], true)];
-  assert.deepEqual(label, { width: 6 * 64, height: 4 * 20 + 20 + 3 * 20 + 8 });
-  assert.deepEqual(all, { width: 6 * 64, height: 10 * 20 + 8 });
+  assert.deepEqual(label, { width: 6 * 64, own: 5 * 64, height: 4 * 20 + 20 + 3 * 20 + 8 });
+  assert.deepEqual(all, { width: 6 * 64, own: 5 * 64, height: 10 * 20 + 8 });
 });

@@ -98,6 +98,143 @@ async function fits({ file, sizes }) {
   });
 }
 
+/** On a small screen: pixels of the smallest sentence of each sheet, or whether the picture to draw into is seen whole;
+ * then pixels of the numbers of a place that somebody asks for. */
+async function reads({ files, size: [width, height], asked }) {
+  return withBrowser("chrome", async (browser) => {
+    const seen = [];
+    for (const file of files) {
+      const { page, context } = await open(browser, pathToFileURL(file).href, { width, height });
+      const sheets = await page.evaluate(sentences);
+      const letters = await page.evaluate((list) => list.map(window.lettersOf), asked[basename(file)] ?? []);
+      seen.push({ file: basename(file), sheets, letters });
+      await context.close();
+    }
+    return seen;
+  });
+}
+
+/** What `reads` wants to know of each sheet as it opens. */
+function sentences() {
+  const { page: shown, sheets } = window.convSheet;
+  const { view, frame } = shown;
+  window.lettersOf = (place) => {
+    window.convSheet.select(place);
+    shown.paint();
+    const { row, column } = shown.cursor;
+    return (shown.sheet.style(row, column).size * 4 * view.zoom) / 3;
+  };
+  return sheets.map((title) => {
+    if (shown.sheet.title !== title) shown.show(shown.book.sheet(title));
+    shown.paint();
+    const rule = (shown.sheet.data.validations ?? []).find(({ draw }) => draw);
+    const [row, column, rows, columns] = rule?.blocks[0] ?? [];
+    const box = rule && view.box(row, column, row + rows - 1, column + columns - 1);
+    const whole = rule && box.top >= 0 && box.right <= frame.clientWidth && box.bottom <= frame.clientHeight;
+    const isSentence = ({ row: y, column: x, value }) =>
+      typeof value === "string" && value.length > 30 && !shown.sheet.formula(y, x);
+    const texts = view.drawn.filter(isSentence);
+    const sizes = texts.map(({ row: y, column: x }) => (shown.sheet.style(y, x).size * 4 * view.zoom) / 3);
+    return { title, whole: whole ?? null, least: Math.min(99, ...sizes) };
+  });
+}
+
+/** What the panel says where the cell of the answer holds some texts, one after the other. */
+async function says({ file, texts }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page } = await open(browser, pathToFileURL(file).href);
+    return page.evaluate((list) => {
+      const { page: shown } = window.convSheet;
+      const cell = shown.book.find("prediction", shown.sheet);
+      return list.map((text) => {
+        if (text) cell.sheet.store(cell.sheet.key(cell.top, cell.left), text);
+        shown.tell("change", { cells: [] });
+        shown.paint();
+        const textsOf = (selector) => [...document.querySelectorAll(selector)].map((found) => found.textContent);
+        return ["#answer b", "#answer .said span", "#answer .best .label", "#answer .then"].map(textsOf);
+      });
+    }, texts);
+  });
+}
+
+/** Texts that are cut on the sheets and beside them, where the browser has other fonts; and how wide these are. */
+async function cuts({ files, fonts }) {
+  const look = async (browser) => {
+    const seen = [];
+    for (const file of files) {
+      const { page, context } = await open(browser, pathToFileURL(file).href, { width: 2800, height: 1800 });
+      await page.evaluate(watchTexts);
+      const cut = await page.evaluate(() => {
+        const { page: shown, sheets } = window.convSheet;
+        return sheets.flatMap((title) => {
+          window.cutTexts = [];
+          shown.show(shown.book.sheet(title));
+          shown.view.forget();
+          shown.paint();
+          return window.cutTexts.map((text) => `${title}: ${text}`);
+        });
+      });
+      for (const width of [390, 1366]) {
+        await page.setViewport({ width, height: 800 });
+        cut.push(...(await page.evaluate(hiddenTexts)));
+      }
+      const wide = await page.evaluate(() => {
+        const pen = document.createElement("canvas").getContext("2d");
+        pen.font = `100px ${getComputedStyle(document.body).fontFamily}`;
+        return pen.measureText("The quick brown fox").width;
+      });
+      seen.push({ file: basename(file), cut, wide });
+      await context.close();
+    }
+    return seen;
+  };
+  return withBrowser("chrome", look, { FONTCONFIG_FILE: fonts });
+}
+
+/** Keep every text in `window.cutTexts` that the clip of its cell cuts: a clip within that of the part of the sheet. */
+function watchTexts() {
+  const { prototype } = CanvasRenderingContext2D;
+  const { save, restore, rect, fillText } = prototype;
+  const clips = [];
+  window.cutTexts = [];
+  let last = null;
+  prototype.save = function () {
+    clips.push(last);
+    save.call(this);
+  };
+  prototype.restore = function () {
+    last = clips.pop() ?? null;
+    restore.call(this);
+  };
+  prototype.rect = function (...box) {
+    last = box;
+    rect.apply(this, box);
+  };
+  prototype.fillText = function (text, x, y) {
+    fillText.call(this, text, x, y);
+    if (clips.length < 2 || this.canvas.id !== "cells") return;
+    const trimmed = text.trimEnd();
+    const size = this.measureText(trimmed);
+    const [left, top, width, height] = last;
+    const over = [
+      left - (x - size.actualBoundingBoxLeft),
+      x + size.actualBoundingBoxRight - (left + width),
+      top - (y - size.actualBoundingBoxAscent),
+      y + size.actualBoundingBoxDescent - (top + height),
+    ];
+    if (Math.max(...over) > 2) window.cutTexts.push(trimmed);
+  };
+}
+
+/** Texts of elements that hide a part of themselves. */
+function hiddenTexts() {
+  const all = [...document.querySelectorAll("body :not(.away)")].filter((element) => element.checkVisibility());
+  const cut = all.filter(
+    (element) => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === "hidden",
+  );
+  return cut.map((element) => `${innerWidth}: ${element.textContent}`);
+}
+
 /** What a browser shows that lacks something. */
 async function lacks({ file, what }) {
   return withBrowser("chrome", async (browser) => {
@@ -142,6 +279,38 @@ async function draws({ browser: name, file, through, finger, names }) {
     const values = await page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
     const steps = await page.evaluate(() => window.convSheet.page.history.done.length);
     return { values, unlike, steps, complaints };
+  });
+}
+
+/** Two fingers on the picture, one after the other, that move apart: what it holds, the zoom, the cell between them. */
+async function pinches({ file }) {
+  return withBrowser("chrome", async (browser) => {
+    const viewport = { width: 390, height: 844, hasTouch: true };
+    const { page, complaints } = await open(browser, pathToFileURL(file).href, viewport);
+    const { x, y } = await middle(page, "O30");
+    const client = await page.createCDPSession();
+    const touch = (type, ...apart) =>
+      client.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: apart.map((by, id) => ({ x: x + by, y, id })),
+      });
+    const look = () =>
+      page.evaluate(
+        (at) => {
+          const { page: shown } = window.convSheet;
+          const { left, top } = shown.frame.getBoundingClientRect();
+          const { row, column } = shown.view.cellAt(at.x - left, at.y - top);
+          return { picture: window.convSheet.get("input_1"), zoom: shown.view.zoom, cell: [row, column] };
+        },
+        { x, y },
+      );
+    const before = await look();
+    await touch("touchStart", -30);
+    await touch("touchMove", -28);
+    await touch("touchStart", -28, 30);
+    for (const apart of [40, 50, 60]) await touch("touchMove", -apart, apart);
+    await touch("touchEnd");
+    return { before, after: await look(), complaints };
   });
 }
 
@@ -363,7 +532,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, lacks, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, reads, says, cuts, pinches, lacks, prints, draws, presses, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -18,7 +18,7 @@ from tests.lessons import state_of
 from tests.oracles import OracleError, browser, run
 from tests.web import sweep
 
-PAGES = ["fastai", "kernels", "stride-padding", "backprop", "index"]
+PAGES = ["fastai", "kernels", "stride-padding", "backprop", "multi-label", "index"]
 BROWSERS = pytest.mark.parametrize("browser_name", ["chrome", "firefox"])
 NODE_TESTS = sorted(Path(__file__).parent.glob("*.test.js"))
 WIDTHS = [390, 1024, 1500]
@@ -69,6 +69,38 @@ def test_the_picture_is_in_sight_as_a_whole_and_the_answer_once(folder: Path) ->
     assert large["first"] == 1
 
 
+def test_on_a_phone_sentences_can_be_read_and_what_is_asked_for_comes_near(folder: Path) -> None:
+    files = [str(folder / f"{name}.html") for name in PAGES[:-1]]
+    asked = {"fastai.html": ["conv1_weight_1_1", "fc_bias"]}
+    seen = browser.play("reads", files=files, size=(390, 844), asked=asked)
+    for one in seen:
+        for sheet in one["sheets"]:
+            assert sheet["least"] > 7.9 or sheet["title"] == "Network", (one["file"], sheet)
+            assert sheet["whole"] is not False, (one["file"], sheet)
+    assert [letters >= 7.9 for letters in seen[0]["letters"]] == [True, True]
+
+
+def test_the_panel_names_what_the_sheet_names_also_several_labels_or_none(folder: Path) -> None:
+    first, several, nothing = browser.play(
+        "says", file=str(folder / "multi-label.html"), texts=["", "circle, square", "none"]
+    )
+    assert first[0] == [state_of("multi-label").prediction]
+    assert several[:3] == [["circle, square"], [""], ["circle", "square"]]
+    assert nothing[:3] == [["none"], [""], []]
+    assert nothing[3] == ["before: circle, square"]
+
+
+def test_no_text_is_cut_where_the_fonts_fall_back_to_a_wide_one(folder: Path, tmp_path: Path) -> None:
+    (found,) = run("fc-match", ["--format", "%{family}|%{file}", "DejaVu Sans"]).out.splitlines()
+    family, file = found.split("|")
+    assert family == "DejaVu Sans"
+    fonts = tmp_path / "fonts.conf"
+    fonts.write_text(f"<fontconfig><dir>{Path(file).parent}</dir><cachedir>{tmp_path}</cachedir></fontconfig>")
+    seen = browser.play("cuts", files=[str(folder / f"{name}.html") for name in PAGES[:-1]], fonts=str(fonts))
+    assert min(one["wide"] for one in seen) > 1_000, "Carlito takes 819 pixels, DejaVu Sans 1,030"
+    assert [(one["file"], text) for one in seen for text in one["cut"]] == []
+
+
 def test_an_old_browser_gets_one_plain_sentence(folder: Path) -> None:
     shown = browser.play("lacks", file=str(folder / "fastai.html"), what="DecompressionStream")
     assert shown == "This lesson needs JavaScript and a browser of the year 2023 or later."
@@ -103,6 +135,15 @@ def test_a_stroke_sets_the_pixels_that_are_meant_and_the_engine_agrees(
     np.testing.assert_allclose(shares.ravel(), engine[state.network.output.name].ravel(), atol=1e-9)
     assert seen["unlike"] == [0] * len(STROKE)  # what was painted in part, also within the stroke, and a full redraw
     assert seen["steps"] == 2  # Clear, and the stroke as a whole
+    assert seen["complaints"] == []
+
+
+def test_two_fingers_make_the_sheet_larger_under_them_and_draw_nothing(folder: Path) -> None:
+    seen = browser.play("pinches", file=str(folder / "fastai.html"))
+    before, after = seen["before"], seen["after"]
+    assert after["zoom"] == pytest.approx(before["zoom"] * 120 / 58, rel=0.01)
+    assert after["cell"] == before["cell"]
+    assert after["picture"] == before["picture"]
     assert seen["complaints"] == []
 
 

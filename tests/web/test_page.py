@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from conv_sheet.cells.expr import Expr
 from conv_sheet.cells.formula import FUNCTIONS
 from conv_sheet.cells.grid import Block, column_number
 from conv_sheet.cells.page import Page
-from conv_sheet.cells.style import PIXEL, TEXT
+from conv_sheet.cells.style import INK, INK_SCALE, PIXEL, TEXT
 from conv_sheet.cells.words import Words
 from conv_sheet.cli import main
 from conv_sheet.errors import WorkbookError
@@ -26,15 +27,15 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.lesson import Lesson, Try
 from conv_sheet.sheets import registry
 from conv_sheet.state import WorkbookState
-from conv_sheet.web import page, site
+from conv_sheet.web import page, preview, site
 from conv_sheet.web.blocks import contents
 from conv_sheet.web.data import data
 from conv_sheet.web.forms import ARGUMENTS, Forms
 from tests.lessons import state_of
 
 LARGEST = {"kernels": 200_000, "fastai": 350_000, "lenet": 2_000_000}
-FOREIGN = re.compile(r"Excel|LibreOffice|\b[Pp]ress|\bF[29]\b|\bEsc\b|conv-sheet|\bFILE\b|terminal")
-"""Words of spreadsheet programs, their keys and commands."""
+FOREIGN = re.compile(r"Excel|LibreOffice|\b[Pp]ress|\bF[29]\b(?!:)|\bEsc\b|conv-sheet|\bFILE\b|terminal|Recompute")
+"""Words of spreadsheet programs, their keys and commands, and a button that a page does not have."""
 
 
 def made(sheet: Page, *titles: str) -> dict[str, Any]:
@@ -219,13 +220,29 @@ def test_a_network_of_ones_own_has_its_page() -> None:
     assert "<title>A &amp; B</title>" in page.render(state, "mine")
 
 
-def test_the_first_page_has_every_lesson_in_order() -> None:
-    names = lessons.order()
+def test_the_first_page_leads_to_lessons_each_with_a_picture_of_its_own() -> None:
+    names = ["stride-padding", "kernels", "first-steps"]
     items = [site.item(name, state_of(name)) for name in names]
     text = site.index(items)
     assert re.findall(r'href="(.+?)\.html"', text) == names
-    assert text.count("<svg") == len(names)
-    assert all(lessons.load(name).lesson.question for name in names)
+    assert len(set(re.findall(r'<img src="(data:image/png;base64,.+?)"', text))) == len(names)
+    assert site.item("kernels", state_of("kernels")) == items[1]
+    assert all(lessons.load(name).lesson.question for name in lessons.order())
+
+
+def test_the_picture_of_a_sheet_has_the_colours_of_its_cells() -> None:
+    sheet, pixels = Page("S", widths={1: 4.0, 2: 4.0, 3: 8.0}), Block("S", 1, 1, 1, 2)
+    sheet.fill(pixels, np.array([[0.0, 1.0]]), PIXEL)
+    sheet.put(1, 3, 2.0, replace(TEXT, fill="FF0000"))
+    sheet.scales.append(((pixels,), INK_SCALE))
+    shown = preview.preview(sheet)
+    height, width = shown.shape[:2]
+    row = shown[: height // 10].astype(int)  # of 20 pixels a sheet of 112 has the first 70 in sight
+    ink = np.frombuffer(bytes.fromhex(INK), np.uint8).astype(int)
+    for first, last, colour in ((0, 1, 255), (1, 2, ink), (2, 4, (255, 0, 0))):
+        part = row[:, first * width // 4 : last * width // 4]
+        assert np.abs(part - colour).max() <= 8, colour
+    assert (shown[height // 2 :] == 255).all()
 
 
 def test_the_command_line_writes_a_page_and_says_what_it_cannot(tmp_path: Path) -> None:

@@ -119,6 +119,12 @@ def test_where_equal_factors_are_equally_far_apart_no_number_is_zero(tmp_path: P
     assert chart.y_axis.crosses == "min"
 
 
+def test_where_a_chart_begins_below_zero_its_labels_stay_at_its_edges(once: Once) -> None:
+    curves, slopes = charts(built(once, "activations"), "Activations")
+    assert [(chart.x_axis.scaling.min, chart.y_axis.scaling.min) for chart in (curves, slopes)] == [(-6, -2), (-6, 0)]
+    assert {axis.tickLblPos for chart in (curves, slopes) for axis in (chart.x_axis, chart.y_axis)} == {"low"}
+
+
 def test_a_chart_without_points_yet_says_so(once: Once, tmp_path: Path) -> None:
     path = lesson(once, "backprop", tmp_path)
     (chart,) = of_buttons(path)

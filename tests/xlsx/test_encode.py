@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from decimal import Context
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -53,6 +54,18 @@ def test_texts_are_read_as_they_were_meant(tmp_path: Path) -> None:
 def test_encoding_a_text_loses_nothing(text: str) -> None:
     xml = f"<v>{encode.text(text)}</v>"
     assert encode.decoded(ElementTree.fromstring(xml).text or "") == text
+
+
+def test_results_have_fifteen_digits_and_what_is_typed_has_all(tmp_path: Path) -> None:
+    page, values = Page("S"), np.array([[1 / 3, -2e-7 / 3, 1e22 / 7, 0.1 + 0.2, 0.0, 5.0]])
+    page.account(Block("S", 1, 1, 1, 6), values, PLAIN, lambda y, x: "1/3")
+    page.results(Block("S", 2, 1, 1, 6), values, PLAIN)
+    page.fill(Block("S", 3, 1, 1, 6), values, PLAIN)
+    path = book(tmp_path, page)
+    rounded = [float(Context(prec=15).create_decimal(value)) for value in values[0].tolist()]
+    for row in (1, 2):
+        assert list(Stored.open(path).block(Block("S", row, 1, 1, 6))[0]) == rounded
+    assert list(Stored.open(path).block(Block("S", 3, 1, 1, 6))[0]) == values[0].tolist() != rounded
 
 
 def test_libreoffice_reads_the_same(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -275,6 +276,25 @@ def test_new_parts_come_last_and_saving_is_reproducible(plain: Path, tmp_path: P
     assert one.read_bytes() == two.read_bytes()
     assert entries(one)[:-1] == entries(plain)
     assert entries(one)[-1][:2] == ("xl/new.bin", (1980, 1, 1, 0, 0, 0))
+
+
+def test_other_parts_are_carried_as_they_are_packed(plain: Path, tmp_path: Path) -> None:
+    path = tmp_path / "streamed.xlsx"
+    with zipfile.ZipFile(plain) as source, path.open("wb") as file:
+        pipe = SimpleNamespace(write=file.write, flush=file.flush)
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as streamed:
+            for name in source.namelist():
+                streamed.writestr(name, source.read(name))
+    with zipfile.ZipFile(path) as archive:
+        before = {entry.filename: (entry.compress_size, entry.CRC) for entry in archive.infolist()}
+        assert all(entry.flag_bits & 8 for entry in archive.infolist())
+    patch_cells(path, path, {"Net": {(1, 1): 1.0}})
+    with zipfile.ZipFile(path) as archive:
+        after = {entry.filename: (entry.compress_size, entry.CRC) for entry in archive.infolist()}
+        assert archive.testzip() is None
+        assert not any(entry.flag_bits & 8 for entry in archive.infolist())
+    assert {name for name in before if after[name] != before[name]} == {"xl/worksheets/sheet1.xml"}
+    assert openpyxl.load_workbook(path)["Net"]["A1"].value == 1
 
 
 def test_relationships_are_resolved(plain: Path) -> None:

@@ -214,8 +214,8 @@ def test_pipes_folders_and_devices_are_refused_before_they_are_opened(tmp_path: 
     os.mkfifo(tmp_path / "pipe.xlsx")
     (tmp_path / "link.xlsx").symlink_to(tmp_path / "pipe.xlsx")
     (tmp_path / "folder.xlsx").mkdir()
-    for name, words in (("pipe", "a pipe"), ("link", "a pipe"), ("folder", "a folder")):
-        with pytest.raises(WorkbookError, match=rf"{name}\.xlsx is {words}, not a workbook$"):
+    for name, words in (("pipe", "a named pipe"), ("link", "a named pipe"), ("folder", "a folder")):
+        with pytest.raises(WorkbookError, match=rf"{name}\.xlsx: this is {words}, not a file$"):
             Stored.open(tmp_path / f"{name}.xlsx")
-    with pytest.raises(WorkbookError, match="/dev/zero is a device"):
+    with pytest.raises(WorkbookError, match="/dev/zero: this is a device"):
         Stored.open(Path("/dev/zero"))

@@ -1,6 +1,7 @@
 """ONNX files: read within bounds; of other files only external data beside the model."""
 
 from collections.abc import Iterable
+from math import inf, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from conv_sheet.errors import DataError
 from conv_sheet.layers import Array
 from conv_sheet.models.archive import reason
-from conv_sheet.models.imported import LARGEST_FILE, shown
+from conv_sheet.models.imported import LARGEST_FILE, MOST_NUMBERS, shown
 from conv_sheet.models.pytorch import numbers
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 OPSETS = range(7, 24)
 """Versions of ONNX's operators that are understood."""
+MOST_NODES = 100_000
+"""Of a graph with its functions in place; 1,000 of them may matter."""
 _INSTALL = "reading ONNX needs the package onnx: pip install 'conv-sheet[onnx]'"
 
 
@@ -30,15 +33,11 @@ def load(path: Path) -> "ModelProto":
     except ImportError:
         raise DataError(f"{path}: {_INSTALL}") from None
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise DataError(f"{path}: larger than {LARGEST_FILE >> 20} MB: too large for a workbook")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {reason(error)}") from None
-    try:
-        model = onnx.ModelProto.FromString(raw)
+        model = onnx.ModelProto.FromString(path.read_bytes())
     except Exception:
         raise DataError(f"{path}: not an ONNX file, or a damaged one") from None
+    if max(len(model.graph.node), len(model.graph.initializer)) > MOST_NODES:
+        raise DataError(f"{path}: more than {MOST_NODES:,} nodes or tensors: too many for a workbook")
     if not model.graph.node or not model.graph.output:
         raise DataError(f"{path}: not an ONNX file, or a damaged one: there is no graph in it")
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
@@ -59,9 +58,34 @@ def _inlined(model: "ModelProto", path: Path) -> "ModelProto":
     from onnx.inliner import inline_local_functions
 
     try:
+        nodes = _size(model)
+    except RecursionError:
+        nodes = inf
+    if nodes > MOST_NODES:
+        raise DataError(f"{path}: more than {MOST_NODES:,} nodes with its functions in place: too many for a workbook")
+    try:
         return inline_local_functions(model)
     except Exception as error:  # the inliner meets damage with exceptions of every kind
         raise DataError(f"{path}: its functions cannot be put in place ({reason(error)})") from None
+
+
+def _size(model: "ModelProto") -> float:
+    """How many nodes a graph has once its functions are in place; without end where a function calls itself."""
+    bodies = {(one.domain, one.name): one.node for one in model.functions}
+    sizes: dict[tuple[str, str], float] = {}
+
+    def size(nodes: Iterable[Any]) -> float:
+        total = 0.0
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key in bodies and key not in sizes:
+                sizes[key] = inf  # until it is known
+                sizes[key] = size(bodies[key])
+            total += sizes.get(key, 1)
+            total += sum(size(attribute.g.node) for attribute in node.attribute if attribute.HasField("g"))
+        return total
+
+    return size(model.graph.node)
 
 
 def opset_of(model: "ModelProto") -> int:
@@ -83,6 +107,8 @@ class Tensors:
         shape = tuple(int(size) for size in tensor.dims)
         if tensor.data_type == TensorProto.STRING:
             raise DataError(f"{where} holds texts: only numbers are known")
+        if prod(shape) > MOST_NUMBERS:
+            raise DataError(f"{where} has more than {MOST_NUMBERS:,} numbers: too large for a workbook")
         if tensor.data_location == TensorProto.EXTERNAL:
             return self._external(tensor, shape, where)
         try:
@@ -96,7 +122,7 @@ class Tensors:
         file = beside(self.path, entries.get("location", ""), where)
         kind = _kind(tensor.data_type, where)
         size = 2 if kind == "bfloat16" else np.dtype(kind).itemsize
-        wanted = int(np.prod(shape, dtype=object)) * size if shape else size
+        wanted = prod(shape) * size
         start = _whole(entries.get("offset", "0"), where)
         length = _whole(entries.get("length", str(wanted)), where)
         available = file.stat().st_size

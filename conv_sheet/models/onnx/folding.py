@@ -164,6 +164,11 @@ def _reduced(function: Callable[..., Any]) -> Fold:
     return apply
 
 
+def _joined(xs: Sequence[Constant], a: Attributes) -> Constant:
+    bounded([sum(x.size for x in xs)])
+    return np.concatenate(xs, axis=int(a["axis"]))
+
+
 def _tiled(xs: Sequence[Constant], a: Attributes) -> Constant:
     counts = xs[1].reshape(-1).tolist()
     bounded([size * count for size, count in zip(xs[0].shape, counts, strict=True)])
@@ -177,7 +182,7 @@ FOLDS: dict[str, Fold] = {
     "Shape": lambda xs, a: np.array(xs[0].shape[a.get("start", 0) : a.get("end")], np.int64),
     "Size": lambda xs, a: np.array(xs[0].size, np.int64),
     "Gather": _gathered,
-    "Concat": lambda xs, a: np.concatenate(xs, axis=int(a["axis"])),
+    "Concat": _joined,
     "Reshape": lambda xs, a: xs[0].reshape(
         reshaped(xs[0], a.get("shape") or xs[1].reshape(-1).tolist(), bool(a.get("allowzero")))
     ),

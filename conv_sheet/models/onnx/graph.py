@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conv_sheet.errors import DataError
-from conv_sheet.layers import Shape
+from conv_sheet.layers import Array, Shape
 from conv_sheet.models.archive import reason
 from conv_sheet.models.builder import MOST_LAYERS, GraphBuilder
 from conv_sheet.models.finish import finish
-from conv_sheet.models.imported import Imported, listed, shown
+from conv_sheet.models.imported import MOST_NUMBERS, Imported, listed, shown
 from conv_sheet.models.onnx.file import Tensors, load, opset_of, sizes_of
 from conv_sheet.models.onnx.folding import FOLDS
 from conv_sheet.models.onnx.node import OnnxNode
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, NodeProto
 
 _NUMBERED = re.compile(r"onnx::Conv_\d+\Z")
-_MOST_CONSTANTS = 32_000_000
 _INVENTED = re.compile(r"::|[:/]|\A\d+\Z|\Aval_\d+\Z")
 """Names of tensors that an exporter has made up."""
 FUSED = (
@@ -56,8 +55,8 @@ class _Graph:
         self.stored = {tensor.name: tensor for tensor in self.graph.initializer}
         self.known: dict[str, Operand] = {}
         self.fused = False
-        self.room = _MOST_CONSTANTS
-        """Numbers that constants calculated on the way may still have."""
+        self.room = MOST_NUMBERS
+        """Numbers that constants, stored or calculated on the way, may still have."""
 
     def imported(self, title: str) -> Imported:
         output = self._output()
@@ -129,7 +128,11 @@ class _Graph:
                 self.b.refuse(f"it gives {shown(name)}, which another node has given already")
             self.known[name] = value
             if isinstance(value, np.ndarray) and value.flags.owndata:
-                self.room -= value.size
+                self._take(value)
+
+    def _take(self, array: Array) -> None:
+        """Count the numbers of one more constant."""
+        self.room -= array.size
         if self.room < 0:
             self.b.refuse("its constants are too large for a workbook")
 
@@ -152,6 +155,7 @@ class _Graph:
             if name not in self.stored:
                 self.b.refuse(f"it reads {shown(name)}, which nothing before it gives")
             self.known[name] = array = self.tensors.array(self.stored[name], "the tensor")
+            self._take(array)
             self.b.know(name, array)
             if _INVENTED.search(name):
                 self.b.forget(array)

@@ -16,7 +16,6 @@ from conv_sheet.cells.grid import Block
 from conv_sheet.cells.page import Page
 from conv_sheet.learning.step import BatchPass, ForwardPass, batch_gradients
 from conv_sheet.network.layout import NETWORK, SCALE_ROW, Layout
-from conv_sheet.ops import Array
 from conv_sheet.sheets.backprop.chain import added, readers, stage_formulas
 from conv_sheet.sheets.backprop.layout import (
     AHEAD,
@@ -219,10 +218,10 @@ def backward_page(state: WorkbookState) -> Page:
 
 
 def _goal(sheet: Page, grid: Grid, copy: BackpropLayout, picture: Picture) -> None:
-    """1 for the class of a picture, 0 for the others."""
-    target: Array = np.eye(copy.goal.height)[picture.target][:, np.newaxis]
+    """1 for what a picture shows, 0 for the others."""
+    goal = picture.goal[:, np.newaxis]
     live = picture.source.blocks[0].sheet == NETWORK
-    sheet.fill(copy.goal, sheet.each(grid.base.goal, target) if live else target, style.GRADIENT)
+    sheet.fill(copy.goal, sheet.each(grid.base.goal, goal) if live else goal, style.GRADIENT)
 
 
 SHEETS = (Sheet(AHEAD, forward_page), Sheet(AHEAD_GRADIENTS, backward_page))

@@ -13,6 +13,7 @@ from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import NETWORK, SCALE_ROW
 from conv_sheet.ops import Array
+from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.backprop.layout import MINUS, PLUS, UPDATED, BackpropLayout, backprop_layout
 from conv_sheet.sheets.backprop.settings import COLUMN, RATE, ROW, H, Learning, inputs, learning
 from conv_sheet.sheets.network import calculation, frame
@@ -94,6 +95,9 @@ def _sheet(title: str, note: str, made_with: Callable[[Learning], ForwardPass], 
         calculation(copy.sheet, layout, made.activations, made.tensors, put)
         copy.sheet.hidden = title in (PLUS, MINUS)
         copy.sheet.span(SCALE_ROW, *layout.stages[0].columns, note, style.FOLLOWER)
+        copy.sheet.heights[SCALE_ROW] = 36
+        if not copy.sheet.hidden:
+            cockpit.boards(copy.sheet, state, layout)
         return copy.sheet
 
     return Sheet(title, page)

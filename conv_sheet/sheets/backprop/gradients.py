@@ -5,6 +5,7 @@ descent, the curve that training has left, a check of one gradient, and how to t
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from conv_sheet.sheets.backprop.settings import Learning, inputs, learning
 from conv_sheet.sheets.network import compute, frame, head, scale, shape_text
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
+
+_GOAL = replace(style.SETTING, format="0")
 
 
 def page(state: WorkbookState) -> Page:
@@ -94,16 +97,20 @@ def _label(sheet: Page, made: BackpropLayout, stage: Stage, short: str, placed: 
 
 
 def _goal(sheet: Page, made: BackpropLayout, state: WorkbookState) -> None:
-    """1 for the target, 0 for the others."""
-    goal, beside = made.goal, made.beside_goal
+    """1 for the target, 0 for the others; where each class is a question of its own, the user types them."""
+    goal, beside, each = made.goal, made.beside_goal, made.objective.asks_each
     target = next(item for item in inputs(state.layout, state.lesson) if item.name == TARGET)
-    texts = "target", shape_text(made.scores.shape), "F.one_hot(target)", "1 for the target, 0 for the other classes"
-    head(sheet, made.goal_columns, texts)
+    one = "F.one_hot(target)", "1 for the target, 0 for the other classes"
+    several = "target = tensor([1., 0., …])", "type 1 for each class that is in the picture, 0 for the others"
+    head(sheet, made.goal_columns, ("target", shape_text(made.scores.shape), *(several if each else one)))
     sheet.put(goal.row - 1, goal.column, "target", style.LABEL)
     names = np.array([made.labels], dtype=object).T
     sheet.fill(beside, names, style.CLASS_BESIDE)
-    same = exact(sheet.each(beside, names), sheet.cell(target.at, state.text(target)))
-    sheet.fill(goal, where(same, 1.0, 0.0), style.GRADIENT, made.network.output.name)
+    if each:
+        sheet.input(target, state[target], _GOAL)
+    else:
+        same = exact(sheet.each(beside, names), sheet.cell(target.at, state.text(target)))
+        sheet.fill(goal, where(same, 1.0, 0.0), style.GRADIENT, made.network.output.name)
     sheet.scales.append(((goal,), style.PROBABILITY_SCALE))
 
 

@@ -1,6 +1,6 @@
 """How wrong an answer is, and its slope, as formulas over wherever a network stands.
 
-A goal has 1 for the target and 0 for the other classes.
+A goal has 1 for the target, or for each class that is right, and 0 for the others.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,6 @@ from conv_sheet.layers.activation import logistic
 from conv_sheet.learning.objective import Objective
 from conv_sheet.learning.step import ForwardPass
 from conv_sheet.network.layout import Layout
-from conv_sheet.ops import Array
 from conv_sheet.sheets.backprop.layout import BackpropLayout
 
 
@@ -61,7 +60,7 @@ def words(objective: Objective) -> Words:
         ),
         "bce": Words(
             "binary cross-entropy",
-            "BCEWithLogitsLoss()(scores, one_hot)",
+            "BCEWithLogitsLoss()(scores, target)",
             "mean of −ln(probability of what is right), each class a yes or no of its own",
             f"(probability − target) ÷ {count}",
             "loss of a mere guess, ln(2)",
@@ -80,7 +79,7 @@ def guess(objective: Objective) -> Expr:
 
 
 def knows_shares(objective: Objective) -> bool:
-    """Whether the network ends in a probability of the target, of the kind that the loss takes it for."""
+    """Whether the network ends in probabilities, of the kind that the loss takes them for."""
     behind = objective.layer != objective.network.output.name
     return behind and objective.loss == ("cross-entropy" if objective.network.output.layer.normalises else "bce")
 
@@ -89,10 +88,12 @@ def knows_shares(objective: Objective) -> bool:
 
 
 def answer(sheet: Page, layout: Layout, goal: Block, made: ForwardPass) -> Expr:
-    """The probability of the target; its score where there is none."""
+    """The probability of the target; its score where there is none; where each class is asked, how many are right."""
+    if made.objective.asks_each:
+        return _sum([sumproduct((z > 0) * aim + (z <= 0) * (1 - aim)) for z, aim in _parts(sheet, layout, goal, made)])
     if knows_shares(made.objective):
         shares = made.activations[layout.network.output.name]
-        return sumproduct(sheet.range(layout.output.blocks[0], shares), sheet.range(goal, _target(goal, made)))
+        return sumproduct(sheet.range(layout.output.blocks[0], shares), sheet.range(goal, made.goal))
     return _sum([sumproduct(z, aim) for z, aim in _parts(sheet, layout, goal, made)])
 
 
@@ -119,14 +120,9 @@ def _sum(terms: list[Expr]) -> Expr:
     return sum(others, start=first)
 
 
-def _target(goal: Block, made: ForwardPass) -> Array:
-    target: Array = np.eye(goal.height)[made.target]
-    return target
-
-
 def _parts(sheet: Page, layout: Layout, goal: Block, made: ForwardPass) -> Iterator[tuple[Expr, Expr]]:
     """The scores, and beside each part of them that part of the goal; those of joined layers stand in several."""
-    values, target, done = made.scores, _target(goal, made), 0
+    values, target, done = made.scores, made.goal, 0
     for block in layout.placed[made.objective.layer].blocks:
         singles = (block.part(y, x, 1, 1) for y, x in np.ndindex(block.shape))
         for part in [block] if block.width == 1 else singles:
@@ -138,7 +134,7 @@ def _parts(sheet: Page, layout: Layout, goal: Block, made: ForwardPass) -> Itera
 def _singles(sheet: Page, layout: Layout, goal: Block, made: ForwardPass) -> Iterator[tuple[Expr, Expr]]:
     """Each score and its goal."""
     placed = layout.placed[made.objective.layer]
-    for number, (value, aim) in enumerate(zip(made.scores, _target(goal, made), strict=True)):
+    for number, (value, aim) in enumerate(zip(made.scores, made.goal, strict=True)):
         block, y, x = placed.locate(number)
         yield sheet.cell(block.part(y, x, 1, 1), value), sheet.cell(goal.part(number, 0, 1, 1), aim)
 

@@ -1,5 +1,6 @@
 """The panels below the gradients: the loss, a step of gradient descent, its curve, a check, a step by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.drawn import Line, Points
-from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, rounded, where
+from conv_sheet.cells.expr import Expr, absolute, all_of, any_of, largest, rounded, text, total, where
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.lookup import index, match
 from conv_sheet.cells.page import Page
@@ -17,6 +18,7 @@ from conv_sheet.sheets import buttons
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop import many
 from conv_sheet.sheets.backprop.layout import (
+    AHEAD_LISTS,
     BACKPROP,
     CHECK,
     CURVE,
@@ -42,8 +44,9 @@ _LEARNED = 1e-4
 """A loss below which a picture has nothing left to teach."""
 _DIGITS = 8
 """Digits of a difference of gradients that are no rounding."""
-_TORCH_LINE = 32
-"""Characters of a call of PyTorch that has room in one line behind `loss =`."""
+_LISTED_WIDTH = 9.0
+"""Characters of a column with a list, so that its name has room over it."""
+_PLACE = replace(style.LINK_LINE, shrink=True)
 _CHART_ROWS = 8
 """Rows that charts reach below the last line."""
 
@@ -52,8 +55,11 @@ def add(sheet: Page, state: WorkbookState, made: BackpropLayout, numbers: Learni
     """Put all panels on the sheet `Backprop`."""
     last = (made.ahead(MOVING) if made.looks_ahead else made.listed(FACTS[-1])).column + 1
     sheet.widths |= dict.fromkeys(range(made.layout.last_column + 1, last), style.CELL_WIDTH)
-    long = len(words(made.objective).torch) > _TORCH_LINE
-    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 54 if long else 40, made.top + 3: 54}
+    lists = made.curve, *(made.listed(what) for what in FACTS[1:])
+    sheet.widths |= {block.column: _LISTED_WIDTH for block in lists}
+    if made.looks_ahead:
+        sheet.widths |= {made.ahead(what).column: _LISTED_WIDTH for what in AHEAD_LISTS}
+    sheet.heights |= {made.top: 26, made.top + 1: 36, made.top + 2: 54, made.top + 3: 54}
     by_name = {item.name: item for item in inputs(state.layout, state.lesson)}
 
     def panel(number: int) -> Panel:
@@ -82,18 +88,29 @@ def _loss(panel: Panel) -> None:
         f"loss = {said.torch}\nloss.backward()",
         f"loss = {said.formula}; every gradient above says how the loss rises with that number",
     )
-    panel.input(0, "target", TARGET)
-    now = panel.numbers.now
-    likely = panel.result(1, f"{_what(panel)} of the target", panel.answer(NETWORK, now), _look(panel))
+    now, each = panel.numbers.now, panel.made.objective.asks_each
+    if each:
+        goal, count = panel.sheet.range(panel.made.goal, now.goal), len(now.goal)
+        cell = panel.made.goal.cell()
+        panel.result(0, "target", text(total(goal), f" of {count} classes: type 0 or 1 from {cell} on"), style.LINE)
+    else:
+        panel.input(0, "target", TARGET)
+    likely = panel.result(1, _right(panel), panel.answer(NETWORK, now), _look(panel))
     panel.result(2, "loss", panel.loss(NETWORK, now, likely))
     panel.result(3, said.guess, guess(panel.made.objective))
 
 
-def _what(panel: Panel) -> str:
-    return "probability" if knows_shares(panel.made.objective) else "score"
+def _right(panel: Panel, when: str = "") -> str:
+    """What is said of how right the answer is."""
+    if panel.made.objective.asks_each:
+        return f"classes that are right{when}"
+    what = "probability" if knows_shares(panel.made.objective) else "score"
+    return f"{what}{when}" if when else f"{what} of the target"
 
 
 def _look(panel: Panel) -> style.Style:
+    if panel.made.objective.asks_each:
+        return style.NUMBER
     return style.PERCENT if knows_shares(panel.made.objective) else style.LOSS
 
 
@@ -106,7 +123,7 @@ def _step(panel: Panel) -> None:
         "each new weight = weight − learning rate × its gradient",
     )
     panel.input(0, "learning rate", RATE)
-    likely = panel.result(1, f"{_what(panel)} after the step", panel.answer(UPDATED, numbers.after), _look(panel))
+    likely = panel.result(1, _right(panel, " after the step"), panel.answer(UPDATED, numbers.after), _look(panel))
     then = panel.result(2, "loss after the step", panel.loss(UPDATED, numbers.after, likely))
     now = panel.sheet.cell(made.loss, numbers.now.loss)
     little = now < _LEARNED
@@ -236,12 +253,12 @@ def _hand(panel: Panel) -> None:
     )
     (first, last), row = made.columns(HAND), made.first_line - 1
     columns = [(first, first + 3), (first + 4, first + 9), (first + 10, last)]
-    for (column, end), text in zip(columns, ("weights", f"copy from {UPDATED}", "paste at"), strict=True):
-        sheet.span(row, column, end, text, style.LABEL)
+    for (column, end), label in zip(columns, ("weights", f"copy from {UPDATED}", "paste at"), strict=True):
+        sheet.span(row, column, end, label, style.LABEL)
     for line, (tensor, area) in enumerate(made.areas()):
         row = made.value(HAND, line).row
         cell = Block(NETWORK, area.row, area.column, 1, 1)
         sheet.span(row, *columns[0], tensor, style.LINE)
         for (column, end), place in zip(columns[1:], (area, cell), strict=True):
-            sheet.span(row, column, end, place.foreign, style.LINK_LINE)
+            sheet.span(row, column, end, place.foreign, _PLACE)
             sheet.links[row, column] = place.foreign

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
+import numpy as np
+
 from conv_sheet.cells.grid import Placed
 from conv_sheet.cells.inputs import Input, Limits
-from conv_sheet.learning.objective import Objective
+from conv_sheet.learning.objective import Objective, goal_of
 from conv_sheet.learning.step import (
     BatchPass,
     Example,
@@ -21,6 +23,7 @@ from conv_sheet.learning.step import (
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
+from conv_sheet.pictures.drawings import AND
 from conv_sheet.sheets import images
 from conv_sheet.sheets.addresses import TARGET
 from conv_sheet.sheets.backprop.layout import (
@@ -47,11 +50,11 @@ _SMALLEST_H, _LARGEST_H = 1e-5, 1.0
 class StepSettings:
     """What the sheet is told.
 
-    `target` is the number of a class. The weight whose gradient is checked stands in the block number `block` (from 0)
-    at `row` and `column` (from 1), and is changed by `h`.
+    `goal` (classes,) has 1 for each class that the picture shows. The weight whose gradient is checked stands in the
+    block number `block` (from 0) at `row` and `column` (from 1), and is changed by `h`.
     """
 
-    target: int
+    goal: Array
     rate: float
     block: int
     row: int
@@ -61,15 +64,15 @@ class StepSettings:
 
 @dataclass(frozen=True)
 class Picture:
-    """One of the pictures that are learned together: where it stands, what stands there, and its class by number."""
+    """One of the pictures that are learned together: where it stands, what stands there, and its goal (classes,)."""
 
     source: Placed
     image: Array
-    target: int
+    goal: Array
 
     @property
     def example(self) -> Example:
-        return self.image, self.target
+        return self.image, self.goal
 
 
 @dataclass(frozen=True)
@@ -105,21 +108,21 @@ class Learning:
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
-    """Target, learning rate, and the weight whose gradient is checked: at first the middle one of the first block."""
+    """Target, learning rate, and the weight whose gradient is checked: at first the middle one of the first block.
+
+    The target is one class, or 0 or 1 for each where each is a question of its own.
+    """
     made = backprop_layout(layout, lesson)
     blocks, (height, width) = tuple(one.name for one in made.weight_blocks), made.weight_blocks[0].block.shape
-    shown = lesson.picture or "7"
-    first = shown if shown in made.labels else made.labels[0]
     at = f"A whole number from 1 to {MAX_NUMBERS:,}: where the weight stands in its block."
     place = Limits(1, MAX_NUMBERS, whole=True, hint=at)
-    target = Limits(choices=made.labels, hint="The class that the picture shows. Choose one from the list.")
     rate = Limits(
         0, MAX_RATE, hint=f"A number from 0 to {MAX_RATE:g}: how far a step goes. Too far, and the loss rises."
     )
     small = Limits(_SMALLEST_H, _LARGEST_H, hint=f"A number from {_SMALLEST_H:g} to {_LARGEST_H:g}.")
     block = Limits(choices=blocks, hint="Choose one from the list.")
     return (
-        Input.cell(TARGET, made.value(LOSS, 0), first, target, made.beside_goal),
+        _target(made, lesson.picture or "7"),
         Input.cell(RATE, made.value(STEP, 0), 0.1, rate),
         Input.cell(BLOCK, made.value(CHECK, 0), blocks[0], block, made.listed("block")),
         Input.cell(ROW, made.value(CHECK, 1), float((height + 1) // 2), place),
@@ -128,13 +131,25 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     )
 
 
+def _target(made: BackpropLayout, picture: str) -> Input:
+    """The class of the picture, or every class of it; at first those that the label of the picture names."""
+    if made.objective.asks_each:
+        named = goal_of(picture, made.labels)
+        first = named if named.any() else goal_of(made.labels[0], made.labels)
+        each = Limits(0, 1, whole=True, hint="1 where the class is in the picture, 0 where it is not.")
+        return Input.table(TARGET, made.goal, first[:, np.newaxis], each)
+    one = Limits(choices=made.labels, hint="The class that the picture shows. Choose one from the list.")
+    label = picture if picture in made.labels else made.labels[0]
+    return Input.cell(TARGET, made.value(LOSS, 0), label, one, made.beside_goal)
+
+
 def settings(state: WorkbookState) -> StepSettings:
     """What the user has chosen."""
     made = backprop_layout(state.layout, state.lesson)
     target, rate, block, row, column, h = inputs(state.layout, state.lesson)
     names = [one.name for one in made.weight_blocks]
     return StepSettings(
-        made.labels.index(state.text(target)),
+        state.array(target)[:, 0] if made.objective.asks_each else goal_of(state.text(target), made.labels),
         state.number(rate),
         names.index(state.text(block)),
         int(state.number(row)),
@@ -153,10 +168,10 @@ def learning(state: WorkbookState) -> Learning:
 
     def with_change(h: float) -> ForwardPass:
         tensors = _changed(made, state.tensors, chosen, h) if inside else state.tensors
-        return forward_pass(objective, state.image, tensors, chosen.target)
+        return forward_pass(objective, state.image, tensors, chosen.goal)
 
-    now = forward_pass(objective, state.image, state.tensors, chosen.target)
-    after = forward_pass(objective, state.image, updated(now, chosen.rate), chosen.target)
+    now = forward_pass(objective, state.image, state.tensors, chosen.goal)
+    after = forward_pass(objective, state.image, updated(now, chosen.rate), chosen.goal)
     plus, minus = with_change(chosen.h), with_change(-chosen.h)
     ahead = _ahead(state, objective, chosen) if made.looks_ahead else None
     return Learning(chosen, now, gradients(now), after, plus, minus, inside, ahead)
@@ -164,16 +179,22 @@ def learning(state: WorkbookState) -> Learning:
 
 def shown(state: WorkbookState) -> Picture:
     """The picture on `Network`, with the target of `Backprop`."""
-    return Picture(state.layout.input, state.image, settings(state).target)
+    return Picture(state.layout.input, state.image, settings(state).goal)
 
 
 def pictures(state: WorkbookState) -> tuple[Picture, ...]:
     """What is learned together: the pictures on `Images` that classes are named after, or else the one on `Network`."""
     layout, lesson = state.layout, state.lesson
+    made = backprop_layout(layout, lesson)
     gallery = images.gallery(layout, lesson) if images.NAME in lesson.sheets else {}
-    named = enumerate(backprop_layout(layout, lesson).labels)
-    found = ((gallery[label], number) for number, label in named if label in gallery)
-    return tuple(Picture(item.placed, state.array(item), number) for item, number in found) or (shown(state),)
+    classes = set(made.labels)
+    named = {
+        label: item
+        for label, item in gallery.items()
+        if label in classes or (made.objective.asks_each and classes.issuperset(label.split(AND)))
+    }
+    found = (Picture(item.placed, state.array(item), goal_of(label, made.labels)) for label, item in named.items())
+    return tuple(found) or (shown(state),)
 
 
 def _ahead(state: WorkbookState, objective: Objective, chosen: StepSettings) -> Ahead:

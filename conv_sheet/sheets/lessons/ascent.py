@@ -21,7 +21,7 @@ from conv_sheet.network.graph import Network
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
-from conv_sheet.sheets import cockpit
+from conv_sheet.sheets import buttons, cockpit
 from conv_sheet.sheets.addresses import DISTANCE, TOLERANCE
 from conv_sheet.sheets.lessons.looks import bounded
 from conv_sheet.sheets.numpy import largest_distance, written
@@ -39,7 +39,7 @@ _LINES = (
     Words(
         f"The weights stay, and the pixels move along their gradients. {_MADE}: they are no formulas.",
         browser="The weights stay, and the pixels move along their gradients. Python computed these pictures when this "
-        "page was written, and stored them: they are no formulas.",
+        "page was written: they do not follow changes, and the button Reset brings back what they belong to.",
     ),
     "Choose a class in a box. What Python stored of every class stands below.",
 )
@@ -49,15 +49,14 @@ _FIRST_WORDS = (
 )
 _SECOND_WORDS = (
     f"Along the gradient of the new class's score less the old one's, until the network is sure of it by "
-    f"{100 * ascent.ENOUGH:g} %."
+    f"{100 * ascent.ENOUGH:g} %. Framed: less ink."
 )
 _THIRD_WORDS = (
     f"From noise, in {ascent.REBUILDING_STEPS} steps, until a layer makes of it nearly what it makes of the picture. "
     "What is lost here, the layer does not know."
 )
-_ZOOM = 26
-_FAR = style.NETWORK_ZOOM / _ZOOM
-"""By how much texts are larger than on sheets that open at the usual zoom."""
+_SIDE = 10
+"""Pixels of a cell: so small that the pictures of a way are in sight beside each other at the usual zoom."""
 _STATUS_ROW, _TOP, _LEFT, _GAP = 4, 9, 2, 2
 _DIGITS = 4
 """Decimals of stored pixels."""
@@ -243,9 +242,8 @@ def engine(state: WorkbookState) -> list[Owned]:
 def page(state: WorkbookState) -> Page:
     """The sheet."""
     areas = _areas(state.layout)
-    sheet = widgets.frame(ASCENT, areas.last_column, _ZOOM)
-    columns = [(int(first * _FAR), int(last * _FAR)) for first, last in cockpit.COLUMNS]
-    cockpit.head(sheet, state, "Pictures from a network", _LINES, columns)
+    sheet = widgets.frame(ASCENT, areas.last_column, style.NETWORK_ZOOM, _SIDE)
+    cockpit.head(sheet, state, "Pictures from a network", _LINES, cockpit.columns(_SIDE))
     _status(sheet, state)
     for placed in areas.stored:
         sheet.names |= dict(placed.names())
@@ -263,9 +261,10 @@ def _status(sheet: Page, state: WorkbookState) -> None:
     fresh = "They are of the picture and the weights as they are now."
     stale = "Stale: picture or weights have changed since Python computed these pictures."
     line = Block(ASCENT, _STATUS_ROW, 2, 1, 80)
-    sheet.heights[_STATUS_ROW] = style.CELL_HEIGHT * _FAR
+    sheet.heights[_STATUS_ROW] = style.CELL_HEIGHT
     said = where(same, fresh, stale)
     sheet.merged(line, said, style.STATUS)
+    sheet.put(line.row, line.last_column + 3, buttons.WAY_OUT, style.NOTE)
     sheet.verdicts.append(Verdict(line, (sheet.cell(line.part(0, 0, 1, 1), said.value) == fresh).formula))
     sheet.names["ascent_status"] = line.part(0, 0, 1, 1)
 
@@ -275,8 +274,8 @@ def _band(sheet: Page, areas: _Areas, band: int, title: str, words: str) -> None
     first = areas.frame(band, 0)
     sheet.put(first.row - _HEAD, first.column, title, style.HEADING)
     sheet.put(first.row - _HEAD + 1, first.column, words, style.LINE)
-    sheet.heights |= dict.fromkeys(range(first.row - _HEAD, first.row), style.CELL_HEIGHT * _FAR)
-    sheet.heights |= dict.fromkeys((first.last_row + 1, first.last_row + 2), style.CELL_HEIGHT * _FAR)
+    sheet.heights |= dict.fromkeys(range(first.row - _HEAD, first.row), style.CELL_HEIGHT)
+    sheet.heights |= dict.fromkeys((first.last_row + 1, first.last_row + 2), style.CELL_HEIGHT)
 
 
 def _under(sheet: Page, block: Block, *lines: Content) -> None:
@@ -305,7 +304,7 @@ def _put_stored(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
     _band(sheet, areas, 3, "What Python stored of every class", words)
     for number, label in enumerate(areas.classes):
         above = areas.frame(3 + number, 1).part(-1, 0, 1, 1)
-        sheet.heights[above.row] = style.CELL_HEIGHT * _FAR
+        sheet.heights[above.row] = style.CELL_HEIGHT
         sheet.put(above.row, above.column, label, style.CLASS)
     for placed in (areas.of_classes, areas.fooled):
         for block, plane in zip(placed.blocks, placed.planes(written(state, placed)), strict=True):
@@ -347,6 +346,7 @@ def _fooling(sheet: Page, state: WorkbookState, areas: _Areas) -> None:
     sheet.fill(made, fooled, style.DOT)
     moved = sheet.each(made, fooled.value) - sheet.each(picture, seen.value)
     sheet.fill(change, moved, style.DOT)
+    widgets.framed_below_zero(sheet, (change,), f"{BY_MORE:g}")
     widgets.shades(sheet, (picture, made))
     bounded(sheet, change.part(-1, 0, 1, 1), [(change, moved.value)])
     area, facts = sheet.range(change, moved.value), sheet.range(areas.fooling.blocks[0], written(state, areas.fooling))

@@ -77,9 +77,7 @@ def table(sheet: Page, state: WorkbookState, area: Block, own: Sequence[int], si
     """Multiplications of both ways, for the lesson's own convolution and for one of the user's sizes."""
     first, names = area.column, area.column + _TEXT_WIDTH - 1
     title = "Depthwise separable: what leaving the sum to a 1×1 saves"
-    words = (
-        "A depthwise convolution keeps the maps of the slices apart; a pointwise (1×1) one mixes them for every map."
-    )
+    words = "A depthwise convolution keeps the maps of the slices apart; a pointwise (1×1) one mixes them for each map."
     sheet.span(area.row, first, area.last_column, title, style.HEADING)
     sheet.span(area.row + 1, first, area.last_column, words, style.LINE)
     sheet.span(area.row + _HEAD_ROW, first, names, "multiplications by a weight", style.HEAD_LEFT)

@@ -1,6 +1,5 @@
 """The sheet `Guided`: the way back from a score or a unit to the pixels, as live formulas, by one of three rules."""
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,7 +13,8 @@ from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import choose, index, match
 from conv_sheet.cells.page import Page
 from conv_sheet.errors import SpecError
-from conv_sheet.layers.activation import ReLU
+from conv_sheet.layers.activation import ReLU, Sigmoid, Tanh
+from conv_sheet.layers.base import Site
 from conv_sheet.learning import guided
 from conv_sheet.learning.objective import Objective
 from conv_sheet.network.graph import INPUT
@@ -39,13 +39,11 @@ _LINES = (
     "At a ReLU the rule decides. plain: through where the ReLU let the value through. deconvnet: through where the "
     "gradient is above 0. guided: through where both are.",
 )
-_ZOOM = 34
-_FAR = style.NETWORK_ZOOM / _ZOOM
-"""By how much texts are larger than on sheets that open at the usual zoom."""
+_SIDE = 12
+"""Pixels of a cell: so small that the whole way back is in sight at the usual zoom."""
 _ASK_ROW, _SAID_ROW, _TITLE_ROW = 5, 6, 8
 _TOP, _LEFT, _GAP = 11, 2, 2
-_SIZE = float(math.ceil(style.LEGIBLE * 100 / _ZOOM))
-_ASKED = replace(style.ASKED, size=_SIZE)
+_ASKED = replace(style.ASKED, size=13)
 _SAID = replace(style.LINE, bold=True)
 _GRADIENT = replace(style.GRADIENT, line=style.PAD)
 _ACTIVATION = replace(style.ACTIVATION, line=style.PAD)
@@ -53,13 +51,20 @@ _FIRST = "class 7"
 """What is chosen at first, where there is such a class."""
 _WIDE = 12
 """Columns that a text of the choices needs."""
+_NARROW = 5
+"""Columns of what comes back to a layer at least, so that its name has room."""
+_MOST = 64
+"""Maps that can be chosen from."""
+_BY_OUTPUT = Sigmoid.kind, Tanh.kind
+"""Activations whose slope follows from what they made, when what they read has no cells of its own."""
 
 
 @dataclass(frozen=True)
 class _Back(BackpropLayout):
     """Addresses of the sheet: what comes back to each layer stands in a column of its own, the picture's at the left.
 
-    What comes back to a ReLU, and what it passes on to the layer before, are two; both are kept by the layer's name.
+    What comes back to an activation, and what it passes on to the layer before, are two; both are kept by the layer's
+    name.
     """
 
     @cached_property
@@ -68,20 +73,22 @@ class _Back(BackpropLayout):
 
         Raises SpecError where they are none that the sheet can show.
         """
-        *between, scores, last = self.layout.stages[1:]
-        maps = all(len(stage.out.shape) == 3 and stage.layer.kind != ReLU.kind for stage in between)
-        relus = all(stage.activation is None or stage.activation.kind == ReLU.kind for stage in (*between, scores))
-        if not (
-            self.network.classes and last.layer.normalises and scores.name == self.network.logits and maps and relus
-        ):
+        scores = self.layout.by_name.get(self.network.logits)
+        if not self.network.classes or scores is None or scores.activation or len(scores.out.shape) != 1:
             raise SpecError(
-                f"the sheet {NAME!r} needs a network of classes: Conv2d, ReLU and pools, one Linear, and a Softmax"
+                f"the sheet {NAME!r} needs classes, and a Linear that gives a score for each, with a Softmax or "
+                "nothing behind it"
             )
+        if len(self.layout.parts) > 1:
+            raise SpecError(f"the sheet {NAME!r} needs a network that stands on one sheet: take smaller layers")
+        between = list(self.layout.stages[1 : self.layout.stages.index(scores)])
+        for stage in between:
+            _require_way_back(stage)
         return between
 
     @cached_property
     def units(self) -> list[Unit]:
-        return units(self.layout, NAME)
+        return units(self.layout, NAME, _MOST)
 
     @cached_property
     def offered(self) -> tuple[str, ...]:
@@ -90,27 +97,28 @@ class _Back(BackpropLayout):
 
     @cached_property
     def gradients(self) -> dict[str, Placed]:
-        height, width = self.layout.input.shape[1:]
+        channels, height, width = self.layout.input.shape
         pitch = height + 3
-        placed = {INPUT: self._column(INPUT, self.layout.input.shape, _LEFT, pitch, first=pitch)}
+        placed = {INPUT: self._column(INPUT, self.layout.input.shape, _LEFT, pitch, first=channels * pitch)}
         column = _LEFT + width + _GAP
         for stage in self.stages:
             for node in stage.nodes:
                 placed[node.name] = self._column(node.name, stage.out.shape, column, pitch)
-                column += stage.out.shape[2] + _GAP
+                column += max(placed[node.name].blocks[0].width, _NARROW) + _GAP
         scores = len(self.network.classes)
         block = Block(TITLE, _TOP, column, scores, 1, step=(2, 1))
         return placed | {self.network.logits: Placed(f"{self.network.logits}_back", (scores,), (block,))}
 
     def _column(self, name: str, shape: tuple[int, ...], column: int, pitch: int, first: int = 0) -> Placed:
-        channels, height, width = shape
+        channels, height, width = shape if len(shape) == 3 else (1, *shape, 1)
+        pitch = max(pitch, height + 3)
         blocks = (Block(TITLE, _TOP + first + c * pitch, column, height, width) for c in range(channels))
         return Placed(f"{name}_back", tuple(shape), tuple(blocks))
 
     @property
-    def picture(self) -> Block:
-        """The picture, above what comes back to it."""
-        return Block(TITLE, _TOP, _LEFT, *self.layout.input.blocks[0].shape)
+    def picture(self) -> tuple[Block, ...]:
+        """The picture, above what comes back to it: its channels below each other."""
+        return self._column(INPUT, self.layout.input.shape, _LEFT, self.layout.input.shape[1] + 3).blocks
 
     @property
     def begins(self) -> Block:
@@ -130,6 +138,18 @@ class _Back(BackpropLayout):
     def chosen(self) -> Block:
         """The number of what is chosen, from 1."""
         return self.choices.part(len(self.offered) + 1, 0, 1, 1)
+
+
+def _require_way_back(stage: Stage) -> None:
+    """Raise SpecError for a stage whose way back the sheet has no formulas for."""
+    alone = stage.layer.kind == ReLU.kind
+    folded = stage.activation.kind if stage.activation else ReLU.kind
+    if alone or folded not in (ReLU.kind, *_BY_OUTPUT):
+        which = stage.nodes[-1]
+        raise SpecError(
+            f"the sheet {NAME!r} cannot go back through {which.name!r}, a {which.layer.kind}: it needs a ReLU, Sigmoid "
+            "or Tanh right behind a Conv2d, BatchNorm2d, Add or Linear; a LeakyReLU may stand anywhere"
+        )
 
 
 def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
@@ -160,17 +180,18 @@ def page(state: WorkbookState) -> Page:
     """The sheet, with the engine's numbers as the values of its formulas."""
     made = _Back(state.layout, Objective.of(state.network), TITLE)
     stages = made.stages
-    sheet = widgets.frame(TITLE, made.last_column, _ZOOM)
-    columns = [(int(first * _FAR), int(last * _FAR)) for first, last in cockpit.COLUMNS]
+    sheet = widgets.frame(TITLE, made.last_column, style.NETWORK_ZOOM, _SIDE)
+    columns = cockpit.columns(_SIDE)
     cockpit.head(sheet, state, "What a score or a unit depends on, down to the pixels", _LINES, columns)
-    sheet.heights |= dict.fromkeys(
-        (_ASK_ROW, _SAID_ROW, _TITLE_ROW, _TITLE_ROW + 1, _TOP - 1), style.CELL_HEIGHT * _FAR
-    )
+    above = made.gradients[INPUT].blocks[0].row - 1
+    texts = (_ASK_ROW, _SAID_ROW, _TITLE_ROW, _TITLE_ROW + 1, _TOP - 1, above)
+    sheet.heights |= dict.fromkeys(texts, style.CELL_HEIGHT)
     now = _choices(sheet, state, made)
     values = _values(state, made, now)
-    widgets.caption(sheet, made.picture, "the picture", style.CLASS)
-    sheet.fill(made.picture, sheet.each(state.layout.input.blocks[0], state.image[0]), _ACTIVATION)
-    widgets.shades(sheet, (made.picture,))
+    widgets.caption(sheet, made.picture[0], "the picture", style.CLASS)
+    for block, source, plane in zip(made.picture, state.layout.input.blocks, state.image, strict=True):
+        sheet.fill(block, sheet.each(source, plane), _ACTIVATION)
+    widgets.shades(sheet, made.picture)
     _pixels(sheet, made, values)
     for stage in stages:
         _stage(sheet, state, made, stage, values, now)
@@ -181,7 +202,7 @@ def page(state: WorkbookState) -> Page:
 
 def _choices(sheet: Page, state: WorkbookState, made: _Back) -> _Now:
     of, row, column, rule = inputs(state.layout, state.lesson)
-    widgets.ask(sheet, of, state[of], "back from", 6, style.CHOICE_TEXT, _WIDE)
+    widgets.ask(sheet, of, state[of], "from", 6, style.CHOICE_TEXT, _WIDE)
     for item, label in ((row, "row of the map"), (column, "column of the map")):
         widgets.ask(sheet, item, state[item], label, _WIDE, _ASKED, 3)
     widgets.ask(sheet, rule, state[rule], "rule at a ReLU", 10, style.CHOICE_TEXT, _WIDE)
@@ -202,7 +223,8 @@ def _say(sheet: Page, state: WorkbookState, made: _Back, now: _Now, chosen: Expr
     maps = [sheet.range(unit.map, _out(state, unit.stage)[unit.channel]) for unit in made.units]
     unit = choose(now.number - classes, *(index(one, now.row, now.column) for one in maps))
     score = text("The score of ", chosen, " is ", rounded(index(scores, now.number), 2), ".")
-    off = where(unit > 0, ".", ": its ReLU is off, and only deconvnet finds a way back.")
+    relus = all(one.stage.last_layer.kind == ReLU.kind for one in made.units)
+    off = where(unit > 0, ".", ": its ReLU is off, and only deconvnet finds a way back.") if relus else "."
     told = text("This unit of ", chosen, " is ", rounded(unit, 2), off)
     sheet.put(_SAID_ROW, 2, where(now.number <= classes, score, told), _SAID)
     sheet.names["guided_said"] = Block(TITLE, _SAID_ROW, 2, 1, 1)
@@ -236,7 +258,7 @@ def _pixels(sheet: Page, made: _Back, values: dict[str, Array]) -> None:
     placed = made.gradients[INPUT]
     widgets.caption(sheet, placed.blocks[0], "at the pixels", style.CLASS)
     compute(sheet, "", placed, values[INPUT], _GRADIENT, added([one for _, one in readers(made, INPUT)]))
-    _scale(sheet, placed, values[INPUT], placed.blocks[0].part(-1, placed.blocks[0].width - 18, 1, 1))
+    _scale(sheet, placed, values[INPUT], placed.blocks[-1].part(placed.blocks[0].height, 0, 1, 1))
 
 
 def _scale(sheet: Page, placed: Placed, values: Array, at: Block) -> None:
@@ -253,6 +275,12 @@ def _stage(sheet: Page, state: WorkbookState, made: _Back, stage: Stage, values:
     _scale(sheet, arrived, values[last], arrived.blocks[0].part(-1, 0, 1, 1))
     if stage.activation is None:
         return
+    if stage.activation.kind != ReLU.kind:
+        slope = stage.activation.gradient_formulas(Site((stage.out,), {"out": stage.out}), arrived)["input"]
+        compute(sheet, first, made.gradients[first], values[first], _GRADIENT, slope)
+        _head(sheet, made.gradients[first], first, f"{last}: gradient × slope")
+        _scale(sheet, made.gradients[first], values[first], made.gradients[first].blocks[0].part(-1, 0, 1, 1))
+        return
     passed, parts = made.gradients[first], []
     outs = stage.out.planes(_out(state, stage))
     for plane, block in enumerate(passed.blocks):
@@ -265,7 +293,7 @@ def _stage(sheet: Page, state: WorkbookState, made: _Back, stage: Stage, values:
         parts.append(sheet.range(block, through.value))
     counted = [sumproduct((part != 0) * 1) for part in parts]
     share = sum(counted[1:], start=counted[0]) / float(values[first].size)
-    at = passed.blocks[0].part(-1, passed.blocks[0].width - 1, 1, 1)
+    at = passed.blocks[0].part(-1, max(passed.blocks[0].width - 1, 2), 1, 1)
     sheet.put(at.row, at.column, share, style.HIDDEN)
     sheet.names[f"{first}_through"] = at
     _head(sheet, passed, first, text(f"{last} lets through ", rounded(100 * sheet.cell(at, share.value)), " %"))

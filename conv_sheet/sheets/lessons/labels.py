@@ -17,25 +17,25 @@ from conv_sheet.cells.expr import (
     exponential,
     largest,
     logarithm,
+    sumproduct,
     text,
     total,
     where,
 )
 from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
-from conv_sheet.cells.lookup import match
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.errors import SpecError
 from conv_sheet.network.layout import Layout
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.ops import Array
 from conv_sheet.pictures.drawings import AND
-from conv_sheet.sheets import images
+from conv_sheet.sheets import cockpit, images
+from conv_sheet.sheets.addresses import LABELS, found_says
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
 NAME = "labels"
-LABELS = "Labels"
 PETS = ("cat", "dog", "bird")
 """Classes of the scores that are typed."""
 
@@ -58,6 +58,7 @@ _NAMES = {POWER: "powers", SOFTMAX: "softmax", ONE: "one", SIGMOID: "sigmoid", S
 """How the names of columns of formulas end."""
 _PICTURE = _COLUMNS[-1] + 2
 """Column where the picture begins."""
+_BOARD = (_PICTURE, _PICTURE + 11), (_PICTURE + 13, _PICTURE + 19)
 _ROW, _SIDE = 18.0, 3.43
 """Height of a row in points and width of a column in characters: 24 pixels both."""
 _YES, _NO = "yes", "no"
@@ -109,7 +110,8 @@ TARGETS = _TYPED_TABLE.input("targets", THERE, (1.0, 1.0, 0.0), _TRUTH)
 
 def _found(layout: Layout) -> _Table:
     """The table of the network's own scores."""
-    return _Table("found", _TYPED_TABLE.end + 7, layout.network.classes)
+    classes = layout.network.classes
+    return _Table("found", found_says(len(classes)).row, classes)
 
 
 def _check(layout: Layout, lesson: Lesson) -> None:
@@ -134,10 +136,10 @@ def page(state: WorkbookState) -> Page:
     layout, found = state.layout, _found(state.layout)
     sheet = Page(LABELS, zoom=_ZOOM, default_height=_ROW)
     (seen,) = layout.input.blocks
-    last = _PICTURE + seen.width - 1
+    last = max(_PICTURE + seen.width - 1, _BOARD[-1][-1])
     sheet.widths = {1: 1.5} | dict(zip(_COLUMNS, _WIDTHS, strict=True))
     sheet.widths |= dict.fromkeys(range(_PICTURE - 1, last + 1), _SIDE)
-    widgets.head(sheet, "A cat and a dog: softmax or sigmoid?", _LINES, _COLUMNS[-1])
+    cockpit.head(sheet, state, "A cat and a dog: softmax or sigmoid?", _LINES, _BOARD)
     sheet.put(_TOP, 2, "1  Scores of your own", style.HEADING)
     sheet.input(SCORES, state.array(SCORES), _TYPED)
     sheet.input(TARGETS, state.array(TARGETS), _TYPED)
@@ -172,7 +174,7 @@ def _through(sheet: Page, state: WorkbookState, table: _Table, scores: Array, ta
     for column, values, look in ((POWER, power, _NUMBER), (SOFTMAX, softmax, _SUM), (SIGMOID, sigmoid, _SUM)):
         sheet.put(table.end, column, total(sheet.range(table.column(column), values.value)), look)
     sheet.put(table.end, CLASS, "together", style.LINE)
-    _answers(sheet, state, table, where(count(every) > 0, match(largest(every), every), 0), sigmoid)
+    _answers(sheet, state, table, all_of(stands, score == largest(every)), sigmoid)
     _losses(sheet, table, score, target)
 
 
@@ -181,11 +183,10 @@ def _column(sheet: Page, table: _Table, number: int, content: Expr, look: style.
     sheet.names[f"{table.name}_{_NAMES[number]}"] = table.column(number)
 
 
-def _answers(sheet: Page, state: WorkbookState, table: _Table, largest_at: Expr, sigmoid: Expr) -> None:
-    """What softmax says, which names one class, and sigmoid, which names those that reach their thresholds."""
+def _answers(sheet: Page, state: WorkbookState, table: _Table, one: Expr, sigmoid: Expr) -> None:
+    """What softmax says, which names one class or those that tie, and sigmoid: all that reach their thresholds."""
     thresholds = state.array(table.thresholds)
     sheet.input(table.thresholds, thresholds, _TYPED)
-    one = sheet.row_number(table.column(ONE)) == largest_at
     share, least = sheet.each(table.column(SIGMOID), sigmoid.value), sheet.each(table.column(THRESHOLD), thresholds)
     says = all_of(count(share, least) == 2, share >= least)
     lines = []
@@ -200,7 +201,9 @@ def _answers(sheet: Page, state: WorkbookState, table: _Table, largest_at: Expr,
             between = where(any_of(*(before == _YES for before in cells[:y])), ", ", " ") if y else " "
             named.append(where(cell == _YES, text(between, name), ""))
         nothing = where(any_of(*(cell == _YES for cell in cells)), "", " nothing")
-        lines.append(text(("Softmax says:", "Sigmoid says:")[number], *named, nothing))
+        several = sumproduct((sheet.range(table.column(column), said.value) == _YES) * 1) > 1
+        tie = [] if number else [where(several, " (a tie)", "")]
+        lines.append(text(("Softmax says:", "Sigmoid says:")[number], *named, nothing, *tie))
     for number, line in enumerate(lines, 1):
         sheet.span(table.end + number, CLASS, THRESHOLD, line, style.BOLD_LINE)
         sheet.names[f"{table.name}_line_{number}"] = Block(LABELS, table.end + number, CLASS, 1, 1)

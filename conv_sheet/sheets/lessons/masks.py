@@ -15,7 +15,9 @@ _LINES = (
     "Whole numbers of this size are exact in every spreadsheet program: the same seed makes the same mask everywhere.",
 )
 _HEADS = {"kept": style.TINY, "sum": style.TINY_TENTHS, "change": style.TINY_CHANGE}
-_WIDTH = 7.0
+_WIDTH = 8.0
+_HEADS_HEIGHT = 14.0
+_ZOOM = 75
 
 
 def page(state: WorkbookState) -> Page:
@@ -23,10 +25,11 @@ def page(state: WorkbookState) -> Page:
     blocks = blocks_of(state.layout, state.lesson)
     values, masks = blocks.values, blocks.masks
     results = [blocks.result(number) for number in range(len(_HEADS))]
-    sheet = Page(MASKS, zoom=100, freeze=f"C{masks.row}")
+    sheet = Page(MASKS, zoom=_ZOOM, freeze=f"C{masks.row}")
     sheet.widths = {1: 1.5, 2: _WIDTH} | dict.fromkeys(range(values.column, values.last_column + 2), style.DOT_WIDTH)
     sheet.widths |= {block.column: _WIDTH for block in results}
     sheet.heights = dict.fromkeys(range(values.row, masks.last_row + 1), style.DOT_HEIGHT)
+    sheet.heights[values.row] = _HEADS_HEIGHT
     widgets.head(sheet, "A hundred masks for one map", _LINES, results[-1].column)
     made = masks_of(sheet, state, blocks)
     _values(sheet, blocks, made.values)

@@ -53,6 +53,8 @@ _LINES = (
     "A pool keeps one number of each 2×2 window, and forgets where in the window it came from.",
     "Move the picture by a pixel. Below each map is what has changed in it; white has not noticed.",
 )
+_SHOWN_CHANGE = "0.05"
+"""Changes that a map shows."""
 _CHANGE_SCALE = style.diverging("1")
 
 
@@ -154,7 +156,8 @@ def _sampled(sheet: Page, areas: _Areas, number: int, pool: Pool, sample: int, s
 
 def _difference(sheet: Page, block: Block, name: str, after: Shown, before: Shown) -> None:
     """What has changed in a pooled map, in its place: one scale for all maps and shifts."""
-    widgets.caption(sheet, block, f"{name}: + darker than before, − lighter", style.CLASS)
+    widgets.caption(sheet, block, f"{name}: + darker than before; framed: lighter", style.CLASS)
+    widgets.framed_below_zero(sheet, (block,), _SHOWN_CHANGE)
     sheet.fill(block, sheet.each(*after) - sheet.each(*before), style.DIFFERENCE)
     sheet.scales.append(((block,), _CHANGE_SCALE))
     sheet.names[f"difference_{name}"] = block

@@ -20,8 +20,6 @@ _LINES = (
     "Choose another picture on the sheet Images, or draw there: all pictures here follow.",
 )
 _ZOOM, _LEFT, _TOP, _GAP = 110, 2, 7, 6
-_WIDTH = 1.3
-"""Of a column: between what makes squares in Excel and in LibreOffice, which differ on narrow columns."""
 _ERROR = replace(style.DECIMAL, bold=True, horizontal="left")
 _SHARE = replace(style.SHARE, size=11, horizontal="left")
 _NUMBER = 6
@@ -46,7 +44,7 @@ def page(state: WorkbookState) -> Page:
     places = _places(seen, code)
     last = places[-1].last_column
     sheet = Page(REDRAWN, zoom=_ZOOM, default_height=style.CELL_HEIGHT)
-    sheet.widths = {1: 1.5} | dict.fromkeys(range(2, last + _GAP), _WIDTH)
+    sheet.widths = {1: 1.5} | dict.fromkeys(range(2, last + _GAP), style.DOT_WIDTH)
     sheet.heights = dict.fromkeys(range(_TOP, _TOP + seen.height), style.DOT_HEIGHT)
     widgets.head(sheet, "An autoencoder: the picture again, from few numbers", _LINES, last)
     picture, *kept, made, difference = places
@@ -58,9 +56,10 @@ def page(state: WorkbookState) -> Page:
         _put(sheet, block, title, sheet.each(source, plane), f"redrawn_code_{number}")
     _put(sheet, made, "what it draws from them", other, "redrawn_drawn")
     apart = sheet.each(made, state.output[0]) - sheet.each(picture, state.image[0])
-    _put(sheet, difference, "red is too dark, blue is too light", apart, "redrawn_difference")
+    _put(sheet, difference, "red is too dark; blue, framed, is too light", apart, "redrawn_difference")
+    widgets.framed_below_zero(sheet, (difference,), "0.1")
     sheet.scales.append(((picture, made), style.DOT_SCALE))
-    widgets.signed(sheet, kept[0].part(-2, 0, 1, 1), list(zip(kept, values, strict=True)))
+    widgets.signed(sheet, kept[0].part(-2, 0, 1, 1), list(zip(kept, values, strict=True)), framed=True)
     sheet.scales.append(((difference,), style.diverging("1")))
     _errors(sheet, picture, made, state)
     return sheet

@@ -1,8 +1,9 @@
 """What every stage says of itself to the loupe, as columns of facts, and the lists of corners to which they point."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,29 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Some cells of a panel, from a row and a column of it on, counted from 0, and the stages that they show."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    shown: tuple[Reach, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.height, self.width
+
+
+@dataclass(frozen=True)
 class Facts:
     """The facts of all stages, and the lists of corners to which they point."""
 
     reaches: tuple[Reach, ...]
     classes: int = 0
     """How many classes the network has."""
+    pixels: frozenset[str] = frozenset()
+    """What stands where the picture does: it, and layers without cells of their own."""
 
     @cached_property
     def owned(self) -> int:
@@ -70,6 +88,24 @@ class Facts:
                 (height, width), (more, wider) = shapes.get(key, (0, 0)), reach.panel_shape(number)
                 shapes[key] = max(height, more), max(width, wider)
         return tuple(Panel(*key, *shape) for key, shape in sorted(shapes.items()))
+
+    def shown_in(self, panel: Panel) -> tuple[Reach, ...]:
+        """The stages whose windows, or tiles of them, a panel shows."""
+        return tuple(r for r in self.reaches if r.small == (panel.zone == 0) and panel.number < r.panels)
+
+    def parts(self, panel: Panel) -> Iterator[Part]:
+        """A panel cut so that all cells of a part show the same stages, where the windows of some stand still."""
+        shown = self.shown_in(panel)
+        if not any(reach.whole for reach in shown):
+            yield Part(0, 0, *panel.shape, shown)
+            return
+        shapes = [reach.panel_shape(panel.number) for reach in shown]
+        bottoms, rights = (sorted({shape[axis] for shape in shapes}) for axis in (0, 1))
+        for (top, bottom), (left, right) in product(pairwise([0, *bottoms]), pairwise([0, *rights])):
+            here = (
+                reach for reach, (height, width) in zip(shown, shapes, strict=True) if height > top and width > left
+            )
+            yield Part(top, left, bottom - top, right - left, tuple(here))
 
     @cached_property
     def ways(self) -> dict[tuple[int, str], Reach]:
@@ -135,6 +171,7 @@ class Facts:
             "weighted": int(reach.weighted),
             "classes": int(reach.vector and rows == self.classes),
             "pictured": int(reach.in_maps),
+            "pixels": int(self.pixels.issuperset(reach.stage.inputs)),
             "across": reach.across,
             "zone": int(not reach.small),
             "each": reach.each,

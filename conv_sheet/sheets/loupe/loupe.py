@@ -1,8 +1,6 @@
 """The sheet `Loupe`: one cell of the network, chosen by layer, map, row and column, with everything that makes it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -34,7 +32,7 @@ from conv_sheet.cells.style import Style
 from conv_sheet.network.layout import Layout
 from conv_sheet.sheets import cockpit
 from conv_sheet.sheets.addresses import TOLERANCE
-from conv_sheet.sheets.loupe.facts import HOME, LOUPE, NONE, OWN, Panel, fold
+from conv_sheet.sheets.loupe.facts import LOUPE, NONE, OWN, Panel, fold
 from conv_sheet.sheets.loupe.frame import AFTER, DRAWN, LABEL, LAST, ROOM, SAYS, SPIN, STEP, VALUE, Frame
 from conv_sheet.sheets.loupe.places import (
     CHOICE_COLUMN,
@@ -46,13 +44,13 @@ from conv_sheet.sheets.loupe.places import (
     Numbers,
     inputs,
     marks,
-    network_values,
     numbers,
     on_small,
     sampled,
     taps,
 )
 from conv_sheet.sheets.loupe.reach import reaches
+from conv_sheet.sheets.loupe.reads import Reads
 from conv_sheet.sheets.sheet import Sheet
 from conv_sheet.state import WorkbookState
 
@@ -86,7 +84,8 @@ class _Loupe:
         self.numbers: Numbers = numbers(state)
         facts = self.numbers.facts
         self.frame = Frame(facts.panels, facts.owned)
-        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.LARGE_ZOOM, large=True)
+        self.sheet = widgets.frame(LOUPE, self.frame.last[1], style.LARGE_ZOOM, style.LARGE_SIDE)
+        self.reads = Reads(state, self.numbers, self.sheet)
         self.sheet.heights |= {TOP - 1: 20, self.frame.heads + 1: 12}
         self.shown: dict[Block, Expr] = {}
         """What stands in the blocks of the screens."""
@@ -99,34 +98,14 @@ class _Loupe:
     def ok(self) -> Expr:
         return self.of("ok") == 1
 
-    @cached_property
-    def _areas(self) -> list[Expr]:
-        """All of `Network` that holds values, an area a sheet."""
-        areas = []
-        for part in self.state.layout.parts:
-            values = network_values(self.state, part)
-            areas.append(self.sheet.range(Block(part.sheet, 1, 1, *values.shape), values))
-        return areas
-
-    def look_up(self, row: Expr, column: Expr) -> Expr:
-        """What stands on the chosen layer's sheet in a row and a column."""
-        return self._on_sheet([index(area, row, column) for area in self._areas])
-
-    def _on_sheet(self, each: Sequence[Expr]) -> Expr:
-        """Of what there is for each sheet of the network that for the sheet of the chosen layer."""
-        return choose(self.of(HOME), *each) if len(each) > 1 else each[0]
-
     # -- the way from the products to the result -------------------------------------------------------------------
 
     def ask(self) -> None:
         """The settings, each with what it may be; and the layer as PyTorch writes it."""
-        for item, most in zip(
-            inputs(self.state.layout, self.state.lesson), ("", "maps", "rows", "columns"), strict=True
-        ):
+        settings = inputs(self.state.layout, self.state.lesson)
+        for item, most in zip(settings, ("", "maps", "rows", "columns"), strict=True):
             label = item.name.split("_")[1]
-            widgets.ask(
-                self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, style.CHOICE, width=CHOICE_WIDTH
-            )
+            widgets.ask(self.sheet, item, self.state[item], label, CHOICE_COLUMN - LABEL, style.CHOICE, CHOICE_WIDTH)
             if most:
                 arrows = Block(LOUPE, item.at.row, SPIN, 1, 1)
                 widgets.spinner(self.sheet, item, self.state.number(item), arrows, label)
@@ -144,20 +123,22 @@ class _Loupe:
         return where(known, text(room, ": class ", index(names, where(known, self.of("row"), 1))), room)
 
     def small(self) -> None:
-        """What the layer reads as a small picture, and the window on it."""
+        """What the layer reads as a small picture, and the window on it; pixels are negative there, and so have ink."""
         sheet, frame = self.sheet, self.frame
         rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
+        look_up = self.reads.among(reach.area for reach in self.numbers.facts.reaches if reach.in_maps)
         high, wide = self.of("small rows"), self.of("small columns")
 
         def pixel(y: int, x: int) -> Expr:
             places = product(rows[y * EACH : (y + 1) * EACH], columns[x * EACH : (x + 1) * EACH])
-            mean = average(*(self.look_up(row, column) for row, column in places))
-            return where(all_of(high > y, wide > x), mean, NONE)
+            mean = average(*(look_up(row, column) for row, column in places))
+            coloured = where(self.of("pixels") == 1, -mean, largest(0, mean))
+            return where(all_of(high > y, wide > x), coloured, NONE)
 
         values = sheet.fill_each(frame.small, pixel, style.DOT)
         sheet.span(frame.small.row - 1, frame.small.column, LAST, self.of("small name"), style.LABEL)
         bound = Block(LOUPE, frame.small.last_row + 1, frame.small.column, 1, 1)
-        widgets.signed(sheet, bound, [(frame.small, values)], high=style.WARM)
+        widgets.signed(sheet, bound, [(frame.small, values)], high=style.WARM, low=style.INK)
 
     def steps(self) -> None:
         """The way from the products to the result, a line a step."""
@@ -167,17 +148,17 @@ class _Loupe:
         self._step(frame.step(0), where(weighted, _SUM, NONE), where(all_of(self.ok, weighted), total(*sums), NONE))
         for n in range(facts.owned):
             own = self.of(f"own {n}")
-            there = self.look_up(self.of(f"own {n} row"), self.of(f"own {n} column"))
+            tensors = [placed for reach in facts.reaches for placed in [*reach.own.values()][n : n + 1]]
+            look_up = self.reads.among(block for placed in tensors for block in placed.blocks)
+            there = look_up(self.of(f"own {n} row"), self.of(f"own {n} column"))
             self._step(frame.step(1 + n), own, where(all_of(self.ok, own != NONE), there, NONE))
         cells = [frame.step(1 + n) for n in range(facts.owned)]
         now = self._now()
-        ways = [
-            given(
-                reach.formula([frame.screen(0, p) for p in frame.zones[zone][: reach.panels]], frame.step(0), cells),
-                now,
-            )
+        formulas = (
+            reach.formula([frame.screen(0, p) for p in frame.zones[zone][: reach.panels]], frame.step(0), cells)
             for (zone, _), reach in facts.ways.items()
-        ]
+        )
+        ways = [given(formula, now) for formula in formulas]
         self._step(frame.value, self.of("words"), where(self.ok, choose(self.of("formula"), *ways), NONE))
         then = self._now(after=True)
         folds = [given(fold(reach, frame.value.cell()), then) for reach in facts.activations.values()]
@@ -210,9 +191,10 @@ class _Loupe:
         """The result beside the cell on `Network`, and whether they are the same."""
         row, column, there = self.of("cell row"), self.of("cell column"), self.frame.there
         address = call("ADDRESS", lambda r, c, _: f"{column_letters(int(c))}{int(r)}", row, column, 4)
-        on = self._on_sheet([of(f"on {part.sheet}") for part in self.state.layout.parts])
+        on = self.reads.on_sheet([of(f"on {part.sheet}") for part in self.state.layout.parts])
         words = text(on, where(self.ok, text(", cell ", address), ""))
-        self._step(there, words, where(self.ok, self.look_up(row, column), NONE))
+        look_up = self.reads.among(block for reach in self.numbers.facts.reaches for block in reach.stage.out.blocks)
+        self._step(there, words, where(self.ok, look_up(row, column), NONE))
         verdict = Block(LOUPE, there.row + 1, STEP, 1, AFTER - STEP)
         mine, other = (self.sheet.cell(at, self.shown[at].value) for at in (self.frame.result, there))
         close = absolute(mine - other) <= TOLERANCE * largest(1, absolute(other))
@@ -226,9 +208,8 @@ class _Loupe:
     def sentence(self) -> None:
         """The first products written out, and what becomes of their sum."""
         sheet, frame = self.sheet, self.frame
-        sum_, value, result = (
-            sheet.cell(at, self.shown[at].value) for at in (frame.step(0), frame.value, frame.result)
-        )
+        ends = frame.step(0), frame.value, frame.result
+        sum_, value, result = (sheet.cell(at, self.shown[at].value) for at in ends)
         biased: Operand = ""
         if self.numbers.facts.owned:
             bias = sheet.cell(frame.step(1), self.shown[frame.step(1)].value)
@@ -273,12 +254,12 @@ class _Loupe:
             return self.of(f"panel {number} {name}")
 
         sheet.put(window.row - 2, window.column, where(own("rows") == 0, NONE, own("name")), style.LABEL)
-        rows, columns = (self._taps(window, axis, own(_TILE[axis][0]), own(_TILE[axis][1])) for axis in (0, 1))
-        seen = self._seen(rows, columns, own("top"), own("left"))
-        self._screen(window, seen)
-        shown = sheet.each(window, seen.value)
-        weight = self._weight(window, own("weight top"), own("weight left"))
-        weight = where(any_of(shown == NONE, self.of("weighted") == 0), NONE, weight)
+        beside, above = window.part(0, -1, window.height, 1), window.part(-1, 0, 1, window.width)
+        rows = self._taps(beside, 0, own("rows"), own("from row"))
+        columns = self._taps(above, 1, own("columns"), own("from column"))
+        shown = self._seen(number, panel, rows, columns)
+        weight = self._weight(window, panel, own("weight top"), own("weight left"))
+        weight = where(any_of(count(rows, columns) < 2, self.of("weighted") == 0), NONE, weight)
         self._screen(weights, weight)
         factor = sheet.each(weights, weight.value)
         made = where(count(shown, factor) == 2, shown * factor, NONE)
@@ -292,32 +273,36 @@ class _Loupe:
         self.sheet.fill(block, expr, _SHOWN)
         self.shown[block] = expr
 
-    def _taps(self, window: Block, axis: int, size: Expr, first: Expr) -> Expr:
+    def _taps(self, block: Block, axis: int, size: Expr, first: Expr) -> Expr:
         """The rows of the input beside a window, or the columns above it, as its cells read them."""
-        if axis == 0:
-            block = Block(LOUPE, window.row, window.column - 1, window.height, 1)
-            n = self.sheet.row_number(block) - 1
-        else:
-            block = Block(LOUPE, window.row - 1, window.column, 1, window.width)
-            n = self.sheet.column_number(block) - 1
+        n = (self.sheet.column_number(block) if axis else self.sheet.row_number(block)) - 1
         shown = where(n < size, index(taps(self.numbers, axis, self.sheet), first + n + 1), NONE)
         self.sheet.fill(block, shown, _INDEX)
-        return (self.sheet.column if axis == 0 else self.sheet.row)(block, shown.value)
+        return (self.sheet.row if axis else self.sheet.column)(block, shown.value)
 
-    def _seen(self, rows: Expr, columns: Expr, top: Expr, left: Expr) -> Expr:
-        """What stands on `Network` in a row and a column of a map, or in a place of a vector."""
-        in_vector = self.of("reads from") + rows + columns - 1
-        across = self.of("across") > 0
-        row = where(across, index(self.numbers.listed("top", self.sheet), in_vector), top + rows)
-        column = where(across, index(self.numbers.listed("left", self.sheet), in_vector), left + columns)
-        return where(count(rows, columns) < 2, NONE, self.look_up(row, column))
+    def _seen(self, number: int, panel: Panel, rows: Expr, columns: Expr) -> Expr:
+        """What stands on `Network` where the window is."""
+        window = self.frame.screen(0, panel)
+        values = np.full(window.shape, NONE, dtype=object)
+        for part in self.numbers.facts.parts(panel):
+            block = window.part(part.top, part.left, *part.shape)
+            down, right = slice(part.top, part.top + part.height), slice(part.left, part.left + part.width)
+            row = self.sheet.column(block.part(0, -1 - part.left, part.height, 1), rows.value[down])
+            column = self.sheet.row(block.part(-1 - part.top, 0, 1, part.width), columns.value[:, right])
+            shown = where(count(row, column) < 2, NONE, self.reads.seen(number, part, row, column))
+            self.sheet.fill(block, shown, _SHOWN)
+            values[down, right] = shown.value
+        self.shown[window] = self.sheet.each(window, values)
+        return self.shown[window]
 
-    def _weight(self, window: Block, top: Expr, left: Expr) -> Expr:
+    def _weight(self, window: Block, panel: Panel, top: Expr, left: Expr) -> Expr:
         """The weight that a value of the window meets."""
         y, x = self.sheet.row_number(window) - 1, self.sheet.column_number(window) - 1
         across = self.of("across")
         row = top + where(across > 0, y * across + x, y) * self.of("weight row step")
-        return self.look_up(row, left + where(across > 0, 0, x) * self.of("weight column step"))
+        column = left + where(across > 0, 0, x) * self.of("weight column step")
+        weighted = (reach for reach in self.numbers.facts.shown_in(panel) if reach.weighted)
+        return self.reads.among(b for reach in weighted for b in reach.stage.own["weight"].blocks)(row, column)
 
     def headings(self, zone: int) -> None:
         """What the screens of a zone show, each with a colour scale of its own; nothing where the other is in use."""
@@ -332,7 +317,9 @@ class _Loupe:
             sheet.put(self.frame.heads, blocks[0].column, shown, style.HEADING)
             areas = [sheet.near(block, self.shown[block].value) for block in blocks[:MAX_BLOCKS]]
             bound = Block(LOUPE, self.frame.heads + 1, blocks[0].column, 1, 1)
-            sheet.put(bound.row, bound.column, largest(largest(*areas), -smallest(*areas)), _BOUND)
+            most = largest(largest(*areas), -smallest(*areas))
+            inked = where(self.of("pixels") == 1, 0, most)  # pixels have no such scale, but steps of ink: see `marks`
+            sheet.put(bound.row, bound.column, most if number else inked, _BOUND)
             scale = style.diverging(bound.absolute)
             sheet.scales.append((blocks, scale if number else replace(scale, high=style.WARM)))
         sums = where(all_of(in_use, weighted), _SUMS, NONE)
@@ -354,6 +341,9 @@ class _Loupe:
         for number, zone in product(range(3), frame.zones):
             blocks = tuple(frame.screen(number, panel) for panel in frame.zones[zone])
             beside = f"${column_letters(frame.left(zone))}{blocks[0].row}"
+            if number == 0:
+                bound = Block(LOUPE, frame.heads + 1, blocks[0].column, 1, 1)
+                widgets.inked(sheet, blocks, f"{bound.fixed()}=0")
             sheet.marks += [
                 Mark(blocks, f'AND(COUNT({beside})=1,{blocks[0].cell()}<>"{NONE}")', line=style.EDIT_LINE),
                 Mark(blocks, f'{blocks[0].cell()}="{NONE}"', color=style.WHITE),
@@ -363,9 +353,6 @@ class _Loupe:
         sheet.marks.append(Mark(everything, f'{everything.cell()}="{NONE}"', color=style.WHITE))
         for number, part in enumerate(layout.parts, 1):
             sheet.marks += marks(part, f"{ON_SHEET}={number}" if len(layout.parts) > 1 else "")
-
-
-_TILE = (("rows", "from row"), ("columns", "from column"))
 
 
 def page(state: WorkbookState) -> Page:

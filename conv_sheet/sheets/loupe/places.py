@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conv_sheet.cells import style
 from conv_sheet.cells.expr import Expr, Operand, all_of, any_of, count, integer, largest, smallest, sumproduct, where
@@ -17,9 +18,8 @@ from conv_sheet.cells.grid import Block
 from conv_sheet.cells.inputs import Input, Limits
 from conv_sheet.cells.lookup import index
 from conv_sheet.cells.page import Mark, Page
-from conv_sheet.network.layout import BAND_ROW, Layout
+from conv_sheet.network.layout import Layout, Stage
 from conv_sheet.network.lesson import Lesson
-from conv_sheet.ops import Array
 from conv_sheet.sheets.loupe.facts import AXES, HOME, LOUPE, NONE, OWN, PLACES, Facts, Panel
 from conv_sheet.sheets.loupe.reach import TILE, reaches
 from conv_sheet.state import WorkbookState
@@ -119,7 +119,9 @@ class Numbers:
 @lru_cache(maxsize=2)
 def numbers(state: WorkbookState) -> Numbers:
     """The sheet for a state, with everything that the loupe asks of it."""
-    facts = Facts(tuple(reaches(state.layout)), len(state.network.classes))
+    layout = state.layout
+    pixels = frozenset(name for name, placed in layout.placed.items() if placed.blocks == layout.input.blocks)
+    facts = Facts(tuple(reaches(layout)), len(state.network.classes), pixels)
     found = Numbers(state, facts, Page(PLACES, hidden=True, widths={1: 22.0, 2: 14.0}))
     page = found.page
     page.put(1, 1, PLACES, style.HEADING)
@@ -127,7 +129,8 @@ def numbers(state: WorkbookState) -> Numbers:
     for what, values in facts.lists.items():
         block = found.list_block(what)
         page.put(block.row - 1, block.column, what, style.HEAD)
-        page.fill(block, values, style.LINE)
+        for part in _filled(values):
+            page.fill(block.part(part.start, 0, part.stop - part.start, 1), values[part], style.LINE)
     _chosen_stage(found)
     _chosen_cell(found)
     for axis in (0, 1):
@@ -139,17 +142,12 @@ def numbers(state: WorkbookState) -> Numbers:
     return found
 
 
-def network_values(state: WorkbookState, layout: Layout) -> Array:
-    """What stands on a sheet of the network in all cells with numbers; zeros elsewhere, as around maps."""
-    values = np.zeros((layout.last_row + max(s.border.bottom for s in layout.stages), layout.last_column))
-    for stage in layout.stages:
-        own = {name.rpartition(".")[2]: state.tensors[name] for name, _ in stage.parameters()}
-        for short, tensor in (own | layout.values(stage, state.activations, state.tensors)).items():
-            placed = stage.own[short]
-            for block, plane in zip(placed.blocks, placed.planes(tensor), strict=True):
-                rows = slice(block.row - 1, block.last_row, block.step[0])
-                values[rows, block.column - 1 : block.last_column : block.step[1]] = plane
-    return values
+def _filled(values: NDArray[Any]) -> Iterator[slice]:
+    """Where a list has something: most of what a large network has is kernels, and these have no names."""
+    rows = np.flatnonzero(values[:, 0] != "")
+    for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+        if run.size:
+            yield slice(int(run[0]), int(run[-1]) + 1)
 
 
 def _chosen_stage(found: Numbers) -> None:
@@ -297,20 +295,31 @@ def sampled(found: Numbers, axis: int, page: Page) -> list[Expr]:
 def marks(layout: Layout, here: str) -> Iterator[Mark]:
     """The frames on a sheet of the network; `here` says whether the chosen layer stands there, where there are several.
 
-    They are around the chosen cell and what it sees.
+    They are around the chosen cell and what it sees. Only cells that can be either have them: a program asks the
+    formula of each.
     """
-    last = max(b.last_row + stage.border.bottom for stage in layout.stages for b in stage.out.blocks)
-    area = Block(layout.sheet, 1, 1, max(last, layout.last_row), layout.last_column)
-    below = area.part(BAND_ROW - 1, 0, area.height - BAND_ROW + 1, area.width)
     at = f"ROW()=INDEX({CELL},1),COLUMN()=INDEX({CELL},2)"
     seen = f"IF({here},{framed()},FALSE)" if here else framed()
-    yield Mark(area, f"AND({at},{here})" if here else f"AND({at})", style.AMBER, style.INK)
     for stage in layout.stages:
-        if not stage.nodes:
-            dark = f"{stage.out.blocks[0].cell()}>{style.INK_SCALE.dark}"
-            yield Mark(stage.out.blocks, f"IF({dark},{seen},FALSE)", line=style.FRAME, color=style.WHITE)
-    for blocks in (*(stage.out.blocks for stage in layout.stages), (below,)):
-        yield Mark(blocks, seen, line=style.FRAME)
+        blocks, area = stage.out.blocks, stage.out.area
+        if stage.nodes:
+            # With the row above: LibreOffice shows no fill where a colour scale is for the same blocks.
+            above = area.part(-1, 0, area.height + 1, area.width)
+            yield Mark(above, f"AND({at},{here})" if here else f"AND({at})", style.AMBER, style.INK)
+        else:
+            dark = f"{blocks[0].cell()}>{style.INK_SCALE.dark}"
+            yield Mark(blocks, f"IF({dark},{seen},FALSE)", line=style.FRAME, color=style.WHITE)
+        for sort in (blocks, *_beside(stage)):
+            yield Mark(sort, seen, line=style.FRAME)
+
+
+def _beside(stage: Stage) -> Iterator[tuple[Block, ...]]:
+    """What a window on a stage's output can see besides it: its border, and what formulas need on the way."""
+    (height, width), border = stage.out.blocks[0].shape, stage.border
+    down, right = height + border.top + border.bottom, width + border.left + border.right
+    if (down, right) != (height, width):
+        yield tuple(block.part(-border.top, -border.left, down, right) for block in stage.out.blocks)
+    yield from (placed.blocks for short, placed in stage.computed() if short != "out")
 
 
 def framed() -> str:

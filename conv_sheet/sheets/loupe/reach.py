@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import gcd, prod
 
-from conv_sheet.cells.grid import Block, Placed
+from conv_sheet.cells.grid import Block, Placed, around
 from conv_sheet.layers import Field, Site
 from conv_sheet.layers.base import PADDED
 from conv_sheet.network.layout import Layout, Stage
@@ -114,12 +114,33 @@ class Reach:
         return min(TILE, self.rows.size - tile // across * TILE), min(TILE, self.columns.size - tile % across * TILE)
 
     @property
+    def whole(self) -> bool:
+        """Whether every value sees all maps from end to end, so that its window stands still."""
+        return self.in_maps and self.rows.stride == 0 and self.each == len(self.reads)
+
+    def tile(self, panel: int) -> Block:
+        """Where one tile of one map stands that every value sees."""
+        channel, tile = divmod(panel, prod(self.tiles))
+        down, right = (TILE * n for n in divmod(tile, self.tiles[1]))
+        corner = self.reads[channel]
+        return Block(self.stage.sheet, corner.row + down, corner.column + right, *self.panel_shape(panel))
+
+    @property
     def apart(self) -> tuple[int, int]:
         """Rows and columns between neighbours of a window that there are, as they stand on the sheet."""
         if self.across:
             return 1, 1
         down, right = (f.dilation // gcd(f.dilation, f.spread) for f in (self.rows, self.columns))
         return down, right
+
+    @cached_property
+    def area(self) -> Block:
+        """The rectangle around all that values see, with borders."""
+        if not self.in_maps:
+            return around(self.frames)
+        (top, left), (bottom, right) = self.low, self.high
+        height, width, sheet = bottom - top + 1, right - left + 1, self.stage.sheet
+        return around(tuple(Block(sheet, c.row + top, c.column + left, height, width) for c in self.reads))
 
     @cached_property
     def weights(self) -> tuple[Corner, ...]:

@@ -112,6 +112,13 @@ class Blocks:
         return max(self.picture.area.last_row, self.names.last_row) + 2
 
     @property
+    def text_rows(self) -> set[int]:
+        """Rows of texts alone: over maps and filters, and below them."""
+        drawn = *self.picture.blocks, *(planes[0][0] for planes in self.filters)
+        below = range(self.reading_row, self.reading_row + _LINES + 2)
+        return {*(block.row - 1 for block in drawn), self.filters_row, *below}
+
+    @property
     def reading_row(self) -> int:
         return max((block.last_row for planes in self.filters for block, _ in planes), default=self.filters_row - 2) + 2
 

@@ -33,34 +33,34 @@ NAME = "saliency"
 CHOICE = "saliency_class"
 PREDICTED = "predicted"
 """The choice that follows what the network says."""
-_PER_CENT = 0.01
-"""A fall of the probability that deserves colour."""
-_EMPTY = "empty: zeros over any one place change the probability by less than 0.5 %. Choose a weaker picture"
-_SEEN, _LEAST_ZOOM = 78, 40
-"""Columns of square cells that a screen shows at the usual zoom, and per cent below which nothing can be read."""
+_LEAST = 0.01
+"""A fall of the probability, or the score, that deserves colour."""
+_EMPTY = "empty: zeros over any one place change the {answer} by less than {least}. Choose a weaker picture"
+_SEEN, _LEAST_SIDE = 72 * style.CELL_SIDE, 15
+"""Pixels across that a screen shows at the usual zoom, and those of a cell at least."""
 _LARGEST = 4096
 """Most numbers in a picture for which a sheet that nobody asked for is not a burden."""
 _CHOICE = Block(SALIENCY, 4, 3, 1, 1)
 _BUTTON_ROW, _STATUS_ROW, _TITLE_ROW, _WORDS_ROW = 3, 5, 7, 8
 _HEIGHTS = {_BUTTON_ROW: 27, _CHOICE.row: 24, _STATUS_ROW: 22, _TITLE_ROW: 24}
-_WIDTHS = {1: 1.5, 2: 17.0, 3: 13.0, 4: 3.0, 5: 2.0}
+_WIDTHS = {1: 1.5, 2: 18.0, 3: 13.0, 4: 3.0, 5: 2.0}
 _READING = (
-    "Gradient: the slope of the class's score, before softmax, by every pixel of this picture; it takes one way back "
-    "through the network. It points to where more {ink} would raise the score.",
+    "Gradient: the slope of the class's {slope}{before} by every pixel of this picture; it takes one way back "
+    "through the network. It points to where more {ink} would raise it.",
     "Occlusion: Python covers one place after another with zeros, asks the network again, and notes how far the "
-    "probability of the class falls.",
+    "{answer} of the class falls.",
     "The two differ: a slope says what a little more {ink} would do, an occlusion what is lost without a place. "
-    "Neither says why. Where the network is quite sure, the probability hardly falls.",
+    "Neither says why.{sure}",
     "Filters: the weights of the first layer, drawn as the pictures that they answer most: {ink} where they are red, "
     "none where they are blue.",
     "To try: choose the class that came second. Draw on the sheet Network where its gradient is red, and look here "
-    "at the probability.",
+    "at the {answer}.",
 )
 
 
 _NO_BUTTON = Words(
-    "Makes stale maps anew. No button here? A terminal does the same: conv-sheet recompute FILE",
-    browser="Gradient and occlusion are Python's, made when this page was written: they do not follow changes.",
+    buttons.WAY_OUT,
+    browser="Gradient and occlusion are Python's, of when this page was written; Reset brings back what they show.",
 )
 
 
@@ -74,8 +74,8 @@ def inputs(layout: Layout, lesson: Lesson) -> tuple[Input, ...]:
     classes = layout.network.classes
     if not classes:
         raise SpecError("sheets: saliency shows what speaks for a class, and the spec names no classes")
-    choose = f"Choose a class, or {PREDICTED} for the one that the network says"
-    hint = Words(f"{choose}; then press Recompute.", browser=f"{choose}.")
+    choose = f"Choose a class, or {PREDICTED} for that with the largest answer"
+    hint = Words(f"{choose}; then make the maps anew, as said above.", browser=f"{choose}.")
     limits = Limits(choices=(PREDICTED, *classes), hint=hint)
     return (Input.cell(CHOICE, _CHOICE, PREDICTED, limits, listed=Blocks(layout).offered),)
 
@@ -95,13 +95,13 @@ def engine(state: WorkbookState) -> list[Owned]:
 def page(state: WorkbookState) -> Page:
     """The sheet: the picture and the first layer's weights as formulas, the maps as Python last made them."""
     blocks = Blocks(state.layout)
-    sheet = widgets.frame(SALIENCY, blocks.last_column, _zoom(blocks))
-    far = style.NETWORK_ZOOM / sheet.zoom
-    sheet.widths |= {column: width * far for column, width in _WIDTHS.items()}
-    sheet.heights |= {row: height * far for row, height in (_HEIGHTS | {_WORDS_ROW: blocks.words_height}).items()}
-    sheet.heights |= dict.fromkeys((blocks.names.row - 2, TOP - 1), style.CELL_HEIGHT * far)
+    side = _side(blocks)
+    sheet = widgets.frame(SALIENCY, blocks.last_column, style.NETWORK_ZOOM, side)
+    sheet.widths |= _WIDTHS
+    sheet.heights |= _HEIGHTS | {_WORDS_ROW: blocks.words_height}
+    sheet.heights |= dict.fromkeys((blocks.names.row - 2, TOP - 1, *blocks.text_rows), style.CELL_HEIGHT)
     question = "Which pixels speak for a class, and which against it? Red is for, blue is against."
-    cockpit.head(sheet, state, "What the network looks at", [question])
+    cockpit.head(sheet, state, "What the network looks at", [question], cockpit.columns(side))
     _choice(sheet, state)
     _classes(sheet, state, blocks)
     _picture(sheet, state, blocks)
@@ -109,15 +109,26 @@ def page(state: WorkbookState) -> Page:
     _filters(sheet, state, blocks)
     sheet.put(blocks.reading_row, 2, "How to read it", style.HEADING)
     for row, line in enumerate(_READING, blocks.reading_row + 1):
-        sheet.put(row, 2, line.format(ink=widgets.ink(state.network.input_shape[0])), style.LINE)
+        sheet.put(row, 2, line.format(ink=widgets.ink(state.network.input_shape[0]), **_words(state)), style.LINE)
     return sheet
 
 
-def _zoom(blocks: Blocks) -> int:
-    """Per cent at which the maps are in sight beside each other."""
-    beside = sum(_WIDTHS.values()) / style.CELL_WIDTH
-    share = min(1.0, (_SEEN - beside) / (blocks.last_column - MAPS + 1))
-    return max(_LEAST_ZOOM, int(style.NETWORK_ZOOM * share) // 5 * 5)
+def _words(state: WorkbookState) -> dict[str, str]:
+    """What the lines of the sheet call the network's answers, by whether those are probabilities."""
+    network = state.network
+    if not network.output.layer.probabilities:
+        return {"answer": "score", "slope": "score", "before": "", "sure": "", "least": "0.005"}
+    sure = " Where the network is quite sure, the probability hardly falls."
+    softmax = network.logits != network.output.name
+    slope, before = ("score", ", before softmax,") if softmax else ("probability", "")
+    return {"answer": "probability", "slope": slope, "before": before, "sure": sure, "least": "0.5 %"}
+
+
+def _side(blocks: Blocks) -> int:
+    """Pixels of a cell with which the maps are in sight beside each other."""
+    beside = sum(_WIDTHS.values()) / style.CELL_WIDTH * style.CELL_SIDE
+    room = (_SEEN - beside) / (blocks.last_column - MAPS + 1)
+    return max(_LEAST_SIDE, min(style.CELL_SIDE, int(room)))
 
 
 # -- what the maps are made of -----------------------------------------------------------------------------------------
@@ -197,7 +208,7 @@ def _picture(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:
 def _made(sheet: Page, state: WorkbookState, blocks: Blocks) -> tuple[Expr, Expr]:
     """Of what the maps were made, and of what they would be made now, each a row of cells."""
     (made,), now, was, basis = blocks.made.blocks, blocks.now, written(state, blocks.made), _basis(sheet, state, blocks)
-    sheet.put(made.row - 1, 2, "How the sheet knows that its maps are stale", style.LABEL)
+    sheet.put(made.row - 2, 2, "How the sheet knows that its maps are stale", style.LABEL)
     sheet.put(made.row - 1, made.column, "number of the class, sums of all weights", style.LABEL)
     sheet.fill(made, was, style.ENGINE_SCORE)
     for at, one in zip(now.positions(), basis, strict=True):
@@ -243,16 +254,19 @@ def _maps(sheet: Page, state: WorkbookState, blocks: Blocks, name: Expr) -> None
     side, stride = saliency.patch(state.network)
     step = f", {stride} further each time" if stride > 1 else ""
     ink = widgets.ink(state.network.input_shape[0])
-    slope = f"slope of the score by each pixel. Red: more {ink} raises the score. Blue: more {ink} lowers it"
-    fall = f"how far the probability falls when {side}×{side} zeros cover a place{step}. Red: the class needs it"
+    told = _words(state)
+    slope = f"slope of the {told['slope']} by each pixel. Red: more {ink} raises it. Blue: more {ink} lowers it"
+    fall = f"how far the {told['answer']} falls when {side}×{side} zeros cover a place{step}. Red: the class needs it"
+    fallen = style.ENGINE_CHANGE if state.network.output.layer.probabilities else style.ENGINE_GRADIENT
     maps = (
         ("gradient", slope, blocks.gradient, style.ENGINE_GRADIENT, 0.0),
-        ("occlusion", fall, blocks.occlusion, style.ENGINE_CHANGE, _PER_CENT),
+        ("occlusion", fall, blocks.occlusion, fallen, _LEAST),
     )
     for kind, words, placed, look, least in maps:
         planes = placed.planes(written(state, placed))
         shown = text(f"{kind} for ", name)
-        _map(sheet, placed, shown, _told(sheet, placed, planes, words, least / 2), planes, look)
+        empty = _EMPTY.format(**told)
+        _map(sheet, placed, shown, _told(sheet, placed, planes, words, empty, least / 2), planes, look)
         bound = Block(SALIENCY, TOP - 1, placed.area.last_column, 1, 1)
         widgets.signed(sheet, bound, list(zip(placed.blocks, planes, strict=True)), least)
         sheet.names |= dict(placed.names())
@@ -264,12 +278,12 @@ def _maps(sheet: Page, state: WorkbookState, blocks: Blocks, name: Expr) -> None
         sheet.scales.append((blocks.steepest.blocks, style.WARM_SCALE))
 
 
-def _told(sheet: Page, placed: Placed, planes: Iterable[Array], words: str, least: float) -> Content:
+def _told(sheet: Page, placed: Placed, planes: Iterable[Array], words: str, empty: str, least: float) -> Content:
     """What a map is in words; where it has no value that would be shown, that it is empty, and why."""
     if not least:
         return words
     areas = [sheet.range(block, plane) for block, plane in zip(placed.blocks, planes, strict=True)]
-    return where(largest(largest(*areas), -smallest(*areas)) < least, _EMPTY, words)
+    return where(largest(largest(*areas), -smallest(*areas)) < least, empty, words)
 
 
 def _filters(sheet: Page, state: WorkbookState, blocks: Blocks) -> None:

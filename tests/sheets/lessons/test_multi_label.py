@@ -17,7 +17,8 @@ from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets import images, registry
-from conv_sheet.sheets.lessons.labels import LABELS, PETS
+from conv_sheet.sheets.addresses import IMAGES, LABELS, START
+from conv_sheet.sheets.lessons.labels import PETS
 from conv_sheet.state import WorkbookState
 from scripts.shapes import KINDS
 from tests import lessons, networks
@@ -46,7 +47,7 @@ def assert_through(book: Any, name: str, scores: Tensor, targets: Tensor | None,
     close("softmax", scores.softmax(0))
     close("sigmoid", scores.sigmoid())
     one, says = (lessons.shown(book, f"{name}_{what}") for what in ("one", "says"))
-    assert [row == ["yes"] for row in one] == [n == scores.argmax() for n in range(len(scores))]
+    assert [row == ["yes"] for row in one] == (scores == scores.max()).tolist()
     assert [row == ["yes"] for row in says] == (scores.sigmoid() >= torch.tensor(thresholds, dtype=FLOAT)).tolist()
     if targets is None:
         assert lessons.shown(book, f"{name}_loss") == [[None]] * len(scores)
@@ -68,7 +69,9 @@ def test_typed_scores(book: Any, scores: tuple[float, ...], targets: tuple[float
         pet for pet, score, least in zip(PETS, scores, thresholds, strict=True) if 1 / (1 + np.exp(-score)) >= least
     ]
     assert lessons.shown(book, "labels_line_2") == [[f"Sigmoid says: {', '.join(named) or 'nothing'}"]]
-    assert lessons.shown(book, "labels_line_1") == [[f"Softmax says: {PETS[int(np.argmax(scores))]}"]]
+    tied = [pet for pet, score in zip(PETS, scores, strict=True) if score == max(scores)]
+    tie = " (a tie)" if len(tied) > 1 else ""
+    assert lessons.shown(book, "labels_line_1") == [[f"Softmax says: {', '.join(tied)}{tie}"]]
 
 
 def scored(state: WorkbookState, images: Tensor) -> Tensor:
@@ -88,6 +91,26 @@ def test_the_networks_scores_of_each_picture(book: Any, state: WorkbookState, na
     (scores,) = scored(state, torch.tensor(picture)[None])
     assert_through(book, "found", scores, targets, [0.5] * 3)
     np.testing.assert_allclose(lessons.numbers(book, "labels_picture"), picture[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "thresholds", "named"),
+    [
+        ("circle+square", (0.5, 0.5, 0.5), "circle, square"),
+        ("circle+square+triangle", (0.5, 0.5, 0.5), "circle, square, triangle"),
+        ("square+triangle", (0.5, 1.0, 0.5), "triangle"),
+        (images.DRAWING, (0.5, 0.5, 0.5), "none"),
+    ],
+)
+def test_all_that_the_network_names_are_said_wherever_it_says_something(
+    book: Any, name: str, thresholds: tuple[float, ...], named: str
+) -> None:
+    lessons.put(book, picture=name, found_thresholds=column(*thresholds))
+    assert lessons.shown(book, "prediction")[0][0] == named
+    for title in (START, LABELS, IMAGES, "Network", "Loupe", "Saliency"):
+        said = lessons.texts(book, title).split("\n")
+        assert f"says {named}" in said, title
+        assert "at first: circle, square" in said, title
 
 
 def test_every_shape_of_every_sample_is_found_and_none_in_an_empty_picture(state: WorkbookState) -> None:

@@ -90,6 +90,8 @@ def test_invariance_and_its_limits(book: Any) -> None:
     pixel[10, 10] = 1.0
     lessons.put(book, input_1=pixel, shift_right=1.0, shift_down=1.0)
     assert "Pixels have moved, and no map shows it" in lessons.texts(book, "Pooling")
+    kept = [lessons.numbers(book, f"darkest_out_{n}").item() for n in (1, 2, 3)]
+    assert kept == [1 / 4, 1 / 16, 0]
     changed = {name: lessons.numbers(book, f"{name}_changed").item() for name in ("picture", *pooling.POOLS)}
     assert changed == {"picture": 2.0, "max": 0.0, "average": 0.0, "min": 0.0}
     lessons.put(book, shift_right=-1.0, shift_down=0.0)

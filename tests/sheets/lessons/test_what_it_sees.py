@@ -17,7 +17,7 @@ from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
 from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets import registry
-from conv_sheet.sheets.lessons import ascent, guided, patches
+from conv_sheet.sheets.lessons import ascent, guided, patch_layout
 from conv_sheet.state import WorkbookState
 from tests import lessons, networks
 from tests.learning.seen import LAYERS, made_again, made_another, of_class, ruled, shares, twin, up_to
@@ -66,7 +66,7 @@ def test_every_patch_is_answered_as_pytorch_does_and_as_python_found(
     lessons.put(book, patch_map=label(layer, channel))
     number = UNITS.index((layer, channel)) + 1
     stored = lessons.numbers(book, "patch_values")[number - 1]
-    for rank in range(1, patches.COUNT + 1):
+    for rank in range(1, patch_layout.COUNT + 1):
         lessons.put(book, patch_number=float(rank))
         shown = lessons.numbers(book, "patch")
         np.testing.assert_array_equal(shown, lessons.numbers(book, f"patches_{number}_{rank}"))
@@ -79,12 +79,12 @@ def test_every_patch_is_answered_as_pytorch_does_and_as_python_found(
 
 
 def test_patches_are_the_strongest_of_all_drawn_pictures(book: Any, state: WorkbookState) -> None:
-    pictures = np.stack([sample(name, state.network.input_shape) for name in patches.DRAWN])
+    pictures = np.stack([sample(name, state.network.input_shape) for name in patch_layout.DRAWN])
     values, numbers = lessons.numbers(book, "patch_values"), lessons.numbers(book, "patch_pictures")
     for row, (layer, channel) in enumerate(UNITS):
         with torch.no_grad():
             best = up_to(twin(state), layer, torch.tensor(pictures))[:, channel].flatten(1).max(dim=1).values
-        assert_close(values[row], best.sort(descending=True).values[: patches.COUNT].numpy())
+        assert_close(values[row], best.sort(descending=True).values[: patch_layout.COUNT].numpy())
         assert_close(values[row], best[numbers[row].astype(int) - 1].numpy())
 
 
@@ -296,7 +296,7 @@ def test_other_programs_agree_after_changes(path: Path, state: WorkbookState, tm
     expected = registry.settled(state).with_typed(CHANGED | choices | {"input": image})
     (made,) = libreoffice.recalculate([edited], tmp_path / "out")
     for file in (made, gnumeric.recalculate(edited, tmp_path / "gnumeric.xlsx")):
-        for title in (patches.PATCHES, guided.TITLE, ascent.ASCENT):
+        for title in (patch_layout.PATCHES, guided.TITLE, ascent.ASCENT):
             assert agreement.differences(file, expected, title) == []
 
 
@@ -304,11 +304,12 @@ CONV = {"name": "conv1", "kind": "Conv2d", "out_channels": 2, "kernel_size": 3}
 REST = [{"kind": "Flatten"}, {"name": "fc", "kind": "Linear", "out_features": 2}, {"kind": "Softmax"}]
 UNFIT: list[tuple[str, list[int], list[dict[str, Any]], str]] = [
     ("patches", [3, 8, 8], [CONV, {"kind": "ReLU"}], "needs a picture of one channel"),
-    ("patches", [1, 8, 8], [CONV | {"stride": 2}, {"kind": "ReLU"}], "first Conv2d of stride 1"),
-    ("patches", [1, 8, 8], [CONV | {"padding": 1}, {"kind": "ReLU"}], "without padding"),
-    ("patches", [1, 8, 8], [CONV], "with a ReLU"),
-    ("guided", [1, 8, 8], [CONV, {"kind": "ReLU"}, {"kind": "ReLU"}], "needs a network of classes"),
-    ("guided", [1, 8, 8], [CONV, {"kind": "Sigmoid"}], "needs a network of classes"),
+    ("patches", [1, 8, 8], [{"kind": "Flatten"}, {"kind": "Linear", "out_features": 3}], "begins with a Conv2d"),
+    ("patches", [1, 8, 8], [CONV | {"out_channels": 25}], "of at most 24 maps"),
+    ("patches", [1, 8, 8], [CONV | {"padding": 3, "kernel_size": 9}], "see less than the whole picture"),
+    ("guided", [1, 8, 8], [CONV, {"kind": "ReLU"}, {"kind": "ReLU"}], "cannot go back through 'relu2', a ReLU"),
+    ("guided", [1, 8, 8], [CONV, {"kind": "ReLU6"}], "cannot go back through 'relu1', a ReLU6"),
+    ("guided", [1, 8, 8], [{"kind": "Flatten"}, {"kind": "Linear", "out_features": 3}], "begins with a Conv2d"),
     ("ascent", [3, 8, 8], [CONV], "needs a small picture of one channel"),
     ("ascent", [1, 80, 80], [CONV], "needs a small picture"),
 ]
