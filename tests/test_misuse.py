@@ -213,3 +213,35 @@ def test_opening_is_quiet_and_says_where_nothing_opens(
     assert (done.returncode, done.stderr) == (0, said.format(folder=tmp_path))
     assert "noise" not in done.stdout
     assert (tmp_path / "opened").exists() == (said == "")
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("option", ["--validation", "--hold-out", "--lr", "--gamma", "--momentum", "--weight-decay"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_what_is_no_number_is_none(option: str, number: str) -> None:
+    said = refused("train", "fastai", "--data", ".", option, number, code=2)
+    assert re.search(rf"'{option}': {number} is (no number|not in the range)", said)
+
+
+def test_mistakes_are_shown_in_a_workbook_without_buttons() -> None:
+    said = refused("evaluate", "fastai", "--data", ".", "--workbook", "a.xlsm")
+    assert "give it a name that ends in .xlsx" in said
+
+
+def test_weights_that_no_cell_takes_are_not_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("left", "right"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(4):
+            picture = Image.fromarray(rng.integers(0, 255, (4, 4), dtype=np.uint8))
+            picture.save(tmp_path / "data" / name / f"{number}.png")
+    layers = '[[layers]]\nkind = "Flatten"\n[[layers]]\nkind = "Linear"\nout_features = 2\n'
+    (tmp_path / "mine.toml").write_text(f"input = [1, 4, 4]\n{layers}", encoding="utf-8")
+    given = ["train", str(tmp_path / "mine.toml"), "--data", str(tmp_path / "data"), "-o", str(tmp_path / "mine.npz")]
+    said = refused(*given, "--quiet", "--epochs", "1", "--validation", "0.25", "--lr", "1e300")
+    assert re.search(
+        r"a weight has become \S+e\+\d+, and cells take 1,000,000 at most: try a learning rate below", said
+    )
+    assert not (tmp_path / "mine.npz").exists()

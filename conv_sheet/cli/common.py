@@ -1,8 +1,9 @@
 """What the commands share."""
 
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,9 +27,15 @@ class Whole(click.IntRange):
 
 
 class Number(click.FloatRange):
-    """Numbers within limits."""
+    """Finite numbers within limits; NaN is in every range, as it is neither below nor above its ends."""
 
     name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{number} is no number", param, ctx)
+        return number
 
 
 PAGE = ".html"

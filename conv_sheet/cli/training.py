@@ -196,6 +196,8 @@ def evaluate(
     if workbook is not None:
         if redraws(chosen.network):
             raise DataError(f"{lesson} draws pictures and names none: there are no mistakes to show, omit --workbook")
+        if workbook.suffix.lower() == ".xlsm":
+            raise DataError(f"{workbook}: mistakes are shown without buttons: give it a name that ends in .xlsx")
         check_output(workbook, force)
     pictures = held_out(data, chosen.network, hold_out, resize)
     result = score(chosen.network, tensors(chosen, weights, pairs), pictures)

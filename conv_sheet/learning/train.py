@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from conv_sheet.cells.inputs import Limits
 from conv_sheet.errors import DataError, SpecError
 from conv_sheet.layers import Array
 from conv_sheet.learning.augment import Augmentation
@@ -178,6 +179,7 @@ class _Course:
             seen, loss_sum = seen + len(part), loss_sum + loss * len(part)
             well += count
             self.progress(Progress(step + 1, steps, number + 1, loss_sum / seen, well / seen, validated))
+        self._check_size(tensors)
         epoch = Epoch(loss_sum / seen, well / seen, *self._validated(tensors))
         better = all(_merit(epoch) > _merit(before) for before in run.history)
         return Run(tensors, state, tensors if better else run.best, (*run.history, epoch))
@@ -198,6 +200,15 @@ class _Course:
             raise SpecError(f"the loss has become {loss}: try a learning rate below {self.settings.optimizer.lr:g}")
         gradients = network.backward(gradient, values, training, start=self.objective.layer, wanted=self.names)
         return loss, self.objective.right(*answer), {name: gradients[name] for name in self.names}
+
+    def _check_size(self, tensors: Tensors) -> None:
+        """Raise SpecError where a weight has become too large for its cell."""
+        largest = max((np.abs(tensors[name]).max() for name in self.names), default=0.0)
+        if not largest <= Limits().high:
+            raise SpecError(
+                f"a weight has become {largest:.3g}, and cells take {Limits().high:,.0f} at most: "
+                f"try a learning rate below {self.settings.optimizer.lr:g}"
+            )
 
     def _validated(self, tensors: Tensors) -> tuple[float, float]:
         """Loss and accuracy of the held-out pictures."""
