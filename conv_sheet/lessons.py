@@ -195,7 +195,8 @@ def workbook(
 ) -> WorkbookState:
     """The workbook of a lesson, an imported model or a network, ready for `build`; in a notebook it shows its maps.
 
-    `image` is the picture (C, H, W), also as a batch of one or, with one channel, as (H, W); a sample without it.
+    `image` is the picture (C, H, W), also as a batch of one or, with one channel, as (H, W), a signal (C, L), a vector
+    (N,). Without it a sample stands there.
     `tensors` are weights by full name (`conv1.weight`), such as those that `train` gives; without them they are those
     that the lesson or the model comes with, or, where it has none or a `seed` is given, random ones.
 
@@ -215,11 +216,12 @@ def workbook(
 
 
 def _picture(network: Network, image: ArrayLike) -> Array:
-    """A picture without the axis of a batch of one, and with that of a single channel."""
-    picture = np.asarray(image, dtype=float)
-    if picture.ndim == 4 and len(picture) == 1:
-        picture = picture[0]
-    return picture[np.newaxis] if picture.ndim == 2 and network.input_shape[0] == 1 else picture
+    """A picture without the axis of a batch of one, and with that of a single channel; a signal with its one row."""
+    picture, shape = np.asarray(image, dtype=float), network.input_shape
+    forms = [shape, *[shape[1:]] * (shape[0] == 1), *[(shape[0], shape[2])] * (shape[1] == 1)]
+    forms += [shape[:1]] * (shape[1:] == (1, 1))
+    batch_of_one = picture.shape[:1] == (1,) and picture.shape[1:] in forms
+    return picture.reshape(shape) if batch_of_one or picture.shape in forms else picture
 
 
 def _check_label(network: Network, lesson: Lesson, label: str, number: int | None) -> None:

@@ -29,66 +29,13 @@ class _Join(Layer):
         raise NotImplementedError  # without the names of the inputs there is nothing to write
 
 
-class Add(_Join):
-    """The sum of the inputs, value by value, as `x1 + x2` in PyTorch; all have one shape.
-
-    >>> Add().joined_forward([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])], {}).tolist()
-    [[4.0, 6.0]]
-    """
-
-    kind: ClassVar[str] = "Add"
-    prefix: ClassVar[str] = "add"
-    takes_fold: ClassVar[bool] = True
-
-    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
-        if len(set(shapes)) > 1:
-            raise ShapeError("it adds values at the same positions: all its inputs must have one shape")
-        return super().joined_shape(shapes)
-
-    def joined_forward(self, xs: Sequence[Array], params: Tensors) -> Array:
-        result = xs[0] + xs[1]
-        for x in xs[2:]:
-            result += x
-        return result
-
-    def joined_backward(
-        self, grad: Array, xs: Sequence[Array], y: Array, params: Tensors
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-        return (grad,) * len(xs), {}
-
-    def formulas(self, site: Site) -> dict[str, Formula]:
-        def out(plane: int, y: int, x: int) -> str:
-            return total([source.cell(plane, y, x) for source in site.sources])
-
-        return {"out": Formula(out, shared=all(source.regular for source in site.sources))}
-
-    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        return {"input": Formula(upstream.cell, shared=upstream.regular)}
-
-    def joined_gradient_formulas(self, site: Site, upstream: Placed) -> tuple[Formula, ...]:
-        return (self.gradient_formulas(site, upstream)["input"],) * len(site.sources)
-
-    def gradient_words(self) -> dict[str, str]:
-        return {"input": "the gradient, the same for each input"}
-
-    def joined_torch(self, names: Sequence[str], shape: Shape) -> str:
-        return " + ".join(names)
-
-    def words(self, shape: Shape) -> str:
-        return "sum of the values at the same position of each input"
-
-
-class Mul(_Join):
-    """The product of the inputs, value by value, as `x1 * x2` in PyTorch.
+class _Elementwise(_Join):
+    """What combines the values at one position.
 
     An input may have one value for each map, (C, 1, 1) or a vector (C,), or one map for all, (1, H, W), as gates have.
-
-    >>> Mul().joined_shape([(3, 6, 6), (3, 1, 1)]), Mul().joined_shape([(3,), (3, 6, 6)])
-    ((3, 6, 6), (3, 6, 6))
     """
 
-    kind: ClassVar[str] = "Mul"
-    prefix: ClassVar[str] = "mul"
+    _does: ClassVar[str]
 
     def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
         super().joined_shape(shapes)
@@ -99,10 +46,83 @@ class Mul(_Join):
             spread = shape[1:] in (largest[1:], (1, 1)) if rank == 3 else shape == largest
             if not spread or shape[0] not in (1, largest[0]):
                 raise ShapeError(
-                    "it multiplies values at the same positions: its inputs must have one shape, one value a map, "
+                    f"it {self._does} values at the same positions: its inputs must have one shape, one value a map, "
                     "or one map"
                 )
         return largest
+
+    def joined_sizes(self, shape: Shape, before: Sequence[Sizes]) -> Sizes:
+        axes = ([sizes[axis] for sizes in before if len(sizes) > axis] for axis in range(len(shape)))
+        return tuple(largest(*axis) for axis in axes)
+
+    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
+        return {}  # it has no parameters, and each input has a formula of its own
+
+
+class Add(_Elementwise):
+    """The sum of the inputs, value by value, as `x1 + x2` in PyTorch.
+
+    An input may have one value for each map, (C, 1, 1) or a vector (C,), or one map for all, (1, H, W).
+
+    >>> Add().joined_forward([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])], {}).tolist()
+    [[4.0, 6.0]]
+    """
+
+    kind: ClassVar[str] = "Add"
+    prefix: ClassVar[str] = "add"
+    takes_fold: ClassVar[bool] = True
+    _does: ClassVar[str] = "adds"
+
+    def joined_forward(self, xs: Sequence[Array], params: Tensors) -> Array:
+        rank = max(x.ndim for x in xs)
+        result = _spread(xs[0], rank) + _spread(xs[1], rank)
+        for x in xs[2:]:
+            result = result + _spread(x, rank)
+        return result
+
+    def joined_backward(
+        self, grad: Array, xs: Sequence[Array], y: Array, params: Tensors
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        return tuple(_gathered(grad, own) for own in xs), {}
+
+    def formulas(self, site: Site) -> dict[str, Formula]:
+        shape = _joined_of(site)
+
+        def out(plane: int, y: int, x: int) -> str:
+            return total(
+                [
+                    source.cell(plane, y, x) if source.shape == shape else _repeated(source, len(shape), plane, y, x)
+                    for source in site.sources
+                ]
+            )
+
+        return {"out": Formula(out, shared=all(s.regular or s.shape != shape for s in site.sources))}
+
+    def joined_gradient_formulas(self, site: Site, upstream: Placed) -> tuple[Formula, ...]:
+        return tuple(_sum_gradient(source, upstream) for source in site.sources)
+
+    def gradient_words(self) -> dict[str, str]:
+        return {"input": "the gradient, the same for each input, summed where the input was repeated"}
+
+    def joined_torch(self, names: Sequence[str], shape: Shape) -> str:
+        return " + ".join(names)
+
+    def words(self, shape: Shape) -> str:
+        return "sum of the values at the same position of each input"
+
+
+class Mul(_Elementwise):
+    """The product of the inputs, value by value, as `x1 * x2` in PyTorch.
+
+    An input may have one value for each map, (C, 1, 1) or a vector (C,), or one map for all, (1, H, W), as gates have.
+
+    >>> Mul().joined_shape([(3, 6, 6), (3, 1, 1)]), Mul().joined_shape([(3,), (3, 6, 6)])
+    ((3, 6, 6), (3, 6, 6))
+    """
+
+    kind: ClassVar[str] = "Mul"
+    prefix: ClassVar[str] = "mul"
+    _does: ClassVar[str] = "multiplies"
 
     def joined_forward(self, xs: Sequence[Array], params: Tensors) -> Array:
         rank = max(x.ndim for x in xs)
@@ -119,21 +139,16 @@ class Mul(_Join):
             product = grad
             for other in (*xs[:number], *xs[number + 1 :]):
                 product = product * _spread(other, grad.ndim)
-            shape = _spread(own, grad.ndim).shape
-            summed = tuple(axis for axis in range(1, grad.ndim) if shape[axis] < product.shape[axis])
-            found.append(product.sum(axis=summed, keepdims=True).reshape(own.shape))
+            found.append(_gathered(product, own))
         return tuple(found), {}
 
     def formulas(self, site: Site) -> dict[str, Formula]:
         rank = max(len(source.shape) for source in site.sources)
 
         def out(plane: int, y: int, x: int) -> str:
-            return "*".join(_factor(source, rank, plane, y, x) for source in site.sources)
+            return "*".join(_repeated(source, rank, plane, y, x) for source in site.sources)
 
         return {"out": Formula(out, shared=rank == 3 or all(source.regular for source in site.sources))}
-
-    def gradient_formulas(self, site: Site, upstream: Placed) -> dict[str, Formula]:
-        return {}  # it has no parameters, and each input has a formula of its own
 
     def joined_gradient_formulas(self, site: Site, upstream: Placed) -> tuple[Formula, ...]:
         return tuple(_product_gradient(site, upstream, number) for number in range(len(site.sources)))
@@ -147,23 +162,50 @@ class Mul(_Join):
     def words(self, shape: Shape) -> str:
         return "product of the values at the same position of each input"
 
-    def joined_sizes(self, shape: Shape, before: Sequence[Sizes]) -> Sizes:
-        axes = ([sizes[axis] for sizes in before if len(sizes) > axis] for axis in range(len(shape)))
-        return tuple(largest(*axis) for axis in axes)
-
 
 def _spread(x: Array, rank: int) -> Array:
     """A batch of vectors as one of maps of one value, where there are maps."""
     return x.reshape(*x.shape, *(1,) * (rank - x.ndim))
 
 
-def _factor(source: Placed, rank: int, plane: int, y: int, x: int, other: bool = False) -> str:
-    """Address of what a value is multiplied by: a value for all of a map is fixed, a map for all is the first one."""
+def _gathered(grad: Array, own: Array) -> Array:
+    """The gradient of an input from that of every place where it was repeated."""
+    shape = _spread(own, grad.ndim).shape
+    summed = tuple(axis for axis in range(1, grad.ndim) if shape[axis] < grad.shape[axis])
+    return grad.sum(axis=summed, keepdims=True).reshape(own.shape) if summed else grad.reshape(own.shape)
+
+
+def _joined_of(site: Site) -> Shape:
+    """Shape of the output: of the largest inputs, of each axis."""
+    rank = max(len(source.shape) for source in site.sources)
+    padded = [source.shape if len(source.shape) == rank else (*source.shape, 1, 1) for source in site.sources]
+    return tuple(map(max, zip(*padded, strict=True)))
+
+
+def _repeated(source: Placed, rank: int, plane: int, y: int, x: int, other: bool = False) -> str:
+    """Address of an input's value: one for all of a map is fixed, and a map for all is the first one."""
     if len(source.shape) == rank and (rank == 1 or source.shape[1:] != (1, 1)):
         plane = plane if rank == 1 or source.shape[0] > 1 else 0
         return source.other(plane, y, x) if other else source.cell(plane, y, x)
     block, row, column = source.locate(plane if source.shape[0] > 1 else 0)
     return block.part(row, column, 1, 1).reference if other else block.fixed(row, column)
+
+
+def _sum_gradient(own: Placed, upstream: Placed) -> Formula:
+    """Formula of the gradient of one input of a sum: the gradient, summed over what the input is repeated for."""
+    rank, maps = len(upstream.shape), upstream.shape[0]
+    if own.shape == upstream.shape:
+        return Formula(upstream.cell, shared=upstream.regular)
+    every_map, every_place = own.shape[0] < maps, (*own.shape, 1, 1)[1:3] != upstream.shape[1:]
+
+    def of_input(plane: int, y: int, x: int) -> str:
+        plane, y, x = (y + x, 0, 0) if len(own.shape) < rank else (plane, y, x)
+        planes = range(maps) if every_map else (plane,)
+        if every_place:
+            return f"SUM({','.join(upstream.blocks[n].absolute for n in planes)})"
+        return total([upstream.cell(n, y, x) for n in planes])
+
+    return Formula(of_input, shared=upstream.regular and not every_place and len(own.shape) == rank)
 
 
 def _product_gradient(site: Site, upstream: Placed, number: int) -> Formula:
@@ -177,10 +219,10 @@ def _product_gradient(site: Site, upstream: Placed, number: int) -> Formula:
     def product(plane: int, y: int, x: int) -> str:
         """In one place, or summed over a map."""
         if not every_place:
-            return "*".join([upstream.cell(plane, y, x), *(_factor(o, rank, plane, y, x, True) for o in others)])
+            return "*".join([upstream.cell(plane, y, x), *(_repeated(o, rank, plane, y, x, True) for o in others)])
         full = [o for o in others if len(o.shape) == 3 and o.shape[1:] == upstream.shape[1:]]
         ranges = [o.blocks[plane if o.shape[0] > 1 else 0].reference for o in full]
-        single = [_factor(o, rank, plane, 0, 0, True) for o in others if o not in full]
+        single = [_repeated(o, rank, plane, 0, 0, True) for o in others if o not in full]
         return "*".join([f"SUMPRODUCT({','.join([upstream.blocks[plane].absolute, *ranges])})", *single])
 
     def of_input(plane: int, y: int, x: int) -> str:

@@ -180,8 +180,8 @@ class Upsample(Layer):
         return {"input": f"sum of the gradients of all that the value is part of{shares}"}
 
     def torch(self, shape: Shape) -> str:
-        given = self.options().items()
-        return f"nn.Upsample({', '.join(f'{k}={tuple(v) if isinstance(v, list) else v!r}' for k, v in given)})"
+        given = ((k, _with_row(tuple(v) if isinstance(v, list) else v)) for k, v in self.options().items())
+        return f"nn.Upsample({', '.join(f'{k}={v!r}' for k, v in given)})"
 
     def words(self, shape: Shape) -> str:
         if self.mode == "nearest":

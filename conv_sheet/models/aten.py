@@ -114,6 +114,8 @@ def _adaptive(what: str) -> Operation:
 
 def _over(what: str) -> Operation:
     def over(b: GraphBuilder, a: Args) -> Value:
+        if "other" in a:
+            b.refuse("the larger one of two activations is not known")
         x, axes = value_of(b, a["self"]), a.get("dim")
         axes = [axes] if isinstance(axes, int) else axes
         return pooling.over_axes(b, x, what, axes or range(x.view.ndim), bool(a.get("keepdim", False)))
@@ -166,9 +168,28 @@ def _plain(kind: str, **options: tuple[str, float]) -> Operation:
 
 
 def _elu(b: GraphBuilder, a: Args) -> Value:
-    if a.get("scale", 1) != 1 or a.get("input_scale", 1) != 1:
-        b.refuse("ELU with a scale (SELU, CELU) is not known")
-    return _plain("ELU", alpha=("alpha", 1.0))(b, a)  # type: ignore[no-any-return]
+    alpha, scale, within = (float(a.get(name, 1)) for name in ("alpha", "scale", "input_scale"))
+    return arithmetic.elu(b, value_of(b, a["self"]), alpha, scale, within)
+
+
+def _celu(b: GraphBuilder, a: Args) -> Value:
+    alpha = float(a.get("alpha", 1))
+    return arithmetic.elu(b, value_of(b, a["self"]), 1.0, alpha, 1 / alpha)
+
+
+def _selu(b: GraphBuilder, a: Args) -> Value:
+    return arithmetic.elu(b, value_of(b, a["self"]), *arithmetic.SELU)
+
+
+def _mish(b: GraphBuilder, a: Args) -> Operand:
+    return arithmetic.mish(b, value_of(b, a["self"]))
+
+
+def _glu(b: GraphBuilder, a: Args) -> Operand:
+    x, gate = (
+        value_of(b, part) for part in VIEWS["chunk"](b, {"self": a["self"], "chunks": 2, "dim": a.get("dim", -1)})
+    )
+    return arithmetic.multiply(b, x, activations.pointwise(b, gate, "Sigmoid"))
 
 
 def _dropout(kind: str) -> Operation:
@@ -237,6 +258,10 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("leaky_relu", "leaky_relu_"), _plain("LeakyReLU", negative_slope=("negative_slope", 0.01))),
     "softplus": _plain("Softplus", beta=("beta", 1.0), threshold=("threshold", 20.0)),
     **dict.fromkeys(("elu", "elu_"), _elu),
+    **dict.fromkeys(("celu", "celu_"), _celu),
+    **dict.fromkeys(("selu", "selu_"), _selu),
+    **dict.fromkeys(("mish", "mish_"), _mish),
+    "glu": _glu,
     "gelu": lambda b, a: activations.gelu(b, value_of(b, a["self"]), str(a.get("approximate", "none"))),
     "prelu": lambda b, a: activations.prelu(b, value_of(b, a["self"]), constant_of(b, a["weight"], "slope")),
     **dict.fromkeys(("hardtanh", "hardtanh_", "clamp", "clamp_"), _clamp),

@@ -4,7 +4,7 @@ A network that is too wide goes on on `Network 2`, `Network 3` and so on, each o
 sheets before it. Pure: the same network gives the same layout, so a workbook needs to carry only the spec.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -157,9 +157,7 @@ class Layout:
 
     @cached_property
     def lanes(self) -> tuple[tuple[int, Stage, Stage], ...]:
-        """Shortcuts on a sheet with maps below each other: a row for each, where it begins and who reads it."""
-        if not self.below:
-            return ()
+        """Shortcuts on a sheet: a row for each, where it begins and who reads it."""
         numbers = {block: n for n, stage in enumerate(self.stages) for block in stage.out.blocks}
         reads = [
             {numbers[block] for source in self.site(s).sources for block in source.blocks}
@@ -167,8 +165,7 @@ class Layout:
             else ()
             for s in self.stages
         ]
-        found = lanes(reads)
-        lines = max((line + 1 for line, _, _ in found), default=0)
+        found, lines = lanes(reads), _lines(reads)
         top = min(block.row - s.border.top for s in self.stages for block in s.out.blocks) - 1 - lines
         return tuple((top + line, self.stages[first], self.stages[last]) for line, first, last in found)
 
@@ -263,7 +260,7 @@ def plan(network: Network, fold: bool = True, widest: int = WIDEST) -> Layout:
     """
     groups = grouped(network, fold)
     try:
-        stages, below = _flow(groups, SIDE_BY_SIDE, NETWORK, widest), False
+        stages, below = _flow(groups, SIDE_BY_SIDE, NETWORK, widest, _lines(_reads(network, groups))), False
     except WorkbookError:
         stages, below = _on_sheets(network, groups, widest), True
     return Layout(network, tuple(stages), _outputs(network, stages), below)
@@ -322,10 +319,14 @@ def _on_sheets(network: Network, groups: Sequence[Group], widest: int) -> list[S
         before = crossing(range(part.start), part, reads)
         carried = [_carried(groups[n], homes[n], number, network) for n in before]
         local = {n: place for place, n in enumerate((*before, *part))}
-        own = lanes([*[()] * len(before), *([local[source] for source in reads[n]] for n in part)])
-        lines = max((line + 1 for line, _, _ in own), default=0)
+        lines = _lines([*[()] * len(before), *([local[source] for source in reads[n]] for n in part)])
         made += _flow([*carried, *(groups[n] for n in part)], BELOW, title, MAX_COLUMNS, lines)
     return made
+
+
+def _lines(reads: Sequence[Collection[int]]) -> int:
+    """How many lines the lanes of shortcuts take."""
+    return max((line + 1 for line, _, _ in lanes(reads)), default=0)
 
 
 def _carried(group: Group, sheet: str, number: int, network: Network) -> Group:

@@ -50,11 +50,14 @@ class Placing:
 
     @classmethod
     def of(cls, groups: Sequence[Group], arrangement: Arrangement, band: int, sheet: str, lanes: int) -> "Placing":
-        """The rows below `band`, the first one of vectors above the maps; the lines of lanes follow these."""
+        """The rows below `band`, the first one of vectors above the maps.
+
+        The lines of lanes follow these, the first of them in the row that stays free in any case.
+        """
         top = band + 2 * max(len(_band(group, arrangement)) for group in groups)
         pitches = _pitches(groups, arrangement)
         heights = [min(g.out_shape[0], arrangement.maps) * p for g, p in zip(groups, pitches, strict=True)]
-        return cls(sheet, arrangement, band, top + (top > band) + lanes, tuple(pitches), max(_TALLEST, *heights))
+        return cls(sheet, arrangement, band, top + max(top > band, lanes), tuple(pitches), max(_TALLEST, *heights))
 
     def place(self, group: Group, number: int, left: int) -> tuple[dict[str, Placed], int]:
         """The tensors of the group with this number by short name, and the last column that they take."""

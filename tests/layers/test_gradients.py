@@ -47,12 +47,12 @@ def flat(kind: str, shape: Shape = (2, 2, 3), **options: Any) -> Case:
     return Case(shape, ({"kind": "Flatten"}, {"kind": kind, **options}))
 
 
-def gated(*inputs: str, **first: Any) -> Case:
-    """A product of what the layers before it give, `maps` and `gate` among them."""
+def gated(*inputs: str, join: str = "Mul", **first: Any) -> Case:
+    """A product (or a sum) of what the layers before it give, `maps` and `gate` among them."""
     layers = (
         {"kind": "Conv2d", "name": "maps", "out_channels": 3, "kernel_size": 2, "inputs": ["input"]},
         {"name": "gate", "inputs": ["maps"], **first},
-        {"kind": "Mul", "inputs": list(inputs)},
+        {"kind": join, "inputs": list(inputs)},
     )
     return Case((2, 4, 3), layers)
 
@@ -132,6 +132,9 @@ CASES: dict[str, Case] = {
     "Normalize": maps("Normalize", mean=[0.1, 0.2, 0.3, 0.4], std=0.5),
     "normalize": Case((2, 2, 3), ({"kind": "Tanh"},), {"normalize": {"range": [-1, 1]}}),
     "Add": Case((2, 2, 3), ({"kind": "Tanh"}, {"kind": "Add", "inputs": ["tanh1", "input"]})),
+    "Add with a value a map": gated("maps", "gate", join="Add", kind="AdaptiveAvgPool2d", output_size=1),
+    "Add with a map": gated("gate", "maps", join="Add", kind="Conv2d", out_channels=1, kernel_size=1),
+    "Add with a value": gated("gate", "maps", join="Add", kind="Conv2d", out_channels=1, kernel_size=[3, 2]),
     "Concat": Case((2, 2, 3), ({"kind": "Tanh"}, {"kind": "Concat", "inputs": ["tanh1", "input"]})),
     "Mul": gated("maps", "gate", kind="Sigmoid"),
     "Mul with a value a map": gated("maps", "gate", kind="AdaptiveAvgPool2d", output_size=1),

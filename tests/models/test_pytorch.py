@@ -1,16 +1,20 @@
 """PyTorch's modules and archives: every network that people teach with."""
 
+import runpy
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from conv_sheet.errors import ConvSheetError, DataError, SpecError
+from conv_sheet.lessons import workbook
 from conv_sheet.models import Imported, from_torch, read_model
+from conv_sheet.models.writing import export
 from tests.models.reference import output, run
 from tests.models.zoo import ZOO, Forward, ready
 
@@ -35,6 +39,10 @@ def test_networks_that_people_teach_with(name: str) -> None:
 
 OPERATIONS: dict[str, nn.Module] = {
     "elu": nn.ELU(0.5),
+    "selu": nn.SELU(),
+    "celu": nn.CELU(0.5),
+    "mish": nn.Mish(),
+    "glu": nn.GLU(1),
     "gelu": nn.GELU(),
     "gelu_tanh": nn.GELU(approximate="tanh"),
     "silu": nn.SiLU(),
@@ -72,6 +80,10 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "slice": lambda x: F.relu(x[:, 1:3, ::2, 1:]),
     "chunk": lambda x: torch.cat(x.chunk(2, dim=1)[::-1], dim=1),
     "split": lambda x: torch.cat([F.relu(part) for part in torch.split(x, [1, 3], dim=1)], 1),
+    "sum_with_a_value_a_map": lambda x: x.amax((2, 3), keepdim=True) + F.relu(x),
+    "sum_with_a_map": lambda x: F.relu(x) + x[:, 1:2],
+    "mean_of_columns": lambda x: F.relu(x).mean(2, keepdim=True),
+    "softmax_over_maps_behind_columns": lambda x: F.softmax(x.transpose(1, 3), -1).transpose(1, 3),
     "gate": lambda x: x * x.mean((2, 3), keepdim=True),
     "swish": lambda x: x * torch.sigmoid(x),
     "written_gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
@@ -91,6 +103,32 @@ def test_operators_agree(name: str) -> None:
     module = OPERATIONS[name] if function is None else Forward(lambda s, x: function(x))
     x = torch.rand(1, 4, 6, 6)
     agree(from_torch(module.eval(), x), module, x)
+
+
+SIGNALS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "convolutions": (nn.Sequential(nn.Conv1d(3, 4, 5, 2), nn.BatchNorm1d(4), nn.ReLU(), nn.MaxPool1d(3, 2)), (3, 40)),
+    "upsampling": (nn.Sequential(nn.Conv1d(2, 3, 3), nn.Upsample(scale_factor=2), nn.Conv1d(3, 1, 3)), (2, 9)),
+    "upsampling_to_a_size": (nn.Sequential(nn.Conv1d(2, 3, 3), nn.Upsample(size=10)), (2, 9)),
+    "one_channel": (nn.Conv1d(1, 2, 3), (1, 8)),
+    "vector": (nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2)), (6,)),
+}
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_what_a_signal_or_a_vector_gives_is_pytorchs(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    module, shape = SIGNALS[name][0].eval(), SIGNALS[name][1]
+    x = torch.rand(1, *shape)
+    with torch.no_grad():
+        wanted = module(x).double().numpy().ravel()
+    for image in (x, x[0]):
+        state = workbook(from_torch(module, x), image)
+        np.testing.assert_allclose(state.output.ravel(), wanted, rtol=0, atol=1e-6)
+    export(tmp_path / "net.py", state.network, state.lesson, state.tensors)
+    model = runpy.run_path(str(tmp_path / "net.py"))["model"]
+    with torch.no_grad():
+        answer = model(x.reshape(1, *state.network.input_shape))
+    np.testing.assert_allclose(answer.numpy().ravel(), wanted, rtol=0, atol=1e-6)
 
 
 def test_a_permuted_flatten_permutes_the_columns() -> None:

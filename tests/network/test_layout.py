@@ -160,6 +160,17 @@ def test_shortcuts_behind_each_other_share_a_line() -> None:
     ]
 
 
+def test_a_shortcut_on_one_sheet_takes_the_row_that_is_free() -> None:
+    block = [CONV | {"out_channels": 1}] * 2
+    (straight,) = plan(graph((1, 6, 6), *block, layer("ReLU"))).parts
+    (layout,) = plan(graph((1, 6, 6), *block, layer("Add", "conv2", "input"))).parts
+    assert layout.input == straight.input and layout.by_name["conv2"].own == straight.by_name["conv2"].own
+    ((row, source, reader),) = layout.lanes
+    assert (source.shows, reader.name) == ("input", "add1")
+    assert row == layout.input.blocks[0].row - layout.by_name["input"].border.top - 2
+    assert straight.lanes == ()
+
+
 def test_depth_takes_sheets_and_is_never_refused() -> None:
     for shape, channels in (((1, 32, 32), 8), ((1, 32, 32), 1)):
         layout = plan(graph(shape, *[CONV | {"out_channels": channels}] * 400))

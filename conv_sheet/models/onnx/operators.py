@@ -213,6 +213,16 @@ def _plain(kind: str, option: str = "", default: float = 0.0, usual: float = 0.0
     return apply
 
 
+def _celu(b: GraphBuilder, node: OnnxNode) -> Result:
+    alpha = float(node.get("alpha", 1.0))
+    return arithmetic.elu(b, activation(b, node), 1.0, alpha, 1 / alpha)
+
+
+def _selu(b: GraphBuilder, node: OnnxNode) -> Result:
+    given = (float(node.get(name, usual)) for name, usual in zip(("alpha", "gamma"), arithmetic.SELU, strict=True))
+    return arithmetic.elu(b, activation(b, node), *given)
+
+
 def _hard_sigmoid(b: GraphBuilder, node: OnnxNode) -> Result:
     x, alpha, beta = activation(b, node), float(node.get("alpha", 0.2)), float(node.get("beta", 0.5))
     if activations.near(alpha, 1 / 6) and activations.near(beta, 0.5):
@@ -304,6 +314,9 @@ OPERATIONS: dict[str, Operation] = {
     "HardSwish": _plain("Hardswish"),
     "LeakyRelu": _plain("LeakyReLU", "negative_slope", 0.01, 0.01),
     "Elu": _plain("ELU", "alpha", 1.0, 1.0),
+    "Celu": _celu,
+    "Selu": _selu,
+    "Mish": lambda b, node: arithmetic.mish(b, activation(b, node)),
     "Gelu": lambda b, node: activations.gelu(b, activation(b, node), node.get("approximate", "none")),
     "HardSigmoid": _hard_sigmoid,
     "Clip": _clip,

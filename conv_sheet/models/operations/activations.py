@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 
@@ -61,6 +62,8 @@ def softmax(b: GraphBuilder, x: Value, axis: int, kind: str = "Softmax") -> Valu
     if rank == 2 and axis == 1:
         vector = b.vector(x)
         return b.add(kind, [vector], vector.shape).moved(vector.view)
+    if _goes_over_maps(x, axis):
+        return b.add(kind, [x], x.shape).moved(x.view)
     if rank in (3, 4) and axis == 1:
         maps = b.maps(x)
         return b.add(kind, [maps], maps.shape)
@@ -69,6 +72,14 @@ def softmax(b: GraphBuilder, x: Value, axis: int, kind: str = "Softmax") -> Valu
         out = b.add(kind, [maps], maps.shape)
         return out.moved(channels_last(out.view))
     b.refuse(f"{kind} along axis {axis} of {x.view.shape} is not known: only over a vector, or over channels")
+
+
+def _goes_over_maps(x: Value, axis: int) -> bool:
+    """Whether an axis of a view goes over the maps of the layer, in whatever order the others have its places."""
+    if len(x.shape) == 1 or not x.complete or x.view.shape[axis : axis + 1] != x.shape[:1]:
+        return False
+    places = np.moveaxis(x.view, axis, -1).reshape(-1, x.shape[0]) % prod(x.shape[1:])
+    return bool((places == places[:, :1]).all())
 
 
 def gelu(b: GraphBuilder, x: Value, approximate: str = "none") -> Value:

@@ -12,6 +12,8 @@ from conv_sheet.network.weights import as_written
 
 SCALE = "_Scale"
 """weight · x + bias with constants: a bias, a normalised picture, or part of a longer pattern."""
+SELU = 1.6732632423543772, 1.0507009873554805
+"""alpha and scale of SELU, with which activations keep mean 0 and variance 1 (Klambauer 2017, equation 14)."""
 
 
 def add(b: GraphBuilder, x: Operand, y: Operand, factor: float = 1.0) -> Operand:
@@ -64,6 +66,18 @@ def divide(b: GraphBuilder, x: Operand, y: Operand) -> Operand:
     if isinstance(x, Value):
         return scaled(b, x, 1 / numbers)
     return np.asarray(x // y if x.dtype.kind in "iu" and y.dtype.kind in "iu" else x / y)
+
+
+def elu(b: GraphBuilder, x: Value, alpha: float, scale: float = 1.0, within: float = 1.0) -> Value:
+    """What ELU, SELU and CELU are: scale · ELU(within · x)."""
+    inner = x if within == 1 else scaled(b, x, np.array(within))
+    out = pointwise(b, inner, "ELU", {} if alpha == 1 else {"alpha": alpha})
+    return out if scale == 1 else scaled(b, out, np.array(scale))
+
+
+def mish(b: GraphBuilder, x: Value) -> Operand:
+    """Mish: x · tanh(softplus(x))."""
+    return multiply(b, x, pointwise(b, pointwise(b, x, "Softplus"), "Tanh"))
 
 
 def power(b: GraphBuilder, x: Value, exponent: float) -> Value:
@@ -127,8 +141,6 @@ def _combined(b: GraphBuilder, kind: str, x: Value, y: Value) -> Value:
     sizes = [max(pair) for pair in zip(one.shape, other.shape, strict=True)]
     if any(n not in (1, size) for shape in (one.shape, other.shape) for n, size in zip(shape, sizes, strict=True)):
         b.refuse(f"values of {one.shape} and {other.shape} do not fit together")
-    if kind == "Add" and one.shape != other.shape:
-        b.refuse(f"a sum of {one.shape} and {other.shape} is not known: both must have one shape")
     out = b.add(kind, [one, other], tuple(sizes))
     return out.moved(channels_last(out.view)) if last else out
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.operations.options import brief, ceiling, four_sided, window
 from conv_sheet.models.operations.reshaping import zero_padded
@@ -76,6 +78,10 @@ def over_axes(b: GraphBuilder, x: Value, what: str, axes: Sequence[int], keep: b
         out = b.add("_Mean", [whole], (1,))
         return out.moved(out.view.reshape((1,) * rank))
     first, behind = list(range(2, rank)), list(range(1, rank - 1))
+    if rank == 4 and len(over) == 1 and x.whole and over[0] > 1:
+        own = [1 if axis in over else size for axis, size in enumerate(x.view.shape)][2:]
+        out = adaptive_pool(b, x, what, own)
+        return out if keep else out.moved(np.squeeze(out.view, over[0]))
     if rank not in (3, 4) or over not in (first, behind):
         b.refuse(f"a mean or maximum over the axes {list(axes)} of {x.view.shape} is not known: only over whole maps")
     last = over == behind and over != first

@@ -136,10 +136,11 @@ def upsample(
         b.refuse(f"maps of {maps.shape} cannot be resized to {size}")
     factors = [new / old for new, old in zip(size, maps.shape[1:], strict=True)]
     options: dict[str, object] = {}
+    alone = len(size) == 1  # of signals: a single number would be for rows, too
     if all(factor == int(factor) for factor in factors):
-        options["scale_factor"] = brief([int(factor) for factor in factors])
+        options["scale_factor"] = [int(*factors)] if alone else brief([int(factor) for factor in factors])
     else:
-        options["size"] = brief(size)
+        options["size"] = list(size) if alone else brief(size)
     if mode != "nearest":
         options["mode"] = mode
     if align_corners:
