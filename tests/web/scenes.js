@@ -135,7 +135,9 @@ function sentences() {
       typeof value === "string" && value.length > 30 && !shown.sheet.formula(y, x);
     const texts = view.drawn.filter(isSentence);
     const sizes = texts.map(({ row: y, column: x }) => (shown.sheet.style(y, x).size * 4 * view.zoom) / 3);
-    return { title, whole: whole ?? null, least: Math.min(99, ...sizes) };
+    const about = document.getElementById("about");
+    const said = about.offsetHeight > 20 ? about.innerText : "";
+    return { title, whole: whole ?? null, least: Math.min(99, ...sizes), about: said };
   });
 }
 

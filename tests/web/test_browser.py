@@ -12,8 +12,10 @@ from PIL import Image
 
 from conv_sheet import actions, lessons
 from conv_sheet.cells.grid import column_number
+from conv_sheet.cells.words import in_browser
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import COCKPIT_ROWS
+from conv_sheet.sheets import registry
 from conv_sheet.web import page, site
 from tests.lessons import state_of
 from tests.oracles import OracleError, browser, run
@@ -79,6 +81,12 @@ def test_on_a_phone_sentences_can_be_read_and_what_is_asked_for_comes_near(folde
             assert sheet["least"] > 7.9 or sheet["title"] == "Network", (one["file"], sheet)
             assert sheet["whole"] is not False, (one["file"], sheet)
     assert [letters >= 7.9 for letters in seen[0]["letters"]] == [True, True]
+    about = {sheet["title"]: sheet["about"] for sheet in seen[1]["sheets"]}
+    (own,) = (page for page in registry.pages(state_of("kernels")) if page.title == "Kernels")
+    lines = [text for row in (1, 2, 3) if isinstance(text := own.singles[row, 2].value, str)]
+    assert about["Kernels"] == "\n\n".join(map(in_browser, lines))
+    assert len(lines) == 3
+    assert about["Network"] == ""
 
 
 def test_the_panel_names_what_the_sheet_names_also_several_labels_or_none(folder: Path) -> None:
