@@ -20,6 +20,7 @@ class Answer {
     /** @type {Said | null} */
     this.before = null;
     this.growing = false;
+    this.dark = false;
     this.list = made("div", "", "bars");
     /** @type {string[]} */
     this.labels = [];
@@ -78,8 +79,10 @@ class Answer {
       now.text === this.now.text &&
       now.values.length === this.now.values.length &&
       now.values.every((value, k) => value === this.now.values[k]);
-    if (same && this.shownBefore === this.before) return;
+    const { dark } = page.view.colours;
+    if (same && this.shownBefore === this.before && this.dark === dark) return;
     this.now = now;
+    this.dark = dark;
     this.shownBefore = this.before;
     if (this.rows.length) this.showBars(data, now);
     else this.showPictures(data, now.values);

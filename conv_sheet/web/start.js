@@ -93,6 +93,7 @@ function assemble(data) {
   new Explanation(page, overlay);
   const answer = new Answer(page);
   new Tries(page);
+  new About(page);
   new Actions(page);
   new Tools(page);
   new Walk(page);

@@ -135,7 +135,9 @@ function sentences() {
       typeof value === "string" && value.length > 30 && !shown.sheet.formula(y, x);
     const texts = view.drawn.filter(isSentence);
     const sizes = texts.map(({ row: y, column: x }) => (shown.sheet.style(y, x).size * 4 * view.zoom) / 3);
-    return { title, whole: whole ?? null, least: Math.min(99, ...sizes) };
+    const about = document.getElementById("about");
+    const said = about.offsetHeight > 20 ? about.innerText : "";
+    return { title, whole: whole ?? null, least: Math.min(99, ...sizes), about: said };
   });
 }
 
@@ -453,6 +455,136 @@ async function talks({ browser: name, file }) {
   );
 }
 
+/** Press a key while Control is held. @param {any} page @param {string} key */
+async function control(page, key) {
+  await page.keyboard.down("Control");
+  await page.keyboard.press(key);
+  await page.keyboard.up("Control");
+}
+
+/** An event of the clipboard on the sheet, with a text or for one. @param {any} page @param {string} kind
+ * @param {string} [text] */
+function clipboard(page, kind, text = "") {
+  return page.evaluate(
+    (type, given) => {
+      document.getElementById("view").focus();
+      const clipboardData = new DataTransfer();
+      if (given) clipboardData.setData("text/plain", given);
+      const event = new Event(type, { bubbles: true, cancelable: true });
+      document.dispatchEvent(Object.defineProperty(event, "clipboardData", { value: clipboardData }));
+      return clipboardData.getData("text/plain");
+    },
+    kind,
+    text,
+  );
+}
+
+/** The keys of spreadsheet programs, their clipboard, a formula in a free cell; what each has made of the cells. */
+async function keys({ browser: name, file }) {
+  return withBrowser(name, async (browser) => {
+    const { page, complaints } = await open(browser, pathToFileURL(file).href);
+    const get = (wanted) => page.evaluate((text) => window.convSheet.get(text), wanted);
+    const at = () => page.$eval("#name", (box) => box.value);
+    const seen = { values: [], places: [] };
+    await goTo(page, "AF18");
+    await page.keyboard.press("F2");
+    await page.keyboard.type("5");
+    await page.keyboard.press("Enter");
+    seen.places.push(await at());
+    seen.values.push(await get("AF18"));
+    for (const key of ["z", "y"]) {
+      await control(page, key);
+      seen.values.push(await get("AF18"));
+    }
+    for (const [place, key] of [
+      ["B30", "ArrowRight"],
+      ["B30", "Home"],
+    ]) {
+      await goTo(page, place);
+      await control(page, key);
+      seen.places.push(await at());
+    }
+    await clipboard(page, "paste", "0.25\t0.5\r\n1\t0\r\n");
+    seen.refused = await page.$eval("#says", (says) => says.textContent);
+    await goTo(page, "B18");
+    await clipboard(page, "paste", "0.25\t0.5\r\n1\t0\r\n");
+    seen.sums = await page.$eval("#sums", (sums) => sums.textContent);
+    seen.pasted = await get("B18:C19");
+    await goTo(page, "B18");
+    await page.keyboard.down("Shift");
+    for (const key of ["ArrowRight", "ArrowDown"]) await page.keyboard.press(key);
+    await page.keyboard.up("Shift");
+    seen.copied = await clipboard(page, "copy");
+    await goTo(page, "A100");
+    await page.keyboard.type("=1/9");
+    await page.keyboard.press("Enter");
+    seen.free = await get("A100");
+    return { ...seen, complaints };
+  });
+}
+
+/** Rubbing out, a pen, the walk, the buttons and a file of changes. */
+async function works({ file, changes }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page, complaints } = await open(browser, pathToFileURL(file).href);
+    const get = (wanted) => page.evaluate((text) => window.convSheet.get(text), wanted);
+    const [own, seen] = [await get("conv1_weight_1_1"), {}];
+    const ink = async () => (await get("input_1")).flat().reduce((sum, value) => sum + value, 0);
+    seen.ink = [await ink()];
+    await page.locator("[data-tool=erase]").click();
+    const [from, to] = [await middle(page, "L27"), await middle(page, "T27")];
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y, { steps: 8 });
+    await page.mouse.up();
+    seen.ink.push(await ink());
+    await page.locator("[data-tool=draw]").click();
+    const client = await page.createCDPSession();
+    for (const [type, point] of Object.entries({ mousePressed: from, mouseMoved: to, mouseReleased: to }))
+      await client.send("Input.dispatchMouseEvent", { type, ...point, button: "left", buttons: 1, pointerType: "pen" });
+    seen.ink.push(await ink());
+    await page.locator("#faster").click();
+    await page.locator("#play").click();
+    const walked = () =>
+      page.evaluate(() => [window.convSheet.page.pointed?.row, window.convSheet.page.pointed?.column]);
+    const first = await page.waitForFunction(() => window.convSheet.page.pointed?.column);
+    await page.waitForFunction(
+      (column) => window.convSheet.page.pointed.column >= column + 2,
+      {},
+      await first.jsonValue(),
+    );
+    seen.walked = await walked();
+    seen.explained = await page.$eval("#explanation", (panel) => panel.innerText);
+    await page.locator("#play").click();
+    await press(page, "#actions", "Random kernels");
+    seen.random = [JSON.stringify(await get("conv1_weight_1_1")) !== JSON.stringify(own)];
+    seen.random.push(await page.$eval("#says", (says) => says.textContent));
+    await press(page, "#actions", "Reset");
+    seen.reset = JSON.stringify(await get("conv1_weight_1_1")) === JSON.stringify(own) && (await ink()) === seen.ink[0];
+    seen.checks = [await page.$eval("#tries .check", (check) => check.textContent)];
+    await press(page, "#tries", "Do it for me");
+    await page.waitForFunction(() => document.querySelector("#tries .check").classList.contains("reached"));
+    seen.checks.push(await page.$eval("#tries .check", (check) => check.textContent));
+    await page.evaluate(() => {
+      const { createObjectURL } = URL;
+      URL.createObjectURL = (blob) => {
+        window.saved = blob.text();
+        return createObjectURL(blob);
+      };
+    });
+    await page.locator("#share summary").click();
+    await page.locator("#save").click();
+    writeFileSync(changes, await page.evaluate(() => window.saved));
+    await press(page, "#actions", "Reset");
+    seen.loaded = [(await get("conv1_weight_1_1"))[1][1]];
+    await (await page.$("#file")).uploadFile(changes);
+    await page.waitForFunction(() => window.convSheet.get("conv1_weight_1_1")[1][1] !== 0);
+    seen.loaded.push((await get("conv1_weight_1_1"))[1][1]);
+    seen.link = await page.$eval("#workbook", (link) => [link.hidden, link.getAttribute("href")]);
+    return { ...seen, complaints };
+  });
+}
+
 /** Edits by the keyboard alone: from the top of the page to the name box, to the cell, a value or a choice, Enter. */
 async function types({ file, edits }) {
   return withBrowser("chrome", async (browser) => {
@@ -532,7 +664,24 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, reads, says, cuts, pinches, lacks, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = {
+  opens,
+  fits,
+  reads,
+  says,
+  cuts,
+  pinches,
+  lacks,
+  prints,
+  draws,
+  presses,
+  hovers,
+  talks,
+  keys,
+  works,
+  types,
+  sweeps,
+};
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 
 from conv_sheet import actions, lessons
+from conv_sheet.cells.grid import column_number
+from conv_sheet.cells.words import in_browser
 from conv_sheet.network.graph import INPUT
 from conv_sheet.network.layout import COCKPIT_ROWS
+from conv_sheet.sheets import registry
 from conv_sheet.web import page, site
 from tests.lessons import state_of
 from tests.oracles import OracleError, browser, run
@@ -78,6 +81,12 @@ def test_on_a_phone_sentences_can_be_read_and_what_is_asked_for_comes_near(folde
             assert sheet["least"] > 7.9 or sheet["title"] == "Network", (one["file"], sheet)
             assert sheet["whole"] is not False, (one["file"], sheet)
     assert [letters >= 7.9 for letters in seen[0]["letters"]] == [True, True]
+    about = {sheet["title"]: sheet["about"] for sheet in seen[1]["sheets"]}
+    (own,) = (page for page in registry.pages(state_of("kernels")) if page.title == "Kernels")
+    lines = [text for row in (1, 2, 3) if isinstance(text := own.singles[row, 2].value, str)]
+    assert about["Kernels"] == "\n\n".join(map(in_browser, lines))
+    assert len(lines) == 3
+    assert about["Network"] == ""
 
 
 def test_the_panel_names_what_the_sheet_names_also_several_labels_or_none(folder: Path) -> None:
@@ -197,6 +206,40 @@ def test_keyboard_refusals_links_and_a_page_that_embeds_the_lesson(folder: Path,
     assert "takes a number from 0 to 1" in answers[4]["error"]
     changed = [data["cells"] for data in seen["heard"] if data["convSheet"] == "change"]
     assert changed[0] == ["Network!AF15", "Network!AG15"]
+    assert seen["complaints"] == []
+
+
+@BROWSERS
+def test_keys_and_clipboard_are_those_of_spreadsheet_programs(folder: Path, browser_name: str) -> None:
+    seen = browser.play("keys", browser=browser_name, file=str(folder / "fastai.html"))
+    own = state_of("fastai").tensors["conv1.weight"][0, 0, 0, 0]
+    assert seen["values"] == [5, own, 5]
+    assert seen["places"] == ["AF19", "AC30", f"A{COCKPIT_ROWS + 1}"]
+    assert seen["refused"].startswith("This cell is calculated")
+    assert seen["pasted"] == [[0.25, 0.5], [1, 0]]
+    assert seen["sums"] == "sum 1.75 · mean 0.438 · 4 numbers"
+    assert seen["copied"] == "0.25\t0.5\n1\t0"
+    assert seen["free"] == pytest.approx(1 / 9)
+    assert seen["complaints"] == []
+
+
+def test_tools_buttons_and_a_file_of_changes(folder: Path, tmp_path: Path) -> None:
+    state, file = state_of("fastai"), tmp_path / "lesson.html"
+    page.write(state, file, "fastai", "fastai.xlsx")
+    seen = browser.play("works", file=str(file), changes=str(tmp_path / "changes.json"))
+    own, rubbed, drawn = seen["ink"]
+    assert own == pytest.approx(state.image.sum())
+    assert own - rubbed > 5
+    assert drawn - rubbed > 5
+    assert seen["walked"][0] == 18
+    assert seen["walked"][1] >= column_number("AK") + 2  # the map begins at AK18
+    assert re.search(r"conv1_out_1 · row 1, column \d+", seen["explained"])
+    assert seen["random"][0]
+    assert "every time others" in seen["random"][1]
+    assert seen["reset"]
+    assert seen["checks"] == ["Not done yet.", "✓ Done."]
+    assert seen["loaded"] == [state.tensors["conv1.weight"][0, 0, 1, 1], 4]
+    assert seen["link"] == [False, "fastai.xlsx"]
     assert seen["complaints"] == []
 
 
