@@ -26,12 +26,11 @@ from conv_sheet.sheets.numpy import written
 from conv_sheet.sheets.sheet import Owned, Sheet
 from conv_sheet.state import WorkbookState
 
-_LINES = (
+_LINE = (
     "Python looked at 24 drawn pictures. Each map answered most to these patches, at most one of each picture. "
-    "The kernel stands before them: red weights ask for much, blue ones for little.",
-    "conv1 reads pixels; conv2 reads both maps of conv1, and so 5×5 pixels. Choose a map and a patch: "
-    "at the right the cells make its answer again. Patch 0 is yours: draw there.",
+    "The kernel stands before them: red weights ask for much, blue ones for little."
 )
+_CHOOSE = "Choose a map and a patch: at the right the cells make its answer again. Patch 0 is yours: draw there."
 _ZOOM = style.WIDE_ZOOM
 _LABEL = replace(style.BEST, size=9)
 _PATCH = replace(style.ENGINE, line=style.PAD)
@@ -82,12 +81,22 @@ def page(state: WorkbookState) -> Page:
     """The sheet."""
     areas = PatchLayout(state.layout)
     sheet = widgets.frame(PATCHES, areas.last_column, _ZOOM)
-    widgets.head(sheet, "What each map looks for", _LINES, areas.last_column)
+    widgets.head(sheet, "What each map looks for", (_LINE, f"{_seeing(areas)} {_CHOOSE}"), areas.last_column)
     unit, rank = _choices(sheet, state, areas)
     _strips(sheet, state, areas, unit, rank)
     _stored(sheet, state, areas)
     _calculation(sheet, state, areas, unit, rank)
     return sheet
+
+
+def _seeing(areas: PatchLayout) -> str:
+    """How much of the picture each convolution sees."""
+    first, *others = (
+        (unit.convolution.name, "×".join(str(one.size) for one in areas.field(unit.stage)))
+        for unit in areas.units
+        if unit.channel == 0
+    )
+    return ", ".join([f"{first[0]} sees {first[1]} pixels", *(f"{name} {size}" for name, size in others)]) + "."
 
 
 def _choices(sheet: Page, state: WorkbookState, areas: PatchLayout) -> tuple[Expr, Expr]:
