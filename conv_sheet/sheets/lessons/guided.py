@@ -54,7 +54,7 @@ _FIRST = "class 7"
 """What is chosen at first, where there is such a class."""
 _WIDE = 12
 """Columns that a text of the choices needs."""
-_NARROW = 10
+_NARROW = 14
 """Columns of what comes back to a layer at least, so that its name has room."""
 _MOST = 64
 """Maps that can be chosen from."""
