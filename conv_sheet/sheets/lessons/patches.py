@@ -214,7 +214,7 @@ def _made(sheet: Page, state: WorkbookState, stage: Stage, site: Site, x: Array)
         formula = folded(stage.activation, formula)
     for node in stage.nodes:
         x = plain(node.layer).forward(x, node.own(state.tensors))
-    compute(sheet, stage.name, out, x[0], style.SCORE, formula)
+    compute(sheet, "", out, x[0], style.SCORE, formula)
     for number, block in enumerate(out.blocks, 1):
         widgets.caption(sheet, block, f"{stage.name} map {number}")
     last = stage.last_layer
