@@ -51,7 +51,7 @@ _FIRST = "class 7"
 """What is chosen at first, where there is such a class."""
 _WIDE = 12
 """Columns that a text of the choices needs."""
-_NARROW = 5
+_NARROW = 14
 """Columns of what comes back to a layer at least, so that its name has room."""
 _MOST = 64
 """Maps that can be chosen from."""
@@ -127,7 +127,12 @@ class _Back(BackpropLayout):
 
     @property
     def last_column(self) -> int:
-        return self.begins.last_column + 8
+        return self.begins.last_column + max(8, self.widest)
+
+    @property
+    def widest(self) -> int:
+        """Columns of the names of the classes."""
+        return max(3, *map(len, self.network.classes))
 
     @property
     def choices(self) -> Block:
@@ -320,9 +325,10 @@ def _begun(sheet: Page, made: _Back, stage: Stage, formula: Formula, now: _Now) 
 
 def _head(sheet: Page, placed: Placed, name: str, words: Expr | str) -> None:
     """The layer's name and what stands below it."""
-    area = placed.area
-    sheet.span(_TITLE_ROW, area.column, area.last_column, f"← {name}", style.STAGE_TITLE)
-    sheet.span(_TITLE_ROW + 1, area.column, area.last_column, words, style.STAGE_SHAPE)
+    first = placed.area.column
+    last = max(placed.area.last_column, first + _NARROW - 1)
+    sheet.span(_TITLE_ROW, first, last, f"← {name}", style.STAGE_TITLE)
+    sheet.span(_TITLE_ROW + 1, first, last, words, style.STAGE_SHAPE)
 
 
 def _scores(sheet: Page, state: WorkbookState, made: _Back, now: _Now) -> None:
@@ -334,7 +340,7 @@ def _scores(sheet: Page, state: WorkbookState, made: _Back, now: _Now) -> None:
     sheet.fill(block, begins, _GRADIENT, made.network.logits)
     sheet.scales.append(((block,), style.PROBABILITY_SCALE))
     for (row, column), name in zip(block.positions(), made.network.classes, strict=True):
-        sheet.merged(Block(TITLE, row, column + 1, 2, 3), name, style.CLASS_BESIDE)
+        sheet.merged(Block(TITLE, row, column + 1, 2, made.widest), name, style.CLASS_BESIDE)
 
 
 SHEET = Sheet(TITLE, page, NAME, inputs)

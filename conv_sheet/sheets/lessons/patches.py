@@ -33,12 +33,11 @@ from conv_sheet.state import WorkbookState
 _SIGNS = {"circle": "○", "square": "□", "triangle": "△"}
 """What stands for shapes in the labels of pictures that have several."""
 
-_LINES = (
+_LINE = (
     "Python looked at 24 drawn pictures. Each map answered most to these patches, at most one of each picture. "
-    "The kernel stands before them: red weights ask for much, blue ones for little.",
-    "conv1 reads pixels; conv2 reads both maps of conv1, and so 5×5 pixels. Choose a map and a patch: "
-    "at the right the cells make its answer again. Patch 0 is yours: draw there.",
+    "The kernel stands before them: red weights ask for much, blue ones for little."
 )
+_CHOOSE = "Choose a map and a patch: at the right the cells make its answer again. Patch 0 is yours: draw there."
 _ZOOM = style.WIDE_ZOOM
 _LABEL = replace(style.BEST, size=9)
 _PATCH = replace(style.ENGINE, line=style.PAD)
@@ -89,12 +88,22 @@ def page(state: WorkbookState) -> Page:
     """The sheet."""
     areas = PatchLayout(state.layout)
     sheet = widgets.frame(PATCHES, areas.last_column, _ZOOM)
-    cockpit.head(sheet, state, "What each map looks for", _LINES)
+    cockpit.head(sheet, state, "What each map looks for", (_LINE, f"{_seeing(areas)} {_CHOOSE}"))
     unit, rank = _choices(sheet, state, areas)
     _strips(sheet, state, areas, unit, rank)
     _stored(sheet, state, areas)
     _calculation(sheet, state, areas, unit, rank)
     return sheet
+
+
+def _seeing(areas: PatchLayout) -> str:
+    """How much of the picture each convolution sees."""
+    first, *others = (
+        (unit.convolution.name, "×".join(str(one.size) for one in areas.field(unit.stage)))
+        for unit in areas.units
+        if unit.channel == 0
+    )
+    return ", ".join([f"{first[0]} sees {first[1]} pixels", *(f"{name} {size}" for name, size in others)]) + "."
 
 
 def _choices(sheet: Page, state: WorkbookState, areas: PatchLayout) -> tuple[Expr, Expr]:
@@ -217,7 +226,7 @@ def _made(sheet: Page, state: WorkbookState, stage: Stage, site: Site, x: Array)
         formula = folded(stage.activation, formula)
     for node in stage.nodes:
         x = plain(node.layer).forward(x, node.own(state.tensors))
-    compute(sheet, stage.name, out, x[0], style.SCORE, formula)
+    compute(sheet, "", out, x[0], style.SCORE, formula)
     for number, block in enumerate(out.blocks, 1):
         widgets.caption(sheet, block, f"{stage.name} map {number}")
     last = stage.last_layer
