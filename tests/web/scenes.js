@@ -156,6 +156,26 @@ async function presses({ file, sheet, button, names }) {
   });
 }
 
+/** What the page says after each of some pictures was chosen, and which bars it marks. */
+async function says({ file, pictures }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page, complaints } = await open(browser, pathToFileURL(file).href);
+    const said = [];
+    for (const picture of pictures) {
+      await page.evaluate((value) => window.convSheet.set("picture", value), picture);
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      const read = (/** @type {string} */ selector) =>
+        page.$$eval(selector, (found) => found.map((one) => one.textContent ?? ""));
+      said.push({
+        said: (await read("#answer .said"))[0],
+        then: (await read("#answer .then"))[0],
+        best: await read("#answer .bar.best .label"),
+      });
+    }
+    return { said, complaints };
+  });
+}
+
 /** The pointer over some cells: the frames that are drawn, and where the cells of the formula are. */
 async function hovers({ file, over }) {
   return withBrowser("chrome", async (browser) => {
@@ -363,7 +383,7 @@ function everything() {
   return { edits, values };
 }
 
-const SCENES = { opens, fits, lacks, prints, draws, presses, hovers, talks, types, sweeps };
+const SCENES = { opens, fits, lacks, prints, draws, presses, says, hovers, talks, types, sweeps };
 const [scene, given] = process.argv.slice(2);
 SCENES[scene](JSON.parse(given)).then(
   (seen) => process.stdout.write(JSON.stringify(seen)),

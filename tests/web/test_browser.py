@@ -127,6 +127,16 @@ def test_ten_steps_of_training_are_those_of_the_engine(folder: Path) -> None:
     assert found["complaints"] == []
 
 
+def test_all_classes_that_are_named_are_said(tmp_path: Path) -> None:
+    page.write(state_of("multi-label"), tmp_path / "pets.html", "pets")
+    pictures = ["circle+square+triangle", "triangle", "drawing"]
+    answer = browser.play("says", file=str(tmp_path / "pets.html"), pictures=pictures)
+    assert answer["complaints"] == []
+    assert [one["said"] for one in answer["said"]] == ["circle, square, triangle", "triangle", "none"]
+    assert [one["best"] for one in answer["said"]] == [["circle", "square", "triangle"], ["triangle"], []]
+    assert [one["then"] for one in answer["said"]][1:] == ["before: circle, square, triangle", "before: triangle"]
+
+
 def test_the_pointer_frames_what_the_formula_reads(folder: Path) -> None:
     over = ["AK18", "AT27", "AM48", "BR27", "CR20"]  # of the first maps, the second ones, and the pool
     answer = browser.play("hovers", file=str(folder / "fastai.html"), over=over)

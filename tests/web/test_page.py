@@ -33,7 +33,7 @@ from conv_sheet.web.forms import ARGUMENTS, Forms
 from tests.lessons import state_of
 
 LARGEST = {"kernels": 200_000, "fastai": 350_000, "lenet": 2_000_000}
-FOREIGN = re.compile(r"Excel|LibreOffice|\b[Pp]ress|\bF[29]\b|\bEsc\b|conv-sheet|\bFILE\b|terminal")
+FOREIGN = re.compile(r"Excel|LibreOffice|\b[Pp]ress|\bF[29]\b(?!:)|\bEsc\b|conv-sheet|\bFILE\b|terminal")
 """Words of spreadsheet programs, their keys and commands."""
 
 
