@@ -47,12 +47,16 @@ def paragraph(
 ) -> None:
     """A text over some columns of a row, which becomes as high as it needs; `longest` is the most a formula says."""
     sheet.span(row, first, last, content, look)
-    usual = sheet.default_width or _USUAL_WIDTH
+    heighten(sheet, row, first, last, longest or str(content))
+
+
+def heighten(sheet: Page, row: int, first: int, last: int, text: str) -> None:
+    """Make a row as high as a text needs in some columns of it, whose look stands there already."""
+    usual, look = sheet.default_width or _USUAL_WIDTH, sheet.singles[row, first].style
     room = sum(sheet.widths.get(column, usual) for column in range(first, last + 1))
-    size = sheet.singles[row, first].style.size
     fits = _FITS / _MONO_WIDE if look.mono else _FITS
-    lines = math.ceil(len(longest or str(content)) * size / (fits * room))
-    sheet.heights[row] = max(sheet.heights.get(row, style.CELL_HEIGHT), lines * size * style.LINE_SPACING)
+    lines = math.ceil(len(text) * look.size / (fits * room))
+    sheet.heights[row] = max(sheet.heights.get(row, style.CELL_HEIGHT), lines * look.size * style.LINE_SPACING)
 
 
 def ask(

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import numpy as np
 
+from conv_sheet.cells import widgets
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
@@ -157,6 +158,7 @@ def _linked(made: list[Page]) -> list[Page]:
             values = np.array([titles[block.sheet].value(*one) for one in block.positions()], dtype=object)
             shown = start.result(block, values.reshape(block.shape))
             page.replace(*at, value=shown.value, formula=shown.formula)
+            widgets.heighten(page, at[0], at[1], at[1], str(shown.value))
             _, look = titles[block.sheet].look(block.row, block.column)
             if block.shape == (1, 1) and look and not look.format.endswith(";"):  # that would leave small numbers out
                 page.replace(*at, style=replace(page.singles[at].style, format=look.format))

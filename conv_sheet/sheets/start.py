@@ -44,7 +44,7 @@ _FEW, _DIGITS = 6, 3
 """Numbers of a place that are all shown where a try reads it, and the decimals of each."""
 _PLACE = replace(style.NOTE, wrap=True, vertical="top")
 _LONG_PLACE = "AA11:AA11 "
-_SEE = replace(style.RIGHT, vertical="top")
+_SEE = replace(style.LINK_LINE, horizontal="right", vertical="top")
 _QUOTED = 255
 """Characters of a text in a formula at most."""
 
@@ -239,6 +239,7 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
         widgets.paragraph(sheet, row, first, PARAMETERS, f"Predict: {one.ask}{choices}" if one.ask else "")
         if one.see:
             sheet.span(row, WORK, SEES, f"{one.see} is", _SEE)
+            sheet.links[row, WORK] = one.see
             sheet.put(row, TORCH, None, style.READ)
             sheet.reads[row, TORCH] = one.see
     if one.answer:

@@ -141,24 +141,6 @@ function sentences() {
   });
 }
 
-/** What the panel says where the cell of the answer holds some texts, one after the other. */
-async function says({ file, texts }) {
-  return withBrowser("chrome", async (browser) => {
-    const { page } = await open(browser, pathToFileURL(file).href);
-    return page.evaluate((list) => {
-      const { page: shown } = window.convSheet;
-      const cell = shown.book.find("prediction", shown.sheet);
-      return list.map((text) => {
-        if (text) cell.sheet.store(cell.sheet.key(cell.top, cell.left), text);
-        shown.tell("change", { cells: [] });
-        shown.paint();
-        const textsOf = (selector) => [...document.querySelectorAll(selector)].map((found) => found.textContent);
-        return ["#answer b", "#answer .said span", "#answer .best .label", "#answer .then"].map(textsOf);
-      });
-    }, texts);
-  });
-}
-
 /** Texts that are cut on the sheets and beside them, where the browser has other fonts; and how wide these are. */
 async function cuts({ files, fonts }) {
   const look = async (browser) => {
@@ -324,6 +306,26 @@ async function presses({ file, sheet, button, names }) {
     await press(page, "#actions", button);
     const values = await page.evaluate((list) => list.map((name) => window.convSheet.get(name)), names);
     return { values, complaints };
+  });
+}
+
+/** What the page says after each of some pictures was chosen, and which bars it marks. */
+async function says({ file, pictures }) {
+  return withBrowser("chrome", async (browser) => {
+    const { page, complaints } = await open(browser, pathToFileURL(file).href);
+    const said = [];
+    for (const picture of pictures) {
+      await page.evaluate((value) => window.convSheet.set("picture", value), picture);
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      const read = (/** @type {string} */ selector) =>
+        page.$$eval(selector, (found) => found.map((one) => one.textContent ?? ""));
+      said.push({
+        said: (await read("#answer .said"))[0],
+        then: (await read("#answer .then"))[0],
+        best: await read("#answer .bar.best .label"),
+      });
+    }
+    return { said, complaints };
   });
 }
 

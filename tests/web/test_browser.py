@@ -89,16 +89,6 @@ def test_on_a_phone_sentences_can_be_read_and_what_is_asked_for_comes_near(folde
     assert about["Network"] == ""
 
 
-def test_the_panel_names_what_the_sheet_names_also_several_labels_or_none(folder: Path) -> None:
-    first, several, nothing = browser.play(
-        "says", file=str(folder / "multi-label.html"), texts=["", "circle, square", "none"]
-    )
-    assert first[0] == [state_of("multi-label").prediction]
-    assert several[:3] == [["circle, square"], [""], ["circle", "square"]]
-    assert nothing[:3] == [["none"], [""], []]
-    assert nothing[3] == ["before: circle, square"]
-
-
 def test_no_text_is_cut_where_the_fonts_fall_back_to_a_wide_one(folder: Path, tmp_path: Path) -> None:
     (found,) = run("fc-match", ["--format", "%{family}|%{file}", "DejaVu Sans"]).out.splitlines()
     family, file = found.split("|")
@@ -175,6 +165,18 @@ def test_ten_steps_of_training_are_those_of_the_engine(folder: Path) -> None:
             np.testing.assert_allclose(np.ravel(values), planes[name].ravel(), atol=1e-12, err_msg=name)
     assert len(planes) > 5
     assert found["complaints"] == []
+
+
+def test_all_classes_that_are_named_are_said(tmp_path: Path) -> None:
+    page.write(state_of("multi-label"), tmp_path / "pets.html", "pets")
+    pictures = ["circle+square+triangle", "triangle", "drawing"]
+    answer = browser.play("says", file=str(tmp_path / "pets.html"), pictures=pictures)
+    assert answer["complaints"] == []
+    assert [one["said"] for one in answer["said"]] == ["circle, square, triangle", "triangle", "none"]
+    assert [one["best"] for one in answer["said"]] == [["circle", "square", "triangle"], ["triangle"], []]
+    before = [one["then"] for one in answer["said"]][1:]
+    assert before[0] == "before: circle, square, triangle"
+    assert re.fullmatch(r"before: triangle, [\d.]+%", before[1])
 
 
 def test_the_pointer_frames_what_the_formula_reads(folder: Path) -> None:

@@ -17,7 +17,7 @@ _LINES = (
 _HEADS = {"kept": style.TINY, "sum": style.TINY_TENTHS, "change": style.TINY_CHANGE}
 _WIDTH = 8.0
 _HEADS_HEIGHT = 14.0
-_ZOOM = 75
+_ZOOM = 70
 
 
 def page(state: WorkbookState) -> Page:
