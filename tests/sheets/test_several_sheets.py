@@ -58,9 +58,8 @@ ENGINES = (NUMPY, f"{NUMPY} 2", "Python", "Saliency")
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workbook, packed as a large one is."""
     path = tmp_path_factory.mktemp("several") / "book.xlsx"
-    write("wide", registry.pages(state_of(WIDE)), path, large=0)
+    write("wide", registry.pages(state_of(WIDE)), path)
     return path
 
 

@@ -119,8 +119,8 @@ def test_a_chart_without_points_yet_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["fastai", "backprop"])
 def test_titles_and_corners_are_as_excel_draws_them_for_itself(name: str, tmp_path: Path) -> None:
     for chart in parts(written(tmp_path, state_of(name)), "xl/charts"):
-        assert '<roundedCorners val="0" />' in chart
-        assert chart.count("<title>") + chart.count("<legend>") == chart.count('<overlay val="0" />')
+        assert '<roundedCorners val="0"/>' in chart
+        assert chart.count("<title>") + chart.count("<legend>") == chart.count('<overlay val="0"/>')
 
 
 def test_drawings_have_the_prefix_that_readers_expect(tmp_path: Path) -> None:
