@@ -54,6 +54,7 @@ def main() -> None:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     for number in {signal.SIGINT, *_ENDING}:
         signal.signal(number, signal.SIG_IGN)
+    gc.freeze()  # what is left ends with the process: Python need not look for circles among it
     sys.exit(_written(outputs, INTERRUPTED if _interrupted.is_set() else status))
 
 

@@ -50,7 +50,7 @@ install_packages() {
 
 install_validators() {
     npm install --silent --no-save --prefix .tools "$SDK_VALIDATOR" </dev/null
-    # An environment of its own: it needs lxml, and openpyxl writes other bytes where it finds lxml.
+    # An environment of its own: it brings dependencies of its own.
     "${PYTHON:-python3}" -m venv .tools/openxml-audit
     .tools/openxml-audit/bin/pip install --quiet --disable-pip-version-check "$AUDIT"
 }

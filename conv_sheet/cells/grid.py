@@ -49,6 +49,16 @@ def column_number(letters: str) -> int:
     return number
 
 
+def corner(address: str) -> tuple[int, int]:
+    """Row and column of a cell's address.
+
+    >>> corner("AB6")
+    (6, 28)
+    """
+    letters = address.rstrip("0123456789")
+    return int(address[len(letters) :]), column_number(letters)
+
+
 def quote(sheet: str) -> str:
     """A sheet's title as formulas write it.
 

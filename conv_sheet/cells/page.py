@@ -148,10 +148,11 @@ class Page:
     def put(self, row: int, column: int, content: Content, style: Style, owner: str = "") -> None:
         """Fill one cell."""
         value, formula = (_scalar(content.value), content.formula) if isinstance(content, Expr) else (content, None)
-        where = self._address(row, column)
-        checked(formula or "", where)
+        if formula is not None:
+            checked(formula, self._address(row, column))
         if (row, column) in self.singles:
-            raise WorkbookError(f"{where} gets two contents: {self.singles[row, column].value!r} and {value!r}")
+            both = f"{self.singles[row, column].value!r} and {value!r}"
+            raise WorkbookError(f"{self._address(row, column)} gets two contents: {both}")
         self.singles[row, column] = Cell(value, self._legible(value, style), formula, owner)
 
     def fill(self, block: Block, content: Expr | NDArray[Any], style: Style, owner: str = "") -> None:

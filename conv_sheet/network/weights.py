@@ -112,11 +112,10 @@ def checked(network: Network, weights: Mapping[str, Array], where: str = "weight
         has = ", ".join(f"{n} {tuple(v.shape)}" for n, v in weights.items()) or "nothing"
         wants = ", ".join(f"{n} {shape}" for n, shape in network.parameters.items()) or "no weights"
         raise DataError(f"{where}: {'; '.join(faults)}. The file has {has}; the network takes {wants}")
-    tensors, start = {}, network.initial(seed=0)
-    for name, shape in known.items():
-        value = weights.get(name, start[name] if name in given else np.zeros(shape))
-        tensors[name] = _numbers(value, f"{where}: {name}").reshape(shape)
-    return tensors
+    start = network.initial(seed=0) if given.difference(weights) else {}
+    usual = {name: start[name] if name in given else np.zeros(known[name]) for name in known if name not in weights}
+    every = usual | dict(weights)
+    return {name: _numbers(every[name], f"{where}: {name}").reshape(shape) for name, shape in known.items()}
 
 
 def as_written(values: NDArray[Any]) -> Array:

@@ -85,9 +85,16 @@ def _kept(
     return _made(sweep, shape, output, groups)
 
 
+@lru_cache(maxsize=16)
+def _shared(size: int, thread: int) -> Array:
+    """Memory for the columns of every plan of a thread: each fills them anew."""
+    return np.empty(size)
+
+
 def forget() -> None:
     """Let go of all memory that is kept, so that the next call is like the first."""
     _kept.cache_clear()
+    _shared.cache_clear()
 
 
 def _made(
@@ -112,7 +119,8 @@ def _plan(sweep: Sweep, shape: tuple[int, ...], output: tuple[int, int, int], gr
     every = windows(padded, sweep.kernel, sweep.stride, sweep.dilation).transpose(1, 4, 5, 2, 3, 0)
     row = channels * prod(sweep.kernel) * places[1] * count
     most = min(places[0], max(1, _COLUMNS // row))
-    memory, results = np.empty(row * most), np.empty(kernels * most * places[1] * count)
+    memory = _shared(_COLUMNS, get_ident()) if row * most <= _COLUMNS else np.empty(row * most)
+    results = np.empty(kernels * most * places[1] * count)
     strips = []
     for start in range(0, places[0], most):
         rows = slice(start, min(start + most, places[0]))

@@ -1,12 +1,11 @@
 """The pages of a workbook as the data of a page in a browser; `data.js` says what each part means."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from conv_sheet.cells.drawn import Points
-from conv_sheet.cells.grid import Block, column_number
+from conv_sheet.cells.grid import Block, corner
 from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.page import Mark, Page
 from conv_sheet.cells.style import Scale, Style
@@ -23,7 +22,6 @@ _FILES_OWN = {SPEC, ORIGINAL, KEPT}
 """Sheets with which a file describes itself, and that no formula reads."""
 _PICTURES = tuple(map(pixel_limits, (1, 3)))
 """What may be typed into a picture."""
-_CORNER = re.compile(r"([A-Z]+)([0-9]+)")
 _USUAL = Style()
 
 
@@ -113,20 +111,8 @@ def _above(freeze: str | None) -> list[int] | None:
     """How many rows and columns stay in sight above and beside a cell."""
     if freeze is None:
         return None
-    row, column = _corner(freeze)
+    row, column = corner(freeze)
     return [row - 1, column - 1]
-
-
-def _corner(address: str) -> tuple[int, int]:
-    """Row and column of a cell's address.
-
-    >>> _corner("AB6")
-    (6, 28)
-    """
-    found = _CORNER.fullmatch(address)
-    if found is None:
-        raise ValueError(f"{address!r} is no address of a cell")
-    return int(found[2]), column_number(found[1])
 
 
 def _runs(sizes: Mapping[int, float]) -> list[list[float]]:
@@ -175,7 +161,7 @@ def _rule(item: Input) -> Json:
 
 def _chart(kind: str, anchor: str, series: list[Json], size: Sequence[float]) -> Json:
     width, height = size
-    return {"kind": kind, "series": series, "at": list(_corner(anchor)), "width": width, "height": height}
+    return {"kind": kind, "series": series, "at": list(corner(anchor)), "width": width, "height": height}
 
 
 def _series(values: Block, labels: Block) -> Json:

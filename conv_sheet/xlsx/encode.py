@@ -63,7 +63,22 @@ def text(value: str) -> str:
     >>> text("a < b"), text("bell \x07"), text("_x0007_")
     ('a &lt; b', 'bell _x0007_', '_x005F_x0007_')
     """
-    return escaped(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return markup(escaped(value))
+
+
+def markup(value: str) -> str:
+    """Text as it stands inside an element that knows no escapes but XML's own."""
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def attribute(value: str) -> str:
+    r"""Text as it stands inside an attribute between double quotes.
+
+    >>> attribute('"a" < b')
+    '&quot;a&quot; &lt; b'
+    """
+    marked = markup(value).replace('"', "&quot;")
+    return marked.replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
 
 
 def decoded(value: str) -> str:

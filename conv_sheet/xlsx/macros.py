@@ -48,7 +48,7 @@ class Macro:
 
 
 def add_macros(src: Path, dst: Path, buttons: Sequence[Button], macros: Sequence[Macro]) -> None:
-    r"""Write workbook ``src``, an .xlsx by openpyxl, as ``dst``, an .xlsm with ``macros`` and ``buttons``.
+    r"""Write workbook ``src``, an .xlsx of `writer`, as ``dst``, an .xlsm with ``macros`` and ``buttons``.
 
     The same input gives the same bytes. Raises `WorkbookError` if ``dst`` is not to be an .xlsm, or if the
     xlwings package, whose modules go into the file, is not installed.

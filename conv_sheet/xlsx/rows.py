@@ -84,16 +84,20 @@ class _Rows:
     def rest(self, value: Any, formula: str, row: int, column: int) -> str:
         """The cell behind its address and style: type, formula and value."""
         if isinstance(value, str):
-            where = f"{self.page.title}!{column_letters(column)}{row}"
             if formula:
-                return f' t="str">{formula}<v>{encode.checked_text(value, where)}</v></c>'
-            encode.checked_text(value, where)
+                return f' t="str">{formula}<v>{encode.checked_text(value, self.where(row, column))}</v></c>'
+            if value not in self.strings.numbers:
+                encode.checked_text(value, self.where(row, column))
             return f' t="s"><v>{self.strings.number(value)}</v></c>'
         if value is None:
             return f">{formula}</c>" if formula else "/>"
         kind = ' t="b"' if isinstance(value, bool) else ""
-        shown = encode.checked_number(value, f"{self.page.title}!{column_letters(column)}{row}")
+        shown = encode.checked_number(value, self.where(row, column))
         return f"{kind}>{formula}<v>{shown}</v></c>"
+
+    def where(self, row: int, column: int) -> str:
+        """What errors call a cell."""
+        return f"{self.page.title}!{column_letters(column)}{row}"
 
     def formulas(self, fill: Fill) -> Callable[[int], list[str]] | None:
         """What makes the `<f>` elements of a row of a block; None where its cells have no formulas.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import ClassVar
 
+from conv_sheet.cells import drawn
+
 _NAMESPACES = (
     b' xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"'
     b' xmlns:x="urn:schemas-microsoft-com:office:excel"'
@@ -85,6 +87,13 @@ class Spinner:
     def body(self, anchor: str) -> str:
         """What makes a shape this control."""
         return _SPINNER.format(cell=escape(self.cell), value=self.value, low=self.low, high=self.high, anchor=anchor)
+
+
+def spinner(placed: drawn.Spinner) -> Spinner:
+    """The spinner of a page."""
+    at, (low, high) = placed.block, placed.item.bounds
+    anchor = at.column, at.row, at.last_column, at.last_row
+    return Spinner(placed.label, placed.item.at.reference, placed.value, low, high, anchor)
 
 
 def shapes(controls: Sequence[Button | Spinner]) -> bytes:

@@ -1,40 +1,58 @@
-"""The only writer of generated workbooks: pages in, an .xlsx file out."""
+"""The only writer of generated workbooks: pages in, an .xlsx file out.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby
+Rows are streamed from blocks, so that a sheet never is in memory as a whole.
+Source: ECMA-376 part 1, 12 and 18.2; part 2 for what holds the parts together.
+"""
+
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-from openpyxl import Workbook
-from openpyxl.formatting.rule import CellIsRule, ColorScale, ColorScaleRule, FormatObject, FormulaRule, Rule
-from openpyxl.styles import Font, PatternFill
-from openpyxl.styles.colors import Color
-from openpyxl.styles.differential import DifferentialStyle
-from openpyxl.styles.numbers import NumberFormat
-from openpyxl.worksheet.cell_range import MultiCellRange
-from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.worksheet.dimensions import ColumnDimension
-from openpyxl.worksheet.pagebreak import Break
-from openpyxl.worksheet.properties import PageSetupProperties
-from openpyxl.worksheet.worksheet import Worksheet
+from typing import NamedTuple
 
 from conv_sheet import __version__
-from conv_sheet.cells import style
-from conv_sheet.cells.grid import column_letters
-from conv_sheet.cells.page import Mark, Page, Validation
-from conv_sheet.cells.style import Scale
+from conv_sheet.cells.grid import quote
+from conv_sheet.cells.page import Page
 from conv_sheet.files import atomic_write
-from conv_sheet.xlsx import encode
-from conv_sheet.xlsx.charts import bar_chart, line_chart
-from conv_sheet.xlsx.parts import EPOCH, Formatted, box, save
+from conv_sheet.xlsx import charts, encode, packing, sheet, vml
+from conv_sheet.xlsx.package import relationships_part
+from conv_sheet.xlsx.rows import Strings, cells, rows
+from conv_sheet.xlsx.styles import Styles
+from conv_sheet.xlsx.theme import theme
 
 LARGE = 500_000
 """Cells from which on a workbook is large."""
-_WIDEST = 255.0
-"""Characters of the widest column that there can be."""
-_HATCHED_ID = 200
-"""Number of a format in rules for looks; numbers below 164 are Excel's own."""
-_MOST_TITLE, _MOST_ERROR, _MOST_PROMPT = 32, 225, 255
-"""Characters of what a rule for cells says. The file format takes errors of 255, and Excel's own window 225."""
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+"""Creation date of every workbook, so that the same state gives the same bytes."""
+_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_RELATED = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_CALCULATION = 124_519
+"""Version of the program that calculated last: an old one, so that Excel calculates anew."""
+
+
+class _Part(NamedTuple):
+    """A part of the file: its name, and what type its content has; without one, that of its suffix."""
+
+    name: str
+    type: str = ""
+
+
+class _Link(NamedTuple):
+    """What a part calls another one, the kind of their relationship, and the other."""
+
+    id: str
+    kind: str
+    target: str
+
+
+_CORE = _Part("docProps/core.xml", "application/vnd.openxmlformats-package.core-properties+xml")
+_APP = _Part("docProps/app.xml", f"{_OFFICE}.extended-properties+xml")
+_BOOK = _Part("xl/workbook.xml", f"{_OFFICE}.spreadsheetml.sheet.main+xml")
+_STYLES = _Part("xl/styles.xml", f"{_OFFICE}.spreadsheetml.styles+xml")
+_THEME = _Part("xl/theme/theme1.xml", f"{_OFFICE}.theme+xml")
+_STRINGS = _Part("xl/sharedStrings.xml", f"{_OFFICE}.spreadsheetml.sharedStrings+xml")
 
 
 def write(
@@ -46,139 +64,186 @@ def write(
 ) -> None:
     """Write pages as a workbook without macros, whole or not at all; `title` goes into the file's properties.
 
-    `written` is called with the share of the cells that is, 0 to 1. With `large` cells or more, the sheets are packed
+    `written` is called with the share of the cells that is, 0 to 1. With `large` cells or more, the file is packed
     more closely, which takes longer.
     """
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    book.properties.language = "en"
-    book.properties.title = encode.plain(title)
-    book.properties.creator = f"conv-sheet {__version__}"
-    book.properties.created = book.properties.modified = EPOCH
-    book.calculation.fullCalcOnLoad = True
-    book.code_name = "ThisWorkbook"
-    by_title = {page.title: page for page in pages}
-    for page in pages:
-        _sheet(book, page, [mark for other in pages for mark in other.marks if mark.blocks[0].sheet == page.title])
-        for bars in page.bars:
-            book[page.title].add_chart(bar_chart(by_title, bars), bars.anchor)
-        for line in page.lines:
-            book[page.title].add_chart(line_chart(by_title, line), line.anchor)
-    with atomic_write(path) as temporary:
-        save(book, by_title, temporary, written, large)
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        _Writer(archive, pages, written, large).write(title)
 
 
-def _sheet(book: Workbook, page: Page, marks: Iterable[Mark]) -> None:
-    """Everything of a sheet but its cells; `marks` are those of all pages for this one."""
-    sheet = book.create_sheet(page.title)
-    sheet.sheet_properties.codeName = f"Sheet{len(book.worksheets)}"  # the name of its module, where there are macros
-    view = sheet.sheet_view
-    view.showGridLines = False
-    view.zoomScale = view.zoomScaleNormal = page.zoom
-    sheet.freeze_panes = page.freeze
-    if page.hidden:
-        sheet.sheet_state = "hidden"
-    if page.default_height:
-        sheet.sheet_format.defaultRowHeight = page.default_height
-        sheet.sheet_format.customHeight = True
-    for first, last, width in _columns(page.widths):
-        letters = column_letters(first)
-        sheet.column_dimensions[letters] = ColumnDimension(sheet, letters, min(width, _WIDEST), min=first, max=last)
-    sheet.merged_cells = MultiCellRange(" ".join(block.relative for block in page.merges))
-    for mark in marks:  # before the scales: where both have a fill for a cell, the first rule wins
-        rule = Rule(type="expression", formula=[mark.formula], dxf=_look(mark))
-        sheet.conditional_formatting.add(Formatted(mark.blocks), rule)
-    for blocks, scale in page.scales:
-        if scale.dark is not None:
-            light = CellIsRule("greaterThan", [str(scale.dark)], font=Font(color=f"FF{style.WHITE}"))
-            sheet.conditional_formatting.add(Formatted(blocks), light)
-        sheet.conditional_formatting.add(Formatted(blocks), _color_scale(scale))
-    for verdict in page.verdicts:
-        for truth, fill, color in (
-            (verdict.formula, style.GOOD, style.GOOD_TEXT),
-            (f"NOT({verdict.formula})", style.BAD, style.BAD_TEXT),
-        ):
-            rule = FormulaRule([truth], font=Font(color=f"FF{color}"), fill=PatternFill(bgColor=f"FF{fill}"))
-            sheet.conditional_formatting.add(Formatted([verdict.block]), rule)
-    for blocks, colours in page.palettes:
-        for number, colour in enumerate(colours):
-            fill = PatternFill(bgColor=f"FF{colour}")
-            sheet.conditional_formatting.add(Formatted(blocks), CellIsRule("equal", [str(number)], fill=fill))
-    for validation in page.validations:
-        sheet.add_data_validation(_validation(validation))
-    _printing(sheet, page)
+class _Writer:
+    """The parts of a workbook, put into a zip file in which nothing depends on the clock."""
 
+    def __init__(
+        self, archive: zipfile.ZipFile, pages: Sequence[Page], written: Callable[[float], None], large: int
+    ) -> None:
+        self.archive = archive
+        self.pages = pages
+        self.by_title = {page.title: page for page in pages}
+        self.written = written
+        self.sizes = [cells(page) for page in pages]
+        self.closely = sum(self.sizes) >= large
+        self.parts: list[_Part] = []
+        self.charts = 0
+        self.strings = Strings()
+        self.styles = Styles()
 
-def _columns(widths: Mapping[int, float]) -> Iterator[tuple[int, int, float]]:
-    """First and last of neighbouring columns of one width, and the width.
-
-    >>> list(_columns({1: 4.0, 2: 4.0, 4: 4.0, 3: 9.0}))
-    [(1, 2, 4.0), (3, 3, 9.0), (4, 4, 4.0)]
-    """
-    alike = groupby(enumerate(sorted(widths)), key=lambda pair: (pair[1] - pair[0], widths[pair[1]]))
-    for (_, width), run in alike:
-        columns = [column for _, column in run]
-        yield columns[0], columns[-1], width
-
-
-def _look(mark: Mark) -> DifferentialStyle:
-    fill = PatternFill(bgColor=f"FF{mark.fill}") if mark.fill else None
-    if mark.hatch:
-        fill = PatternFill("lightUp", fgColor=f"FF{mark.hatch}", bgColor=f"FF{mark.fill or style.WHITE}")
-    return DifferentialStyle(
-        font=Font(color=f"FF{mark.color}") if mark.color else None,
-        numFmt=NumberFormat(_HATCHED_ID, style.HATCHED) if mark.hatch else None,
-        fill=fill,
-        border=box(mark.line) if mark.line else None,
-    )
-
-
-def _color_scale(scale: Scale) -> Rule:
-    zero, white = FormatObject("num", val=0), f"FF{style.WHITE}"
-    if scale.low is not None:
-        bounds = [FormatObject("formula", val=f"-{scale.top}"), zero, FormatObject("formula", val=f"{scale.top}")]
-        colors = [f"FF{scale.low}", white, f"FF{scale.high}"]
-        return Rule(type="colorScale", colorScale=ColorScale(cfvo=bounds, color=[Color(c) for c in colors]))
-    if scale.top is None:
-        return ColorScaleRule(
-            start_type="num", start_value=0, start_color=white, end_type="max", end_color=f"FF{scale.high}"
+    def write(self, title: str) -> None:
+        sheets = [self._sheet(page, number) for number, page in enumerate(self.pages, start=1)]
+        links = [_Link(f"rId{number}", "worksheet", part.name) for number, part in enumerate(sheets, start=1)]
+        self._put(_STYLES, self.styles.xml())
+        self._put(_STRINGS, _strings(self.strings))
+        self._put(_THEME, theme())
+        others = {"styles": _STYLES, "theme": _THEME, "sharedStrings": _STRINGS}
+        links += [_Link(kind, kind, part.name) for kind, part in others.items()]
+        self._put(_BOOK, _workbook(self.pages), links)
+        self._put(_CORE, _core(title))
+        self._put(_APP, _app())
+        self._relate(
+            "",
+            [
+                _Link("rId1", "officeDocument", _BOOK.name),
+                _Link("rId2", "metadata/core-properties", _CORE.name),
+                _Link("rId3", "extended-properties", _APP.name),
+            ],
         )
-    return ColorScaleRule(
-        start_type="num",
-        start_value=0,
-        start_color=white,
-        end_type="num",
-        end_value=scale.top,
-        end_color=f"FF{scale.high}",
+        self._add("[Content_Types].xml", _content_types(self.parts))
+
+    def _sheet(self, page: Page, number: int) -> _Part:
+        """A sheet and what stands on it."""
+        part = _Part(f"xl/worksheets/sheet{number}.xml", f"{_OFFICE}.spreadsheetml.worksheet+xml")
+        links = [*self._drawing(page, number), *self._controls(page, number)]
+        marks = [mark for other in self.pages for mark in other.marks if mark.blocks[0].sheet == page.title]
+        before, height = sum(self.sizes[: number - 1]), page.last[0]
+        with packing.begin(self.archive, _entry(part.name), self.closely) as stream:
+            stream.write(f"{_XML}{sheet.head(page, number)}".encode())
+            for row, xml in enumerate(rows(page, self.styles.number, self.strings)):
+                stream.write(xml.encode())
+                self._say(before + row / height * self.sizes[number - 1])
+            stream.write(sheet.tail(page, marks, self.styles, bool(page.bars or page.lines)).encode())
+        self._say(before + self.sizes[number - 1])
+        self.parts.append(part)
+        self._relate(part.name, links)
+        return part
+
+    def _say(self, done: float) -> None:
+        """Tell how much is written; the rows of a page count as equal."""
+        self.written(done / max(1, sum(self.sizes)))
+
+    def _drawing(self, page: Page, number: int) -> list[_Link]:
+        made = [charts.bar_chart(self.by_title, bars) for bars in page.bars]
+        made += [charts.line_chart(self.by_title, line) for line in page.lines]
+        links = []
+        for own, xml in enumerate(made, start=1):
+            self.charts += 1
+            part = _Part(f"xl/charts/chart{self.charts}.xml", f"{_OFFICE}.drawingml.chart+xml")
+            self._put(part, xml)
+            links.append(_Link(f"rId{own}", "chart", part.name))
+        if not made:
+            return []
+        part = _Part(f"xl/drawings/drawing{number}.xml", f"{_OFFICE}.drawing+xml")
+        self._put(part, charts.drawing(page), links)
+        return [_Link(sheet.DRAWING, "drawing", part.name)]
+
+    def _controls(self, page: Page, number: int) -> list[_Link]:
+        if not page.spinners:
+            return []
+        part = _Part(f"xl/drawings/controls{number}.vml")
+        drawn = vml.shapes([vml.spinner(one) for one in page.spinners])
+        self.parts.append(part)
+        self._add(part.name, vml.with_shapes(vml.EMPTY, drawn))
+        return [_Link(sheet.CONTROLS, "vmlDrawing", part.name)]
+
+    def _put(self, part: _Part, xml: str, links: Sequence[_Link] = ()) -> None:
+        self.parts.append(part)
+        self._add(part.name, f"{_XML}{xml}".encode())
+        self._relate(part.name, links)
+
+    def _relate(self, name: str, links: Sequence[_Link]) -> None:
+        if links:
+            self._add(relationships_part(name), _relationships(links))
+
+    def _add(self, name: str, content: bytes) -> None:
+        self.archive.writestr(_entry(name), content)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _workbook(pages: Sequence[Page]) -> str:
+    hidden = ' state="hidden"'
+    sheets = "".join(
+        f'<sheet name="{encode.attribute(page.title)}" sheetId="{number}"{hidden * page.hidden} r:id="rId{number}"/>'
+        for number, page in enumerate(pages, start=1)
+    )
+    names = {name: block.reference for page in pages for name, block in page.names.items()}
+    defined = [f'<definedName name="{name}">{encode.text(at)}</definedName>' for name, at in names.items()]
+    for number, page in enumerate(pages):
+        defined += [
+            f'<definedName name="_xlnm.{name}" localSheetId="{number}">{encode.text(at)}</definedName>'
+            for name, at in _printed(page).items()
+        ]
+    return (
+        f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATED}"><workbookPr codeName="ThisWorkbook"/>'
+        f"<bookViews><workbookView/></bookViews><sheets>{sheets}</sheets>"
+        f"<definedNames>{''.join(defined)}</definedNames>"
+        f'<calcPr calcId="{_CALCULATION}" fullCalcOnLoad="1"/></workbook>'
     )
 
 
-def _validation(validation: Validation) -> DataValidation:
-    if validation.choices is not None:
-        rule = DataValidation("list", formula1=validation.choices, allow_blank=False)
-    else:
-        low, high = (f"{bound:g}" for bound in (validation.low, validation.high))
-        kind = "whole" if validation.whole else "decimal"
-        rule = DataValidation(kind, operator="between", formula1=low, formula2=high, allow_blank=False)
-    rule.showErrorMessage = rule.showInputMessage = True
-    rule.errorTitle = rule.promptTitle = encode.short(validation.title, _MOST_TITLE)
-    rule.error, rule.prompt = encode.short(validation.error, _MOST_ERROR), encode.short(validation.hint, _MOST_PROMPT)
-    rule.sqref = MultiCellRange(" ".join(block.relative for block in validation.blocks))
-    return rule
+def _printed(page: Page) -> Mapping[str, str]:
+    """What of a page is printed, and which rows on every sheet of paper, as Excel's own names."""
+    area = {"Print_Area": page.prints.reference} if page.prints else {}
+    titles = {"Print_Titles": f"{quote(page.title)}!$1:${page.repeat_rows}"} if page.repeat_rows else {}
+    return area | titles
 
 
-def _printing(sheet: Worksheet, page: Page) -> None:
-    sheet.page_setup.orientation = "portrait" if page.breaks else "landscape"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A3 if page.repeat_rows else sheet.PAPERSIZE_A4
-    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0 if page.breaks else 1
-    for row in page.breaks:
-        sheet.row_breaks.append(Break(id=row))
-    sheet.print_options.horizontalCentered = True
-    sheet.page_margins.left = sheet.page_margins.right = 0.4
-    sheet.page_margins.top = sheet.page_margins.bottom = 0.5
-    sheet.oddFooter.left.text, sheet.oddFooter.right.text = "conv-sheet", "&A"
-    if page.prints:
-        sheet.print_area = page.prints.relative
-    if page.repeat_rows:
-        sheet.print_title_rows = f"1:{page.repeat_rows}"
+def _strings(strings: Strings) -> str:
+    items = "".join(f'<si><t xml:space="preserve">{encode.text(text)}</t></si>' for text in strings.numbers)
+    count = len(strings.numbers)
+    return f'<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{count}">{items}</sst>'
+
+
+def _core(title: str) -> str:
+    day = f'xsi:type="dcterms:W3CDTF">{"{}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*_EPOCH)}'
+    return (
+        f'<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+        ' xmlns:dcterms="http://purl.org/dc/terms/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<dc:creator>conv-sheet {__version__}</dc:creator><dc:title>{encode.markup(encode.plain(title))}</dc:title>"
+        f"<dc:language>en</dc:language><dcterms:created {day}</dcterms:created>"
+        f"<dcterms:modified {day}</dcterms:modified></cp:coreProperties>"
+    )
+
+
+def _app() -> str:
+    """The program; LibreOffice keeps stored values of files that name Microsoft's, and calculates others anew."""
+    name = f"Microsoft Excel Compatible / conv-sheet {__version__}"
+    namespace = "http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"
+    return f'<Properties xmlns="{namespace}"><Application>{name}</Application></Properties>'
+
+
+def _relationships(links: Sequence[_Link]) -> bytes:
+    lines = "".join(
+        f'<Relationship Id="{link.id}" Type="{_kind(link.kind)}" Target="/{link.target}"/>' for link in links
+    )
+    return f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{lines}</Relationships>'.encode()
+
+
+def _kind(kind: str) -> str:
+    """The type of a relationship in full."""
+    return f"{_PACKAGE}/relationships/{kind}" if kind.startswith("metadata") else f"{_RELATED}/{kind}"
+
+
+def _content_types(parts: Sequence[_Part]) -> bytes:
+    defaults = {
+        "rels": "application/vnd.openxmlformats-package.relationships+xml",
+        "xml": "application/xml",
+        "vml": f"{_OFFICE}.vmlDrawing",
+    }
+    types = [f'<Default Extension="{suffix}" ContentType="{kind}"/>' for suffix, kind in defaults.items()]
+    types += [f'<Override PartName="/{part.name}" ContentType="{part.type}"/>' for part in parts if part.type]
+    return f'{_XML}<Types xmlns="{_PACKAGE}/content-types">{"".join(types)}</Types>'.encode()

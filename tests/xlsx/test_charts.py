@@ -140,8 +140,8 @@ def test_a_chart_without_points_yet_says_so(once: Once, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["fastai", "backprop"])
 def test_titles_and_corners_are_as_excel_draws_them_for_itself(once: Once, name: str) -> None:
     for chart in parts(built(once, name), "xl/charts"):
-        assert '<roundedCorners val="0" />' in chart
-        assert chart.count("<title>") + chart.count("<legend>") == chart.count('<overlay val="0" />')
+        assert '<roundedCorners val="0"/>' in chart
+        assert chart.count("<title>") + chart.count("<legend>") == chart.count('<overlay val="0"/>')
 
 
 def test_drawings_have_the_prefix_that_readers_expect(tmp_path: Path) -> None:
