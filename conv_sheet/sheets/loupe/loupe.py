@@ -126,7 +126,9 @@ class _Loupe:
         """What the layer reads as a small picture, and the window on it; pixels are negative there, and so have ink."""
         sheet, frame = self.sheet, self.frame
         rows, columns = (sampled(self.numbers, axis, self.sheet) for axis in (0, 1))
-        look_up = self.reads.among(reach.area for reach in self.numbers.facts.reaches if reach.in_maps)
+        areas = [reach.area for reach in self.numbers.facts.reaches if reach.in_maps]
+        # Each follows all maps anyway: from the sheet's first cell on, rows and columns count as they stand.
+        look_up = self.reads.among((*areas, *(Block(area.sheet, 1, 1, 1, 1) for area in areas)))
         high, wide = self.of("small rows"), self.of("small columns")
 
         def pixel(y: int, x: int) -> Expr:

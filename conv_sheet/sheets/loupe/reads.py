@@ -52,7 +52,7 @@ class Reads:
         block = around(blocks)
         block = block.part(-1, 0, 2, 1) if block.shape == (1, 1) else block
         area, down, right = self.page.range(block, self._cut(block)), block.row - 1, block.column - 1
-        return lambda row, column: index(area, row - down, column - right)
+        return lambda row, column: index(area, row - down if down else row, column - right if right else column)
 
     @cached_property
     def _values(self) -> dict[str, Array]:
