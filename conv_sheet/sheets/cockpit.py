@@ -171,10 +171,7 @@ def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bo
     """
     columns = list(_columns(layout))
     blocks = state.layout.input.blocks
-    high, wide = blocks[0].shape
-    rows = min(COCKPIT_ROWS, COCKPIT_ROWS * high // wide)
-    across = max(1, round(rows * _ROW_SIDE / style.CELL_SIDE * wide / high))
-    pixels = _pixels(sheet, blocks, state.image, rows, across)
+    pixels = _pixels(sheet, blocks, state.image, *_proportioned(*blocks[0].shape))
     shown = columns[1:] if beside_picture else columns
     paint(sheet, [_drawn(sheet, 1, column, pixels) for column in shown], len(blocks))
     if answers(state):
@@ -183,6 +180,16 @@ def boards(sheet: Page, state: WorkbookState, layout: Layout, beside_picture: bo
             _board(sheet, lines, first, column)
     for column in columns:
         _seen(sheet, state, Block(sheet.title, COCKPIT_ROWS - 1, column + SHARP + 1, 2, _SAYS_WIDTH - 1))
+
+
+def _proportioned(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of a board in which a picture keeps its proportions.
+
+    >>> _proportioned(28, 28), _proportioned(1, 20), _proportioned(9, 3)
+    ((8, 5), (1, 8), (8, 2))
+    """
+    rows = max(1, min(COCKPIT_ROWS, COCKPIT_ROWS * height // width))
+    return rows, max(1, min(SHARP, round(rows * _ROW_SIDE / style.CELL_SIDE * width / height)))
 
 
 def _columns(layout: Layout) -> Iterator[int]:

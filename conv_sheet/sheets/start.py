@@ -43,7 +43,7 @@ for an answer that is not shown."""
 _FEW, _DIGITS = 6, 3
 """Numbers of a place that are all shown where a try reads it, and the decimals of each."""
 _PLACE = replace(style.NOTE, wrap=True, vertical="top")
-_LONG_PLACE = "AA11:AA11 "
+_LONG_PLACE = "AA11:AA11"
 _SEE = replace(style.LINK_LINE, horizontal="right", vertical="top")
 _QUOTED = 255
 """Characters of a text in a formula at most."""
@@ -232,7 +232,7 @@ def _try(sheet: Page, row: int, number: int, one: Try, shown: Expr) -> int:
         sheet.marks.append(Mark(done, f'{done.absolute}="{_DONE}"', style.GOOD, color=style.GOOD_TEXT))
     row += 1
     targets = tuple(one.do) or (one.at,)
-    widgets.paragraph(sheet, row, *SPANS["layer"], None, _PLACE, longest=_LONG_PLACE * (len(targets) + 2))
+    widgets.paragraph(sheet, row, *SPANS["layer"], None, _PLACE, longest=2 * len(targets) * _LONG_PLACE)
     sheet.wheres[row, LEFT] = targets
     if one.ask or one.see:
         choices = f"  {' · '.join(one.choices)}?" if one.choices else ""
