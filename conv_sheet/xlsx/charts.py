@@ -69,7 +69,7 @@ def bar_chart(pages: Pages, bars: Bars) -> str:
         f'<{name} val="{int(name == "showVal")}"/>'
         for name in ("showLegendKey", "showVal", "showCatName", "showSerName", "showPercent", "showBubbleSize")
     )
-    labels = f'<dLbls><numFmt formatCode="{"0%" if bars.shares else "0.0"}" sourceLinked="0"/>{shown}</dLbls>'
+    labels = f'<dLbls><numFmt formatCode="{"0%" if bars.shares else "0.0"}"/>{shown}</dLbls>'
     series = (
         f'<ser><idx val="0"/><order val="0"/><spPr>{_filled(style.GREEN)}</spPr>'
         f"<cat>{_texts_or_numbers(pages, bars.labels)}</cat><val>{_numbers(pages, bars.values)}</val></ser>"
