@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from conv_sheet import lessons
 from conv_sheet.cells.expr import Expr
+from conv_sheet.cells.forms import ARGUMENTS, Forms
 from conv_sheet.cells.formula import FUNCTIONS
 from conv_sheet.cells.grid import Block, column_number
 from conv_sheet.cells.page import Page
@@ -29,7 +30,6 @@ from conv_sheet.state import WorkbookState
 from conv_sheet.web import page, site
 from conv_sheet.web.blocks import contents
 from conv_sheet.web.data import data
-from conv_sheet.web.forms import ARGUMENTS, Forms
 from tests.lessons import state_of
 
 LARGEST = {"kernels": 200_000, "fastai": 350_000, "lenet": 2_000_000}
