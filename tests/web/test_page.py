@@ -165,8 +165,8 @@ def test_words_of_a_browser_take_the_place_of_others() -> None:
     [
         ("MEDIAN(A1:A3)", "there is no function MEDIAN"),
         ("ABS(A1,A2)", "ABS cannot take 2 arguments"),
-        ("Other!A1+1", "the page has no sheet 'Other'"),
-        ("'my sheet'!A1", "the page has no sheet 'my sheet'"),
+        ("Other!A1+1", "there is no sheet 'Other'"),
+        ("'my sheet'!A1", "there is no sheet 'my sheet'"),
         ("profit*2", "there is no name profit"),
         ("SUM({1,2})", "'{1,2})' is none of its forms"),
         ("SUM(A:A)", "there is no name A"),
