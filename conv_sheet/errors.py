@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable
 
+_LONGEST = 2_000
+"""Characters of a line."""
+
 
 class ConvSheetError(Exception):
     r"""Base of every error that conv-sheet raises on purpose; its message is one line, whatever it quotes.
@@ -38,10 +41,16 @@ class DataError(ConvSheetError):
 def one_line(text: str) -> str:
     r"""A text without line breaks and other control characters, which names of files and foreign messages may hold.
 
+    Of a text that quotes too much of a file, begin and end are left.
+
     >>> one_line("two\r\nlines, \x1b[31mred")
     'two lines,  [31mred'
+    >>> len(one_line("a" * 40_000 + ": take it out"))
+    2003
     """
-    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+    line = re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+    half = _LONGEST // 2
+    return line if len(line) <= _LONGEST else f"{line[:half]} … {line[-half:]}"
 
 
 def why(fault: OSError | ValueError) -> str:

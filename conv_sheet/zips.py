@@ -1,13 +1,20 @@
 """Zip archives that other programs wrote, opened within bounds."""
 
 import io
+import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 MOST_DIRECTORY = 4 << 20
 """Bytes of the list of entries: 10,000 with names of 300 characters, where nothing that is read has more."""
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError),
+)
+"""What `zipfile` meets damage with."""
 
 
 class Zip(zipfile.ZipFile):

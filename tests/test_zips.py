@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,10 +29,21 @@ def listing(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [("a.xlsx", Package.open), ("a.npz", load), ("a.keras", read_model), ("a.pt2", read_model)],
-)
+READERS = [("a.xlsx", Package.open), ("a.npz", load), ("a.keras", read_model), ("a.pt2", read_model)]
+
+
+@pytest.mark.parametrize(("name", "read"), READERS)
+def test_an_archive_of_a_later_version_is_one_line(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as made:
+        made.writestr("one", b"1")
+    content = bytearray((tmp_path / name).read_bytes())
+    content[content.rindex(b"PK\1\2") + 6] = 255  # APPNOTE.TXT 4.4.3: what is needed to extract it
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConvSheetError, match=rf"{name}.* not an? [^\n]*$"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "read"), READERS)
 def test_a_long_list_of_entries_takes_no_memory(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
     path = listing(tmp_path / name)
     tracemalloc.start()

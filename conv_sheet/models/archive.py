@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from conv_sheet.errors import DataError
 from conv_sheet.models.imported import LARGEST_FILE, shown
-from conv_sheet.zips import Zip
+from conv_sheet.zips import DAMAGE, Zip
 
 LARGEST_JSON = 16 << 20
 """Bytes of a text in JSON: objects take many times the room of their text."""
@@ -24,7 +24,7 @@ class Archive:
         self.where = where
         try:
             self._zip = Zip(file) if isinstance(file, Path) else zipfile.ZipFile(file)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except (OSError, *DAMAGE) as error:
             raise DataError(f"{where}: not a zip archive, or a damaged one ({reason(error)})") from None
         self.names = self._zip.namelist()
         if sum(entry.file_size for entry in self._zip.infolist()) > LARGEST_FILE:

@@ -10,6 +10,7 @@ from importlib import import_module
 import numpy as np
 
 from conv_sheet.cells import widgets
+from conv_sheet.cells.forms import Forms
 from conv_sheet.cells.grid import Block, Placed
 from conv_sheet.cells.inputs import Input, InputValue
 from conv_sheet.cells.page import Page
@@ -127,20 +128,31 @@ def pages(state: WorkbookState) -> list[Page]:
     typed = inputs_of(state)
     original: Mapping[str, InputValue] = state.original or restorable(state)
     return [
-        *_linked(made),
+        *_linked(made, state.lesson),
         spec_page(state),
         restore_page(ORIGINAL, typed, original),
         restore_page(KEPT, typed, state.kept, state.drawn, state.kept_formulas),
     ]
 
 
-def _linked(made: list[Page]) -> list[Page]:
+def _check_tries(lesson: Lesson, forms: Forms) -> None:
+    """Raise SpecError where a condition of a try, which becomes a formula, is more than a lesson may say."""
+    for item in lesson.tries:
+        for key, said in (("check", item.check), ("then", item.then)):
+            if said and (fault := forms.fault(said)):
+                raise SpecError(f"[[try]] at {item.at}: {key} = {said!r}: {fault}")
+        if "!" in item.at:
+            raise SpecError(f"[[try]]: at = {item.at!r} is no defined name, such as conv1_weight_1_1")
+
+
+def _linked(made: list[Page], lesson: Lesson) -> list[Page]:
     """Pages in which defined names lead to cells, and are read from them.
 
     Raises SpecError for the name of a try that is none.
     """
     names = {name: block for page in made for name, block in page.names.items()}
     titles = {page.title: page for page in made}
+    _check_tries(lesson, Forms(titles, {name.lower() for name in names}))
     for page in made:
         for at, target in page.links.items():
             if "!" not in target:

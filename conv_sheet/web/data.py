@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from conv_sheet.cells.drawn import Points
+from conv_sheet.cells.forms import Forms
 from conv_sheet.cells.grid import Block, corner
 from conv_sheet.cells.inputs import Input
 from conv_sheet.cells.page import Mark, Page
@@ -15,7 +16,6 @@ from conv_sheet.sheets import registry
 from conv_sheet.sheets.addresses import KEPT, ORIGINAL, SPEC
 from conv_sheet.state import WorkbookState
 from conv_sheet.web.blocks import Json, contents, place
-from conv_sheet.web.forms import Forms
 from conv_sheet.web.lesson import about
 
 _FILES_OWN = {SPEC, ORIGINAL, KEPT}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from conv_sheet.cells.forms import Forms
 from conv_sheet.cells.grid import Block, quote
 from conv_sheet.cells.page import Page
 from conv_sheet.cells.words import in_browser
@@ -13,7 +14,6 @@ from conv_sheet.sheets.buttons import CAPTIONS, TRAINING
 from conv_sheet.sheets.start import tries_of
 from conv_sheet.state import WorkbookState
 from conv_sheet.web.blocks import Json, place
-from conv_sheet.web.forms import Forms
 
 Names = Mapping[str, Block]
 _KERNEL_RANK = 4

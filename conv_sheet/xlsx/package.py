@@ -7,9 +7,7 @@ or strict. Whatever is wrong with a file is one line that names the file and the
 
 import copy
 import posixpath
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +19,7 @@ from xml.etree import ElementTree
 from conv_sheet.errors import WorkbookError
 from conv_sheet.files import atomic_write, require_regular
 from conv_sheet.xlsx import packing
-from conv_sheet.zips import Zip
+from conv_sheet.zips import DAMAGE, Zip
 
 MAX_ENTRIES = 10_000
 """Parts of one file: the largest lesson has about forty, and a workbook with a picture in each row some thousands."""
@@ -31,11 +29,6 @@ MAX_UNPACKED = 400 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED = 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
-    *(NotImplementedError, RuntimeError, ValueError, OverflowError),
-)
-"""What `zipfile` meets damage with."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +109,7 @@ class Package:
             try:
                 with archive.open(part) as stream:
                     yield stream
-            except (*_DAMAGE, OSError) as error:
+            except (*DAMAGE, OSError) as error:
                 raise WorkbookError(f"{self.path} is damaged: part {part}: {_told(error)}") from error
 
     def tree(self, part: str) -> ElementTree.Element:
@@ -199,7 +192,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         archive = Zip(path)
     except OSError as error:
         raise WorkbookError(f"{path} cannot be read: {_told(error)}") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise WorkbookError(
             f"{path} is not an .xlsx or .xlsm workbook (or has a password): save it as one first"
         ) from error

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from conv_sheet import lessons
 from conv_sheet.cells.expr import Expr
+from conv_sheet.cells.forms import ARGUMENTS, Forms
 from conv_sheet.cells.formula import FUNCTIONS
 from conv_sheet.cells.grid import Block, column_number
 from conv_sheet.cells.page import Page
@@ -30,7 +31,6 @@ from conv_sheet.state import WorkbookState
 from conv_sheet.web import page, preview, site
 from conv_sheet.web.blocks import contents
 from conv_sheet.web.data import data
-from conv_sheet.web.forms import ARGUMENTS, Forms
 from tests.lessons import state_of
 
 LARGEST = {"kernels": 200_000, "fastai": 350_000, "lenet": 2_000_000}
@@ -166,8 +166,8 @@ def test_words_of_a_browser_take_the_place_of_others() -> None:
     [
         ("MEDIAN(A1:A3)", "there is no function MEDIAN"),
         ("ABS(A1,A2)", "ABS cannot take 2 arguments"),
-        ("Other!A1+1", "the page has no sheet 'Other'"),
-        ("'my sheet'!A1", "the page has no sheet 'my sheet'"),
+        ("Other!A1+1", "there is no sheet 'Other'"),
+        ("'my sheet'!A1", "there is no sheet 'my sheet'"),
         ("profit*2", "there is no name profit"),
         ("SUM({1,2})", "'{1,2})' is none of its forms"),
         ("SUM(A:A)", "there is no name A"),

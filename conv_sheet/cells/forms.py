@@ -1,7 +1,9 @@
-"""Whether the page can read a formula: its functions with as many arguments as they take, and its grammar.
+"""Whether a formula keeps to what a lesson may say: its functions with as many arguments as they take, its grammar.
 
-The page's engine knows a closed list of functions and forms (`vocabulary.js`, `parser.js`). What it does not know is to
-be found when a page is built, not when somebody opens it. Nothing is evaluated here.
+The engine of a page for a browser knows a closed list of functions and forms (`vocabulary.js`, `parser.js`). What it
+does not know is to be found when a page is built, not when somebody opens it. And a formula that a spec gives, which
+may come from anybody, stands in a cell only where it keeps to the same list: it fetches nothing, and starts nothing.
+Nothing is evaluated here.
 """
 
 import re
@@ -11,6 +13,9 @@ from dataclasses import dataclass
 from conv_sheet.errors import WorkbookError
 
 _MANY = 255
+_LONGEST_TEXT = 255
+_DEEPEST = 64
+"""Brackets in brackets, as far as Excel follows them."""
 ARGUMENTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("AND", "AVERAGE", "COUNT", "DEVSQ", "MAX", "MIN", "OR", "SUM", "SUMPRODUCT"), (1, _MANY)),
     **dict.fromkeys(("ABS", "COLUMNS", "ERF", "EXP", "INT", "LN", "NOT", "ROWS", "SQRT", "TANH"), (1, 1)),
@@ -37,12 +42,12 @@ _ENDS = (",", ")")
 
 
 class _UnknownError(Exception):
-    """Why the page cannot read a formula."""
+    """Why a formula cannot be read."""
 
 
 @dataclass(frozen=True)
 class Forms:
-    """What formulas may name: titles of the page's sheets, and defined names in small letters.
+    """What formulas may name: titles of sheets, and defined names in small letters.
 
     >>> forms = Forms({"Network"}, {"loss"})
     >>> forms.require("MAX(0,SUMPRODUCT(A1:B2,Network!$C$1:$D$2)+loss)", "Network!E5")
@@ -56,10 +61,20 @@ class Forms:
 
     def require(self, formula: str, where: str) -> None:
         """Raise WorkbookError, with the cell, where the page cannot calculate a formula."""
+        if fault := self.fault(formula):
+            raise WorkbookError(f"{where}: a page cannot calculate ={formula}: {fault}")
+
+    def fault(self, formula: str) -> str:
+        """Why a formula does not keep to the list; nothing where it does.
+
+        >>> Forms({"Network"}, {"loss"}).fault("WEBSERVICE(loss)=1")
+        'there is no function WEBSERVICE'
+        """
         try:
             _Reader(self, formula).whole()
         except _UnknownError as reason:
-            raise WorkbookError(f"{where}: a page cannot calculate ={formula}: {reason}") from None
+            return str(reason)
+        return ""
 
 
 class _Reader:
@@ -68,7 +83,7 @@ class _Reader:
     def __init__(self, forms: Forms, formula: str) -> None:
         self.forms = forms
         self.parts = [*_parts(formula), ("end", "")]
-        self.next = 0
+        self.next = self.depth = 0
 
     def whole(self) -> None:
         self.operation()
@@ -88,6 +103,9 @@ class _Reader:
 
     def operation(self) -> None:
         """Operands between operators: how tightly these bind is of no interest here."""
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise _UnknownError(f"it is nested more than {_DEEPEST} deep")
         while True:
             while self.takes("-", "+"):
                 pass
@@ -95,6 +113,7 @@ class _Reader:
             while self.takes("%"):
                 pass
             if not self.takes(*_OPERATORS):
+                self.depth -= 1
                 return
 
     def reference(self) -> None:
@@ -111,7 +130,10 @@ class _Reader:
             self.word(said)
         elif kind == "sheet":
             if said not in self.forms.titles:
-                raise _UnknownError(f"the page has no sheet {said!r}")
+                raise _UnknownError(f"there is no sheet {said!r}")
+        elif kind == "text":
+            if len(said) - 2 > _LONGEST_TEXT:
+                raise _UnknownError(f"it has a text of more than {_LONGEST_TEXT} characters")
         elif kind == "sign":
             if said != "(":
                 raise _UnknownError(f"{said!r} stands where a value is missing")
