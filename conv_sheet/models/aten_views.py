@@ -150,6 +150,11 @@ def _pixel_shuffle(b: GraphBuilder, a: Args) -> Operand:
     return b.add("PixelShuffle", [maps], shape, {"upscale_factor": factor})
 
 
+def _channel_shuffle(b: GraphBuilder, a: Args) -> Operand:
+    groups = int(a["groups"])
+    return _viewed(b, a["self"], lambda x: x[:, np.arange(x.shape[1]).reshape(groups, -1).T.ravel()])
+
+
 def _same(b: GraphBuilder, a: Args) -> Operand:
     return operand_of(a["self"] if "self" in a else next(iter(a.values())))
 
@@ -192,6 +197,7 @@ VIEWS: dict[str, Operation] = {
     **dict.fromkeys(("upsample_nearest2d", "upsample_nearest1d"), _upsample("nearest")),
     "upsample_bilinear2d": _upsample("bilinear"),
     "pixel_shuffle": _pixel_shuffle,
+    **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), _channel_shuffle),
     **dict.fromkeys(
         ("clone", "contiguous", "detach", "alias", "to", "_to_copy", "lift_fresh_copy", "dropout_eval"), _same
     ),

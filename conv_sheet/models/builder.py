@@ -10,7 +10,7 @@ import numpy as np
 from conv_sheet.errors import DataError, SpecError
 from conv_sheet.layers import Array, Shape
 from conv_sheet.models.imported import shown
-from conv_sheet.models.values import LARGEST_VALUE, Index, Value, channels_first, reduced, steps, value
+from conv_sheet.models.values import LARGEST_VALUE, Index, Value, ascending, channels_first, reduced, steps, value
 
 MOST_VALUES = 40_000_000
 """Numbers of all activations together."""
@@ -238,10 +238,21 @@ class GraphBuilder:
             box = np.arange(prod(source.shape)).reshape(source.shape)[np.ix_(*lines)]
             if None not in cuts and box.shape == view.shape and (box == view).all():
                 return self._cut(source, [cut for cut in cuts if cut is not None])
-        self.refuse(
+        return self._shuffled(source, view) or self.refuse(
             "values are put into another order in a way that no layer has: only reshapes, channels-last and "
             "slices are understood"
         )
+
+    def _shuffled(self, source: Value, view: Any) -> Value | None:
+        """Whole maps in another order, as slices that are joined."""
+        if view.shape[1:] != source.shape[1:] or not len(view):
+            return None
+        places, first = prod(source.shape[1:]), view.reshape(len(view), -1)[:, 0]
+        if (first % places).any() or not (view.reshape(len(view), -1) == first[:, None] + np.arange(places)).all():
+            return None
+        rest = [(0, size, 1) for size in source.shape[1:]]
+        parts = [self._cut(source, [cut, *rest]) for cut in ascending(first // places)]
+        return self.add("Concat", parts, view.shape)
 
     def _cut(self, source: Value, cuts: Sequence[tuple[int, int, int]]) -> Value:
         shape = list(source.shape)

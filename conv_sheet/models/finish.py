@@ -71,6 +71,8 @@ def _output(b: GraphBuilder, output: Value) -> int:
     if not whole.whole:
         if whole.view.ndim == 2:
             b.refuse("the output is a vector in another order than the layer gives it: end the model with its maps")
+        if not whole.moved(np.moveaxis(whole.view, -1, 1)).whole:
+            return b.maps(whole).layer
         b.note("the output is shown channels first, C×H×W; the source gives H×W×C")
     return whole.layer
 

@@ -4,7 +4,7 @@ Reshapes, transpositions and slices of a source do no arithmetic. They are kept 
 source's shape, into what the layer gives. Only an operation that computes has to know where its numbers really stand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
@@ -92,6 +92,21 @@ def steps(flat: Index) -> tuple[int, int, int] | None:
     if step < 1 or not (flat == first + step * np.arange(flat.size)).all():
         return None
     return first, int(flat[-1]) + 1, step
+
+
+def ascending(flat: Index) -> Iterator[tuple[int, int, int]]:
+    """Any indices as runs of those that `steps` knows.
+
+    >>> [*ascending(np.array([0, 3, 1, 4, 2], np.int32))]
+    [(0, 4, 3), (1, 5, 3), (2, 3, 1)]
+    """
+    start = 0
+    while start < flat.size:
+        stop = start + 1
+        while stop < flat.size and steps(flat[start : stop + 1]):
+            stop += 1
+        yield steps(flat[start:stop]) or (0, 0, 1)
+        start = stop
 
 
 def reduced(view: Index) -> Index:

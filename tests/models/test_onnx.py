@@ -151,6 +151,12 @@ CASES: dict[str, tuple[Callable[[], Nodes], dict[str, Any], int]] = {
     "instance_norm": (lambda: [_n("InstanceNormalization", "x", "s", "b")], {"s": _c(4), "b": _c(4)}, 17),
     "layer_norm": (lambda: [_n("LayerNormalization", "x", "s", axis=1)], {"s": _c(4, 6, 5)}, 17),
     "shuffle": (lambda: [_n("DepthToSpace", "x", blocksize=2, mode="CRD")], {}, 13),
+    "shuffle_apart": (
+        lambda: [helper.make_node("Conv", ["x", "w"], ["t"]), _n("DepthToSpace", "t", blocksize=2)],
+        {"w": _c(8, 4, 1, 1)},
+        13,
+    ),
+    "clip_above": (lambda: [_n("Clip", "x", "", "high")], {"high": np.float32(0.5)}, 13),
     "shuffle_one": (lambda: [_n("DepthToSpace", "x", blocksize=2)], {}, 13),
     "resize_nearest": (
         lambda: [

@@ -137,12 +137,15 @@ def _as_pytorch(where: str, near: str, old: int, new: int, factor: float) -> boo
 
 
 def _depth_to_space(b: GraphBuilder, node: OnnxNode) -> Result:
-    maps, factor = b.maps(activation(b, node)), int(node.attributes["blocksize"])
+    x, factor = activation(b, node), int(node.attributes["blocksize"])
+    maps = b.maps(x)
     if len(maps.shape) != 3 or factor < 1 or maps.shape[0] % factor**2:
         b.refuse(f"{maps.shape} maps cannot be put together by {factor}")
-    shape = maps.shape[0] // factor**2, maps.shape[1] * factor, maps.shape[2] * factor
-    if node.get("mode", "DCR") != "CRD" and shape[0] > 1:
-        b.refuse("mode DCR puts channels in another order than PyTorch's PixelShuffle: export with mode CRD")
+    channels = maps.shape[0] // factor**2
+    if node.get("mode", "DCR") == "DCR":  # the maps of one block are apart, where PyTorch has them side by side
+        order = np.arange(maps.shape[0]).reshape(-1, channels).T.ravel()
+        maps = b.maps(maps.moved(maps.view[:, order]))
+    shape = channels, maps.shape[1] * factor, maps.shape[2] * factor
     return b.add("PixelShuffle", [maps], shape, {"upscale_factor": factor})
 
 

@@ -10,6 +10,9 @@ from conv_sheet.layers import Array
 from conv_sheet.models.builder import GraphBuilder
 from conv_sheet.models.values import Value, channels_last
 
+_FAR = 1e30
+"""A limit that no value reaches, where a source has one limit only."""
+
 
 def pointwise(
     b: GraphBuilder,
@@ -38,8 +41,9 @@ def clamp(b: GraphBuilder, x: Value, low: float | None, high: float | None) -> V
         return pointwise(b, x, "ReLU")
     if low == 0 and high == 6:
         return pointwise(b, x, "ReLU6")
-    if low is None or high is None or low >= high:
-        b.refuse(f"values cut off below {low} and above {high}: only with both limits, or at 0 below")
+    low, high = -_FAR if low is None else low, _FAR if high is None else high
+    if low >= high:
+        b.refuse(f"values are cut off below {low} and above {high}: nothing is between")
     return pointwise(b, x, "Hardtanh", {"min_val": float(low), "max_val": float(high)})
 
 
