@@ -25,7 +25,7 @@ from conv_sheet.sheets.entries import Source, value_of
 from conv_sheet.sheets.standing import MOVED, MovedError
 from conv_sheet.state import Formulas, WorkbookState
 
-FORMAT = 4
+FORMAT = 5
 """Version of what a file holds and where; files of the first version do not say one."""
 FORMAT_CELL = Block(SPEC, 1, 2, 1, 1)
 _LINE = re.compile(r"(\S+) ([A-Z]{1,3})([0-9]{1,7}) =(.*)", re.DOTALL)
