@@ -22,22 +22,26 @@ _CELLS_A_BLOCK = 4
 _CELLS_OF_TEXT = 15_000
 """Of the sheets that every workbook has, and of its gallery."""
 _BUILD_SECONDS = 7e-6
-_FILE_BYTES = 12
+_FILE_BYTES = 11
 _MEMORY_BYTES, _MEMORY_AT_LEAST = 140, 65e6
-_LIBREOFFICE_SECONDS = 4e-5
+_LIBREOFFICE_STARTS = 1.2
+_LIBREOFFICE_SECONDS, _LIBREOFFICE_PRODUCT_SECONDS = 3e-6, 1.2e-6
+"""For a cell, and for a multiplication by a weight, of which deep networks have many in each cell."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """What a workbook of so many cells costs: rough figures, by which to decide whether to wait.
 
-    >>> print(Estimate(1_000_000))
-    about 1,000,000 cells: 7 s and 205 MB of memory to build, a file of 12 MB, 40 s to calculate in LibreOffice
+    >>> print(Estimate(1_000_000, multiply_adds=30_000_000))
+    about 1,000,000 cells: 7 s and 205 MB of memory to build, a file of 11 MB, 40 s to calculate in LibreOffice
     """
 
     cells: int
     largest: str = ""
     """Name of the layer that takes more of them than all others together; empty where none does."""
+    multiply_adds: int = 0
+    """Of the formulas."""
 
     @property
     def seconds(self) -> float:
@@ -56,8 +60,9 @@ class Estimate:
 
     @property
     def libreoffice(self) -> float:
-        """Seconds in which LibreOffice opens the file and calculates every formula."""
-        return self.cells * _LIBREOFFICE_SECONDS
+        """Seconds in which LibreOffice, with a processor of its own, opens the file and calculates every formula."""
+        products = self.multiply_adds * _LIBREOFFICE_PRODUCT_SECONDS
+        return _LIBREOFFICE_STARTS + self.cells * _LIBREOFFICE_SECONDS + products
 
     def __str__(self) -> str:
         return (
@@ -89,7 +94,9 @@ def estimate(state: WorkbookState) -> Estimate:
     typed = 0 if kept_as_texts else sum(prod(item.placed.shape) for item in registry.inputs_of(state) if item.restored)
     copies = len(COPIES) * network if state.lesson.backprop else 0
     every = network + engine + prod(state.layout.input.shape) + typed + copies + _CELLS_OF_TEXT
-    return Estimate(every, largest if 2 * cells[largest] > network else "")
+    products = sum(node.layer.multiply_adds(node.in_shape) for node in state.network.nodes)
+    times = 1 + (len(COPIES) if state.lesson.backprop else 0)
+    return Estimate(every, largest if 2 * cells[largest] > network else "", products * times)
 
 
 def _on_network(stage: Stage) -> int:

@@ -55,6 +55,17 @@ def test_cells_and_size_are_those_of_the_file(tmp_path: Path, channels: int) -> 
     assert costs.file == pytest.approx(path.stat().st_size / 1e6, rel=0.5)
 
 
+def test_libreoffice_takes_longer_for_more_multiplications_in_as_many_cells() -> None:
+    conv = {"kind": "Conv2d", "out_channels": 4, "kernel_size": 1}
+    plain, grouped = (
+        estimate.estimate(state_of(Network.from_spec({"input": [4, 64, 64], "layers": [one] * 6})))
+        for one in (conv, conv | {"groups": 4})
+    )
+    assert plain.cells == pytest.approx(grouped.cells, rel=0.01)
+    assert plain.multiply_adds == 4 * grouped.multiply_adds == 6 * 64 * 64 * 4 * 4
+    assert plain.libreoffice > grouped.libreoffice
+
+
 def test_what_is_to_be_smaller_is_a_layer_that_takes_most_or_else_depth() -> None:
     linear = {"kind": "Linear", "name": "large", "out_features": 500}
     wide = Network.from_spec({"input": [1, 8, 8], "layers": [{"kind": "Flatten"}, linear]})
