@@ -424,7 +424,7 @@ def test_what_is_wrong_is_said_in_one_line(folder: Path, arguments: list[str], w
 
 def test_a_learning_rate_that_is_too_large_is_named(folder: Path) -> None:
     words = refused("train", "mine.toml", "--data", "data", "--optimizer", "sgd", "--lr", "1e300", "--quiet")
-    assert re.search(r"the loss has become (nan|inf): .*below 1e\+300", words)
+    assert re.search(r"(the loss|a weight) has become \S+[:,] .*below 1e\+300", words)
 
 
 def test_damaged_data_is_named(folder: Path) -> None:
