@@ -143,7 +143,7 @@ def test_digit_and_seed_choose_picture_and_weights(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["build", "nix"], "no lesson 'nix' and no such file;.*fastai"),
-        (["build", "fastia"], r"no lesson 'fastia' .*\(did you mean 'fastai'\?\); the lessons are backprop"),
+        (["build", "fastia"], r"no lesson 'fastia' .*\(did you mean 'fastai'\?\); the lessons are activations"),
         (["build", "cs231n", "--digit", "3"], "--digit 3: .*no digits, .*red circle.*Images.*--image"),
         (["build", "backprop", "--digit", "3"], "pictures are vertical, horizontal, cross: .*Images.*--image"),
         (["build", "-o", "a.docx"], r"ends in \.xlsm"),

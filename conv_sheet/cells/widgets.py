@@ -59,6 +59,16 @@ def heighten(sheet: Page, row: int, first: int, last: int, text: str) -> None:
     sheet.heights[row] = max(sheet.heights.get(row, style.CELL_HEIGHT), lines * look.size * style.LINE_SPACING)
 
 
+def broken(code: str, most: float) -> str:
+    r"""Code with a new line behind its first bracket, where one of its words has more than `most` characters.
+
+    >>> broken("nn.Conv2d(1, 2, kernel_size=3)", 12)
+    'nn.Conv2d(\n1, 2, kernel_size=3)'
+    """
+    long = max(map(len, code.split()), default=0) > most
+    return code.replace("(", "(\n", 1) if long else code
+
+
 def ask(
     sheet: Page, item: Input, value: InputValue, label: str, label_width: int, look: Style = style.ASKED, width: int = 1
 ) -> None:

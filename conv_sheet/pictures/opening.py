@@ -39,7 +39,7 @@ def opened(path: Path) -> Iterator["Picture"]:
     >>> with opened(Path("nowhere.png")) as picture:
     ...     picture.load()
     Traceback (most recent call last):
-    conv_sheet.errors.DataError: nowhere.png: No such file or directory
+    conv_sheet.errors.DataError: nowhere.png does not exist: check its name and its folder
     """
     from PIL import Image
 

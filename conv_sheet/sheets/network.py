@@ -231,8 +231,7 @@ def head(sheet: Page, columns: tuple[int, int], texts: tuple[str, str, str, str]
     looks = style.STAGE_TITLE, style.STAGE_SHAPE, style.STAGE_TORCH, style.STAGE_WORDS
     most = (columns[1] - columns[0] + 1) * _CODE_IN_COLUMN
     for number, (line, look) in enumerate(zip(texts, looks, strict=True)):
-        long = look.mono and max(map(len, line.split()), default=0) > most
-        sheet.span(row + number, *columns, line.replace("(", "(\n", 1) if long else line, look)
+        sheet.span(row + number, *columns, widgets.broken(line, most) if look.mono else line, look)
 
 
 def formulas_of(layout: Layout, stage: Stage) -> dict[str, Formula]:

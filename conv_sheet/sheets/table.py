@@ -19,6 +19,8 @@ LEFT, RIGHT = 2, 37
 SPANS = {"layer": (2, 8), "kind": (9, 15)}
 """First and last columns of names and kinds, which stand over narrow columns."""
 CHANNELS, HEIGHT, WIDTH, PARAMETERS, WORK, STEP, SEES, TORCH = 29, 30, 31, 32, 33, 34, 35, 37
+_CODE_FITS = 34
+"""Characters of code that have room in its column."""
 _HEADS = ("channels", "height", "width", "parameters", "multiply–adds", "step", "sees", "", "PyTorch")
 
 
@@ -104,7 +106,7 @@ def _table_row(sheet: Page, lines: Mapping[str, _Line], item: Row, square: bool)
         sheet.put(row, SEES, lines[INPUT].shape[1], style.NUMBER)
     else:
         _field(sheet, item, fields[0], row, read, lines[INPUT].shape[1])
-    widgets.paragraph(sheet, row, TORCH, TORCH, node.torch, style.CODE_LINES)
+    widgets.paragraph(sheet, row, TORCH, TORCH, widgets.broken(node.torch, _CODE_FITS), style.CODE_LINES)
 
 
 def _field(sheet: Page, item: Row, window: Field, row: int, read: Sequence[_Line], most: Expr) -> None:

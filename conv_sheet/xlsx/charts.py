@@ -25,7 +25,7 @@ _LINE_WIDTH = 22_000
 _NO_LINE = "<a:ln><a:noFill/></a:ln>"
 _NO_TICKS = '<majorTickMark val="none"/><minorTickMark val="none"/>'
 _LABELS_LOW = '<tickLblPos val="low"/>'
-"""Not along axes that cross in the middle."""
+"""Not along axes that cross in the middle, nor over bars below zero."""
 
 
 def drawing(page: Page) -> str:
@@ -79,7 +79,7 @@ def bar_chart(pages: Pages, bars: Bars) -> str:
         f'<barChart><barDir val="bar"/><grouping val="clustered"/>{series}{labels}<gapWidth val="30"/>'
         '<axId val="10"/><axId val="100"/></barChart>'
         '<catAx><axId val="10"/><scaling><orientation val="maxMin"/></scaling><delete val="0"/><axPos val="l"/>'
-        f'{_NO_TICKS}<crossAx val="100"/><lblOffset val="100"/></catAx>'
+        f'{_NO_TICKS}{_LABELS_LOW}<crossAx val="100"/><lblOffset val="100"/></catAx>'
         f'<valAx><axId val="100"/><scaling><orientation val="minMax"/>{most}</scaling><delete val="1"/>'
         f'<axPos val="l"/>{_NO_TICKS}<crossAx val="10"/></valAx></plotArea>'
     )

@@ -61,4 +61,4 @@ def test_an_unknown_picture_is_told() -> None:
 
 def test_the_lessons_pictures_are_there() -> None:
     wanted = {load(name).lesson.picture for name in names()} - {""}
-    assert {"house", "balloons", "red triangle"} <= wanted <= set(PICTURES)
+    assert {"house", "balloons", "red circle"} <= wanted <= set(PICTURES)

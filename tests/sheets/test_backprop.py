@@ -848,7 +848,7 @@ def test_a_learning_rate_that_is_far_too_large_changes_nothing(tmp_path: Path) -
 
 def test_other_workbooks_have_nothing_to_train(tmp_path: Path) -> None:
     path = written(tmp_path, state_of(small()))
-    with pytest.raises(WorkbookError, match="does not show how the network learns: build it again with backprop"):
+    with pytest.raises(WorkbookError, match="has no sheet Backprop: build it again, with the option --backprop"):
         press_closed(path, actions.train_step)
 
 

@@ -25,6 +25,8 @@ from tests.sheets import agreement
 EDITS = 44
 TOLERANCE = 1e-9
 _WIDEST, _CHOICES, _FORMULAS = 2.0, 10, 0.2
+NINTH = "=1/9"
+"""A formula that is typed into a page; LibreOffice gets the number."""
 Edit = tuple[str, float | str]
 
 
@@ -51,7 +53,10 @@ def sweep(names: Sequence[str], seed: int, folder: Path, edits: int = EDITS) -> 
     answers = dict(zip(names, json.loads((folder / "answers.json").read_text()), strict=True))
     changed = []
     for name in names:
-        made = {f"{quote(t)}!{column_letters(c)}{r}": value for t, r, c, value in answers[name]["edits"]}
+        made = {
+            f"{quote(t)}!{column_letters(c)}{r}": 1 / 9 if value == NINTH else value
+            for t, r, c, value in answers[name]["edits"]
+        }
         (folder / "changed").mkdir(exist_ok=True)
         changed.append(agreement.put(folder / f"{name}.xlsx", folder / "changed" / f"{name}.xlsx", made))
     recalculated = libreoffice.recalculate(changed, folder / "recalculated")
@@ -92,7 +97,7 @@ def _value(rule: dict[str, Any], state: WorkbookState, chance: random.Random) ->
     if rule.get("whole"):
         return chance.randint(int(low), int(min(high, low + _CHOICES)))
     if chance.random() < _FORMULAS and not rule.get("draw"):
-        return "=1/9"
+        return NINTH
     return round(chance.uniform(max(low, -_WIDEST), min(high, _WIDEST)), 2)
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from conv_sheet import lessons
+from tests.books import some
 from tests.conftest import Once
 from tests.lessons import built
 from tests.networks import SMALL, written
 from tests.networks import state_of as random_state
+from tests.oracles import validator
 from tests.oracles.audit import findings
 
 SHEET, BOOK, CHART = "xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/charts/chart1.xml"
@@ -23,6 +25,11 @@ NETWORK = "xl/worksheets/sheet2.xml"
 )
 def test_a_lesson_has_nothing_that_excel_repairs(name: str, suffix: str, once: Once) -> None:
     assert findings(built(once, name, f".{suffix}")) == []
+
+
+@pytest.mark.parametrize("name", some(lessons.names(), 4))
+def test_another_program_finds_nothing_either(name: str, once: Once) -> None:
+    assert validator.audit_findings(built(once, name)) == []
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,7 @@ _ASKED = replace(style.ASKED, format="General")
 _LEFT_OVER = replace(style.DECIMAL, format="0.000000")
 _CHART_CM = 12.0, 7.0
 _CHART_COLUMNS = 15
+_LIST_WIDTH = 15.0
 _MAP = Block(ACTIVATIONS, _ASK_ROW, 4, 1, 1)
 _Z = Block(ACTIVATIONS, _ASK_ROW, 24, 1, 1)
 _LEAK, _LAYERS = (Block(ACTIVATIONS, _ASK_ROW + 1, column, 1, 1) for column in (11, 24))
@@ -238,6 +239,7 @@ def _curves(sheet: Page, areas: _Areas, leak: Expr) -> None:
         made = one.of(z, leak)
         through = one.slope(z, sheet.each(curve, made.value), leak)
         for block, values, points in ((curve, made, curves), (slope, through, slopes)):
+            sheet.widths[block.column] = _LIST_WIDTH
             sheet.fill(block, values, style.SCORE)
             sheet.put(block.row - 1, block.column, one.title, style.LABEL)
             points.append(Points(areas.curve(0), block, one.title, one.color))

@@ -263,7 +263,9 @@ def _pixels(sheet: Page, made: _Back, values: dict[str, Array]) -> None:
     placed = made.gradients[INPUT]
     widgets.caption(sheet, placed.blocks[0], "at the pixels", style.CLASS)
     compute(sheet, "", placed, values[INPUT], _GRADIENT, added([one for _, one in readers(made, INPUT)]))
-    _scale(sheet, placed, values[INPUT], placed.blocks[-1].part(placed.blocks[0].height, 0, 1, 1))
+    below = placed.blocks[-1].part(placed.blocks[0].height, 0, 1, 1)
+    sheet.heights[below.row] = style.CELL_HEIGHT
+    _scale(sheet, placed, values[INPUT], below)
 
 
 def _scale(sheet: Page, placed: Placed, values: Array, at: Block) -> None:

@@ -39,6 +39,7 @@ _LINE = (
 )
 _CHOOSE = "Choose a map and a patch: at the right the cells make its answer again. Patch 0 is yours: draw there."
 _ZOOM = style.WIDE_ZOOM
+_NAME_WIDTH = 9.0
 _LABEL = replace(style.BEST, size=9)
 _PATCH = replace(style.ENGINE, line=style.PAD)
 _AROUND = Scale("AEB6C6", top=1.0)
@@ -214,6 +215,7 @@ def _parameters(sheet: Page, state: WorkbookState, areas: PatchLayout) -> None:
         if placed.blocks[0].column <= areas.last_column:
             continue
         sheet.put(placed.area.row - 1, placed.area.column, name, style.LABEL)
+        sheet.widths[placed.area.column] = _NAME_WIDTH
         planes = originals[name].planes(state.tensors[name])
         for block, source, values in zip(placed.blocks, originals[name].blocks, planes, strict=True):
             widgets.copy(sheet, block, source, values, style.SCORE)

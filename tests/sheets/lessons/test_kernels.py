@@ -104,6 +104,6 @@ def test_a_picture_too_small_for_a_kernel_is_refused() -> None:
 
 
 def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
-    assert validator.findings(path) == []
+    assert validator.sdk_findings(path) == []
     assert lessons.strange_formulas(path) == []
     assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]

@@ -141,6 +141,6 @@ def test_odd_sizes_and_more_channels(tmp_path: Path) -> None:
 
 
 def test_the_workbook_keeps_its_promises(path: Path, state: WorkbookState) -> None:
-    assert validator.findings(path) == []
+    assert validator.sdk_findings(path) == []
     assert lessons.strange_formulas(path) == []
     assert list(lessons.tries(path)) == [item.at for item in state.lesson.tries]
