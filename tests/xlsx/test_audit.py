@@ -21,7 +21,7 @@ NETWORK = "xl/worksheets/sheet2.xml"
 
 @pytest.mark.parametrize(
     ("name", "suffix"),
-    [(name, "xlsm") for name in lessons.names()] + [("fastai", "xlsx"), ("backprop", "xlsx"), ("kernels", "xlsx")],
+    [(name, "xlsx") for name in lessons.names()] + [("fastai", "xlsm"), ("backprop", "xlsm"), ("kernels", "xlsm")],
 )
 def test_a_lesson_has_nothing_that_excel_repairs(name: str, suffix: str, once: Once) -> None:
     assert findings(built(once, name, f".{suffix}")) == []
