@@ -311,7 +311,7 @@ class Placed:
         """Whether neighbouring values of a plane stand in neighbouring cells; those of a vector below each other."""
         return len(self.shape) != 1 or (len(self.blocks) == 1 and self.blocks[0].width == 1)
 
-    @property
+    @cached_property
     def area(self) -> Block:
         """The rectangle around all blocks."""
         return around(self.blocks)

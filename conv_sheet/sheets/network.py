@@ -363,12 +363,13 @@ def _border(sheet: Page, layout: Layout, stage: Stage) -> None:
 
 def scale(sheet: Page, placed: Placed, values: Array, colours: Scale | None) -> None:
     """Colour all blocks by one scale; without a given one, symmetrical around zero with its bound in a cell above."""
-    blocks, planes = placed.blocks, [*placed.planes(values)]
+    blocks, planes = placed.blocks, list(placed.planes(values))
     if colours is None:
         if len(blocks) > MAX_BLOCKS and blocks[0].step == (1, 1):  # what is between is empty, and zero here
             rows = [*in_rows(blocks)]
             blocks = tuple(around(blocks[row]) for row in rows)
-            planes = [np.hstack([np.pad(plane, ((0, 0), (0, 1))) for plane in planes[row]])[:, :-1] for row in rows]
+            apart = np.pad(np.array(planes), ((0, 0), (0, 0), (0, 1)))
+            planes = [np.hstack(list(apart[row]))[:, :-1] for row in rows]
         colours = style.diverging(_largest(sheet, placed.name, [*zip(blocks, planes, strict=True)]).absolute)
     sheet.scales.append((blocks, colours))
 

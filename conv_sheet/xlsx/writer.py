@@ -19,7 +19,7 @@ from conv_sheet.xlsx.rows import Strings, cells, rows
 from conv_sheet.xlsx.styles import Styles
 from conv_sheet.xlsx.theme import theme
 
-LARGE = 500_000
+LARGE = 1_000_000
 """Cells from which on a workbook is large."""
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 """Creation date of every workbook, so that the same state gives the same bytes."""
@@ -92,7 +92,7 @@ class _Writer:
         sheets = [self._sheet(page, number) for number, page in enumerate(self.pages, start=1)]
         links = [_Link(f"rId{number}", "worksheet", part.name) for number, part in enumerate(sheets, start=1)]
         self._put(_STYLES, self.styles.xml())
-        self._put(_STRINGS, _strings(self.strings))
+        self._put(_STRINGS, _strings(self.strings), closely=self.closely)
         self._put(_THEME, theme())
         others = {"styles": _STYLES, "theme": _THEME, "sharedStrings": _STRINGS}
         links += [_Link(kind, kind, part.name) for kind, part in others.items()]
@@ -154,9 +154,10 @@ class _Writer:
         self._add(part.name, vml.with_shapes(vml.EMPTY, drawn))
         return [_Link(sheet.CONTROLS, "vmlDrawing", part.name)]
 
-    def _put(self, part: _Part, xml: str, links: Sequence[_Link] = ()) -> None:
+    def _put(self, part: _Part, xml: str, links: Sequence[_Link] = (), closely: bool = False) -> None:
         self.parts.append(part)
-        self._add(part.name, f"{_XML}{xml}".encode())
+        with packing.begin(self.archive, _entry(part.name), closely) as stream:
+            stream.write(f"{_XML}{xml}".encode())
         self._relate(part.name, links)
 
     def _relate(self, name: str, links: Sequence[_Link]) -> None:

@@ -151,7 +151,7 @@ class _Loupe:
         for n in range(facts.owned):
             own = self.of(f"own {n}")
             tensors = [placed for reach in facts.reaches for placed in [*reach.own.values()][n : n + 1]]
-            look_up = self.reads.among(block for placed in tensors for block in placed.blocks)
+            look_up = self.reads.among(placed.area for placed in tensors)
             there = look_up(self.of(f"own {n} row"), self.of(f"own {n} column"))
             self._step(frame.step(1 + n), own, where(all_of(self.ok, own != NONE), there, NONE))
         cells = [frame.step(1 + n) for n in range(facts.owned)]
@@ -195,7 +195,7 @@ class _Loupe:
         address = call("ADDRESS", lambda r, c, _: f"{column_letters(int(c))}{int(r)}", row, column, 4)
         on = self.reads.on_sheet([of(f"on {part.sheet}") for part in self.state.layout.parts])
         words = text(on, where(self.ok, text(", cell ", address), ""))
-        look_up = self.reads.among(block for reach in self.numbers.facts.reaches for block in reach.stage.out.blocks)
+        look_up = self.reads.among(reach.stage.out.area for reach in self.numbers.facts.reaches)
         self._step(there, words, where(self.ok, look_up(row, column), NONE))
         verdict = Block(LOUPE, there.row + 1, STEP, 1, AFTER - STEP)
         mine, other = (self.sheet.cell(at, self.shown[at].value) for at in (self.frame.result, there))
@@ -304,7 +304,7 @@ class _Loupe:
         row = top + where(across > 0, y * across + x, y) * self.of("weight row step")
         column = left + where(across > 0, 0, x) * self.of("weight column step")
         weighted = (reach for reach in self.numbers.facts.shown_in(panel) if reach.weighted)
-        return self.reads.among(b for reach in weighted for b in reach.stage.own["weight"].blocks)(row, column)
+        return self.reads.among(reach.stage.own["weight"].area for reach in weighted)(row, column)
 
     def headings(self, zone: int) -> None:
         """What the screens of a zone show, each with a colour scale of its own; nothing where the other is in use."""

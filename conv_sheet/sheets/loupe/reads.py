@@ -61,7 +61,8 @@ class Reads:
 
     def _cut(self, block: Block) -> Array:
         """What stands in some of their cells."""
-        return self._values[block.sheet][block.row - 1 : block.last_row, block.column - 1 : block.last_column]
+        cut = self._values[block.sheet][block.row - 1 : block.last_row, block.column - 1 : block.last_column]
+        return np.ascontiguousarray(cut)  # it is looked up in many times
 
     def seen(self, number: int, part: Part, row: Expr, column: Expr) -> Expr:
         """What stands in a row and a column of the map that a panel shows, or of a vector, for a part of its cells."""
