@@ -32,8 +32,6 @@ FIRST = Block(START, 13, 29, 1, 1)
 """What Python made of the picture and the weights with which the workbook was built."""
 CLASSES_ROW, CLASS_COLUMN, OUTPUT_COLUMN, PLACE_COLUMN, NAMED_COLUMN = 6, 32, 33, 34, 35
 """Where the list of classes begins on `Start`, and its columns; in the last one those named so far, of several."""
-NAMED = "predictions"
-"""Name of the cells with those named so far."""
 AT_FIRST = "at first: "
 _BAR = 8
 _SAYS_WIDTH, _BEST_WIDTH = 10, 13
@@ -45,7 +43,7 @@ _NEXT = 64
 
 
 def columns(side: int) -> list[tuple[int, int]]:
-    """The same on a sheet whose cells have a side of so many pixels."""
+    """`COLUMNS` of a sheet whose cells have a side of so many pixels."""
     return [(first * style.CELL_SIDE // side, last * style.CELL_SIDE // side) for first, last in COLUMNS]
 
 

@@ -165,7 +165,6 @@ def _answer(sheet: Page, state: WorkbookState) -> None:
     if state.several:
         block, lines = cockpit.named(state)
         sheet.fill_each(block, lambda y, _: lines[y], style.HIDDEN)
-        sheet.names[cockpit.NAMED] = block
     corner, height = f"{column_letters(SEES)}{row - 1}", max(4.5, 0.53 * (count + 2))
     sheet.bars.append(Bars("How sure is it?" if sure else "The scores", values, labels, corner, 8.8, height, sure))
 
