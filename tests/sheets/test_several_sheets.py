@@ -90,6 +90,11 @@ def test_excel_has_nothing_to_repair(book: Path) -> None:
     assert validator.findings(book) + audit.findings(book) == []
 
 
+def test_a_large_workbook_is_packed_more_closely(book: Path, tmp_path: Path) -> None:
+    write("wide", registry.pages(state_of(WIDE)), tmp_path / "usual.xlsx")
+    assert book.stat().st_size < (tmp_path / "usual.xlsx").stat().st_size
+
+
 def test_libreoffice_calculates_across_the_sheets(edited: tuple[Path, WorkbookState], tmp_path: Path) -> None:
     path, state = edited
     (answer,) = libreoffice.recalculate([path], tmp_path / "answer")

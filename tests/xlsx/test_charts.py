@@ -119,6 +119,11 @@ def test_where_equal_factors_are_equally_far_apart_no_number_is_zero(tmp_path: P
     assert chart.y_axis.crosses == "min"
 
 
+def test_classes_are_written_at_the_edge_of_the_chart_and_not_over_bars_below_zero(once: Once) -> None:
+    (chart,) = charts(built(once, "multi-label"), "Start")
+    assert chart.x_axis.tickLblPos == "low"
+
+
 def test_where_a_chart_begins_below_zero_its_labels_stay_at_its_edges(once: Once) -> None:
     curves, slopes = charts(built(once, "activations"), "Activations")
     assert [(chart.x_axis.scaling.min, chart.y_axis.scaling.min) for chart in (curves, slopes)] == [(-6, -2), (-6, 0)]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from conv_sheet.cells.inputs import InputValue
 from conv_sheet.errors import SpecError
-from conv_sheet.network.graph import Network
+from conv_sheet.network.graph import INPUT, Network
 from conv_sheet.network.lesson import Lesson
 from conv_sheet.office.libreoffice import connect
 from conv_sheet.ops import Array
@@ -19,7 +19,7 @@ from conv_sheet.pictures.samples import sample
 from conv_sheet.sheets import images, registry
 from conv_sheet.sheets.addresses import IMAGES, LABELS, START
 from conv_sheet.sheets.lessons.labels import PETS
-from conv_sheet.state import WorkbookState
+from conv_sheet.state import THRESHOLDS, WorkbookState
 from scripts.shapes import KINDS
 from tests import lessons, networks
 from tests.oracles import cells, gnumeric, libreoffice, validator
@@ -103,8 +103,11 @@ def test_the_networks_scores_of_each_picture(book: Any, state: WorkbookState, na
     ],
 )
 def test_all_that_the_network_names_are_said_wherever_it_says_something(
-    book: Any, name: str, thresholds: tuple[float, ...], named: str
+    book: Any, state: WorkbookState, name: str, thresholds: tuple[float, ...], named: str
 ) -> None:
+    shape = state.network.input_shape
+    seen = np.zeros(shape) if name == images.DRAWING else sample(name, shape)
+    assert state.with_typed({INPUT: seen, THRESHOLDS: column(*thresholds)}).prediction == named
     lessons.put(book, picture=name, found_thresholds=column(*thresholds))
     assert lessons.shown(book, "prediction")[0][0] == named
     for title in (START, LABELS, IMAGES, "Network", "Loupe", "Saliency"):
